@@ -1,0 +1,105 @@
+//! What a side says about its objects and columns, and about itself.
+
+use serde::{Deserialize, Serialize};
+
+/// A connector's description of itself (`spec` in the contract).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorSpec {
+    pub name: String,
+    pub version: String,
+    /// `log`, `webhook`, `poll` or `none`.
+    pub changes: String,
+    /// `atomic`, `precondition`, `read-check-write` or `none`.
+    pub precondition: String,
+    pub abilities: Vec<String>,
+    pub config_schema: String,
+    pub cursor_version: u32,
+    pub permissions: Vec<String>,
+    pub credentials: Vec<String>,
+}
+
+/// One line of `check`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckItem {
+    pub name: String,
+    /// `ok`, `warn` or `fail`.
+    pub status: String,
+    pub message: String,
+    pub remedy: String,
+}
+
+/// The canonical family of a column's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Bool,
+    Int,
+    Decimal,
+    Float,
+    Text,
+    Bytes,
+    Date,
+    Time,
+    Timestamp,
+    LocalTimestamp,
+    Uuid,
+    Json,
+    Enum,
+    List,
+    /// Crosses as text in the system's own notation.
+    Opaque,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnType {
+    pub kind: Kind,
+    /// The system's own name, such as `numeric(12,2)`.
+    pub native: String,
+    /// Characters for text, bytes for bytes, bits for int.
+    pub length: Option<u32>,
+    pub precision: Option<u32>,
+    pub scale: Option<i32>,
+    pub values: Vec<String>,
+    pub element: Option<Kind>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    pub object: String,
+    pub columns: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    pub name: String,
+    pub label: String,
+    #[serde(rename = "type")]
+    pub column_type: ColumnType,
+    pub nullable: bool,
+    pub has_default: bool,
+    pub createable: bool,
+    pub updateable: bool,
+    pub computed: bool,
+    pub unique: bool,
+    pub references: Option<Reference>,
+    pub comment: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    pub name: String,
+    pub label: String,
+    pub columns: Vec<Column>,
+    /// Empty: rows cannot be told apart and the object cannot be synced.
+    pub key: Vec<String>,
+    pub unique_keys: Vec<Vec<String>>,
+    pub rows_estimate: Option<u64>,
+    /// Why this object cannot take part; empty if it can.
+    pub obstacle: String,
+}
+
+impl Object {
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}

@@ -1,0 +1,142 @@
+//! A sync, checked and compiled: what the merge needs to know, and nothing of
+//! how it was written down.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cast::Cast,
+    record::{FieldId, SideId},
+};
+
+/// One sync. Indexed by [`SideId`] and [`FieldId`]; gaps are sides or fields
+/// that were once mapped and no longer are.
+#[derive(Clone, Debug)]
+pub struct SyncSpec {
+    pub name: Arc<str>,
+    /// Version of mapping and rules in force, for the journal.
+    pub rules: u32,
+    pub sides: Vec<Option<SideSpec>>,
+    pub fields: Vec<Option<FieldSpec>>,
+    /// Fields compared, resolved and written as one value.
+    pub groups: Vec<Group>,
+    /// The fields by which existing records find each other; several sets are tried in order.
+    pub match_on: Vec<Vec<FieldId>>,
+    pub conflict: Policy,
+    pub initial: Policy,
+    pub deletes: DeletePolicy,
+    /// Two edits closer together than this are undecidable for `latest`.
+    pub skew_tolerance_ms: u32,
+    /// Rewrites in a row after which a field is held.
+    pub bounces_max: u8,
+}
+
+/// One side: an object of a connection.
+#[derive(Clone, Debug)]
+pub struct SideSpec {
+    pub id: SideId,
+    pub name: Arc<str>,
+    pub object: Arc<str>,
+    /// The columns to select and stream, mapped ones and the key.
+    pub columns: Arc<[String]>,
+    /// Positions in `columns` of the key columns, in key order.
+    pub key: Vec<usize>,
+    /// By [`FieldId`]: how the field stands here. `None`: not at this side.
+    pub fields: Vec<Option<SideField>>,
+    /// Records new elsewhere are created here.
+    pub creates: bool,
+    pub updates: bool,
+    /// Records deleted elsewhere are deleted here.
+    pub deletes: bool,
+    /// New rows here become records.
+    pub inserts_from: bool,
+}
+
+/// A field at one side.
+#[derive(Clone, Debug)]
+pub struct SideField {
+    /// Position in [`SideSpec::columns`].
+    pub column: usize,
+    /// Native to canonical and back.
+    pub cast: Cast,
+    /// News here is taken.
+    pub reads: bool,
+    /// The runtime may write it when creating and when updating.
+    pub writes_create: bool,
+    pub writes_update: bool,
+    /// A create without it is refused by the side.
+    pub required: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct FieldSpec {
+    pub id: FieldId,
+    pub name: Arc<str>,
+    /// Overrides the sync's.
+    pub conflict: Option<Policy>,
+    pub initial: Option<Policy>,
+    /// The sync that the canonical [`crate::value::Value::Ref`] points into.
+    pub reference: Option<Arc<str>>,
+    pub group: Option<usize>,
+    /// Never shown in listings.
+    pub sensitive: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub name: Arc<str>,
+    pub fields: Vec<FieldId>,
+}
+
+/// How a conflict on a field is decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// The first listed side that takes part wins; sides not listed come last, in side order.
+    Prefer(Vec<SideId>),
+    /// The later edit wins; nearer than the skew tolerance, the fallback decides.
+    Latest {
+        otherwise: Box<Policy>,
+    },
+    Hold,
+    Union,
+    Max,
+    Min,
+    SumDeltas,
+    Append,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeletePolicy {
+    UpdateWins,
+    DeleteWins,
+    Hold,
+}
+
+impl SyncSpec {
+    pub fn side(&self, id: SideId) -> Option<&SideSpec> {
+        self.sides.get(usize::from(id.0)).and_then(Option::as_ref)
+    }
+
+    pub fn field(&self, id: FieldId) -> Option<&FieldSpec> {
+        self.fields.get(usize::from(id.0)).and_then(Option::as_ref)
+    }
+
+    /// The sides in force, in order.
+    pub fn sides(&self) -> impl Iterator<Item = &SideSpec> {
+        self.sides.iter().flatten()
+    }
+
+    /// The fields in force, in order.
+    pub fn fields(&self) -> impl Iterator<Item = &FieldSpec> {
+        self.fields.iter().flatten()
+    }
+}
+
+impl SideSpec {
+    pub fn field(&self, id: FieldId) -> Option<&SideField> {
+        self.fields.get(usize::from(id.0)).and_then(Option::as_ref)
+    }
+}
