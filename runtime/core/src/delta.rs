@@ -44,24 +44,10 @@ pub enum QuarantineChange {
 /// An entry of the key or match index appears or goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum IndexChange {
-    AddKey {
-        side: SideId,
-        key: Key,
-        record: RecordId,
-    },
-    DropKey {
-        side: SideId,
-        key: Key,
-        record: RecordId,
-    },
-    AddMatch {
-        key: MatchKey,
-        record: RecordId,
-    },
-    DropMatch {
-        key: MatchKey,
-        record: RecordId,
-    },
+    AddKey { side: SideId, key: Key, record: RecordId },
+    DropKey { side: SideId, key: Key, record: RecordId },
+    AddMatch { key: MatchKey, record: RecordId },
+    DropMatch { key: MatchKey, record: RecordId },
 }
 
 /// What a plan or a settlement changes, for one sync. Committed in one transaction.

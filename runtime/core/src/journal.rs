@@ -58,10 +58,7 @@ pub struct Resolution {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// A side's edit became canonical without conflict. `edited_at`: the side's clock.
-    Absorbed {
-        edited_at: Timestamp,
-        changes: Vec<FieldChange>,
-    },
+    Absorbed { edited_at: Timestamp, changes: Vec<FieldChange> },
     /// Concurrent edits of the same fields, decided or held.
     Conflict { resolutions: Vec<Resolution> },
     /// A side's row became a new record (live; first copies are summed up).
@@ -71,26 +68,13 @@ pub enum What {
     /// Rows linked or added by a first copy, summed up.
     Copied { linked: u64, added: u64 },
     /// A write was done; `before` is what the side held.
-    Written {
-        action: Action,
-        key: Option<Key>,
-        changes: Vec<Wrote>,
-    },
+    Written { action: Action, key: Option<Key>, changes: Vec<Wrote> },
     /// Foreign values were found overwritten after a write.
-    Overwrote {
-        by: String,
-        changes: Vec<FieldChange>,
-    },
+    Overwrote { by: String, changes: Vec<FieldChange> },
     /// A side refused a write for good.
-    Refused {
-        action: Action,
-        rejection: Rejection,
-    },
+    Refused { action: Action, rejection: Rejection },
     /// The record was deleted at the side.
-    Deleted {
-        edited_at: Timestamp,
-        last: Vec<(FieldId, Value)>,
-    },
+    Deleted { edited_at: Timestamp, last: Vec<(FieldId, Value)> },
     /// An update and a delete met. `kept`: the record lives on. `None`: held.
     DeleteConflict {
         deleted_by: SideId,
@@ -104,33 +88,17 @@ pub enum What {
     /// Two rows of a side claim the same place.
     Clash { key: Key, other: RecordId },
     /// A value does not cast: the field waits.
-    Uncastable {
-        field: FieldId,
-        value: Value,
-        message: String,
-    },
+    Uncastable { field: FieldId, value: Value, message: String },
     /// A field or delete was held for the named reason.
-    Held {
-        field: Option<FieldId>,
-        reason: String,
-    },
+    Held { field: Option<FieldId>, reason: String },
     /// A hold ended.
     Released { field: Option<FieldId>, by: String },
     /// The remote key changed.
     Rekeyed { from: Key, to: Key },
     /// A person did something. `revertible` entries carry their own changes.
-    Operator {
-        by: String,
-        action: String,
-        note: String,
-        changes: Vec<FieldChange>,
-    },
+    Operator { by: String, action: String, note: String, changes: Vec<FieldChange> },
     /// Values before entry `entry` were restored.
-    Reverted {
-        entry: u64,
-        by: String,
-        changes: Vec<FieldChange>,
-    },
+    Reverted { entry: u64, by: String, changes: Vec<FieldChange> },
 }
 
 /// A field as written to a side, in the side's native form.

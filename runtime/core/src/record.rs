@@ -143,8 +143,6 @@ impl Record {
     }
 
     pub fn field(&self, field: FieldId) -> Option<&FieldState> {
-        self.fields
-            .get(usize::from(field.0))
-            .and_then(Option::as_ref)
+        self.fields.get(usize::from(field.0)).and_then(Option::as_ref)
     }
 }

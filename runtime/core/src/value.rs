@@ -8,9 +8,7 @@ use crate::record::RecordId;
 
 /// Microseconds since 1970-01-01T00:00:00Z. `i64::MIN` and `i64::MAX` stand for
 /// minus infinity and infinity, as PostgreSQL knows them.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
 /// One value. Equality is exact: the same kind and the same notation, so that a
@@ -79,12 +77,7 @@ impl std::hash::Hash for Value {
             Bool(v) => v.hash(state),
             Int(v) | Time(v) | LocalTimestamp(v) => v.hash(state),
             Decimal(v) | Text(v) | Json(v) => v.hash(state),
-            Float(v) => if v.is_nan() {
-                f64::NAN.to_bits()
-            } else {
-                v.to_bits()
-            }
-            .hash(state),
+            Float(v) => if v.is_nan() { f64::NAN.to_bits() } else { v.to_bits() }.hash(state),
             Bytes(v) => v.hash(state),
             Date(v) => v.hash(state),
             Timestamp(v) => v.hash(state),

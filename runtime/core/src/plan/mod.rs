@@ -128,26 +128,11 @@ impl<'a> Planner<'a> {
         next_record: u64,
         next_entry: u64,
     ) -> Self {
-        Planner {
-            spec,
-            refs,
-            now,
-            phase,
-            next_record,
-            next_entry,
-            delta: Delta::default(),
-            tally: Tally::default(),
-        }
+        Planner { spec, refs, now, phase, next_record, next_entry, delta: Delta::default(), tally: Tally::default() }
     }
 
     /// One streamed row (`Upsert` or `Delete` batches).
-    pub fn absorb(
-        &mut self,
-        set: &mut Workset,
-        side: SideId,
-        batch: &ChangeBatch,
-        row: usize,
-    ) -> Absorbed {
+    pub fn absorb(&mut self, set: &mut Workset, side: SideId, batch: &ChangeBatch, row: usize) -> Absorbed {
         let _ = (set, side, batch, row);
         todo!()
     }
@@ -159,25 +144,13 @@ impl<'a> Planner<'a> {
     }
 
     /// A linked row that a complete read or a fetch of its key did not find.
-    pub fn absorb_missing(
-        &mut self,
-        set: &mut Workset,
-        side: SideId,
-        key: &Key,
-        at: Timestamp,
-    ) -> Absorbed {
+    pub fn absorb_missing(&mut self, set: &mut Workset, side: SideId, key: &Key, at: Timestamp) -> Absorbed {
         let _ = (set, side, key, at);
         todo!()
     }
 
     /// What became of a write.
-    pub fn settle(
-        &mut self,
-        set: &mut Workset,
-        side: SideId,
-        sent: &Sent,
-        outcome: &Outcome,
-    ) -> Settled {
+    pub fn settle(&mut self, set: &mut Workset, side: SideId, sent: &Sent, outcome: &Outcome) -> Settled {
         let _ = (set, side, sent, outcome);
         todo!()
     }
