@@ -1,1 +1,17 @@
-//! See ARCHITECTURE.md.
+//! The moving parts: tails, absorbs, delivers, copies and compares. Knows how
+//! to wait, retry and stop; the rules of merging are the core's, storage is the
+//! state's, and components are the host's.
+
+pub mod failpoint;
+pub mod operations;
+pub mod port;
+
+mod clock;
+mod engine;
+mod error;
+
+pub use clock::{Clock, SystemClock};
+pub use engine::{Engine, Setup};
+pub use error::EngineError;
+pub use operations::Operations;
+pub use port::{Connector, Role, Session, SessionError, SessionErrorKind};

@@ -1,0 +1,187 @@
+//! What the engine asks of a connected system, whoever answers: a sandboxed
+//! connector, or an in-memory system in a simulation. Knows the core's
+//! vocabulary and nothing of components, sockets or files.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lockstep_core::{
+    change::{Changes, Cursor, Found, Page, Selection},
+    key::Key,
+    schema::{CheckItem, ColumnType, ConnectorSpec, Object, Reference},
+    write::{Outcome, WriteRequest},
+};
+
+/// What a session is opened for. A session serves one role, so that a blocked
+/// read never delays a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The change stream, and the first copy read in its snapshot.
+    Tail,
+    /// Writes and the reads that confirm them.
+    Write,
+    /// Full reads beside the stream, checks and discovery.
+    Read,
+}
+
+impl Role {
+    /// The name the contract uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Tail => "tail",
+            Role::Write => "write",
+            Role::Read => "read",
+        }
+    }
+}
+
+/// A page of a full read.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    pub selection: Selection,
+    /// Empty for the first page, else what the last page returned.
+    pub after: Arc<[u8]>,
+    pub rows_max: u32,
+    pub bytes_max: u32,
+}
+
+/// The next part of a change stream.
+#[derive(Clone, Debug)]
+pub struct ChangesRequest {
+    pub selections: Arc<[Selection]>,
+    pub after: Cursor,
+    /// All up to here is on disk: the source may forget it.
+    pub durable: Cursor,
+    /// 0: nothing is wanted, only keep the stream alive.
+    pub records_max: u32,
+    pub bytes_max: u32,
+    pub wait_ms: u32,
+}
+
+/// The current state of given rows.
+#[derive(Clone, Debug)]
+pub struct FetchRequest {
+    pub selection: Selection,
+    /// The columns `keys` give: the object's key, or a match key.
+    pub by: Vec<String>,
+    pub keys: Vec<Key>,
+}
+
+/// A column that should exist at the destination.
+#[derive(Clone, Debug)]
+pub struct WantedColumn {
+    pub name: String,
+    pub column_type: ColumnType,
+    pub nullable: bool,
+    pub unique: bool,
+    pub references: Option<Reference>,
+    pub comment: String,
+}
+
+/// A destination object that should exist.
+#[derive(Clone, Debug)]
+pub struct EnsureRequest {
+    pub object: String,
+    pub columns: Vec<WantedColumn>,
+    pub key: Vec<String>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// What kind of trouble a session had: decides what the engine does about it
+/// (one exhaustive match, in [`crate::policy`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionErrorKind {
+    Retry,
+    Throttled,
+    Unavailable,
+    /// Credentials were refused.
+    Auth,
+    /// A right is missing.
+    Denied,
+    Config,
+    /// An object or column does not exist.
+    NotFound,
+    /// The stream no longer reaches back: reconcile.
+    CursorInvalid,
+    Unsupported,
+    Internal,
+    /// The session is gone (trap, timeout, cancelled); open another.
+    Crashed,
+}
+
+impl SessionErrorKind {
+    pub fn code(self) -> &'static str {
+        match self {
+            SessionErrorKind::Retry => "retry",
+            SessionErrorKind::Throttled => "throttled",
+            SessionErrorKind::Unavailable => "unavailable",
+            SessionErrorKind::Auth => "auth",
+            SessionErrorKind::Denied => "denied",
+            SessionErrorKind::Config => "config",
+            SessionErrorKind::NotFound => "not-found",
+            SessionErrorKind::CursorInvalid => "cursor-invalid",
+            SessionErrorKind::Unsupported => "unsupported",
+            SessionErrorKind::Internal => "internal",
+            SessionErrorKind::Crashed => "crashed",
+        }
+    }
+}
+
+/// What went wrong in a call to a session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SessionError {
+    pub kind: SessionErrorKind,
+    pub message: String,
+    /// What the operator can do; empty if unknown.
+    pub remedy: String,
+    pub retry_after_ms: Option<u32>,
+}
+
+impl SessionError {
+    pub fn new(kind: SessionErrorKind, message: impl Into<String>) -> Self {
+        SessionError {
+            kind,
+            message: message.into(),
+            remedy: String::new(),
+            retry_after_ms: None,
+        }
+    }
+}
+
+/// One session with a connected system. Calls are made one at a time; a call's
+/// future is not dropped before it is done, except when the session is.
+#[async_trait]
+pub trait Session: Send {
+    async fn spec(&mut self) -> Result<ConnectorSpec, SessionError>;
+
+    async fn check(&mut self, objects: &[String]) -> Result<Vec<CheckItem>, SessionError>;
+
+    /// `objects` empty: every object there is.
+    async fn discover(&mut self, objects: &[String]) -> Result<Vec<Object>, SessionError>;
+
+    /// Prepares the change stream for these objects and says where it starts.
+    async fn start(&mut self, selections: &[Selection]) -> Result<Cursor, SessionError>;
+
+    /// Removes whatever `start` made at the source; says what it removed.
+    async fn release(&mut self) -> Result<Vec<String>, SessionError>;
+
+    async fn read(&mut self, request: &PageRequest) -> Result<Page, SessionError>;
+
+    async fn changes(&mut self, request: &ChangesRequest) -> Result<Changes, SessionError>;
+
+    async fn fetch(&mut self, request: &FetchRequest) -> Result<Vec<Found>, SessionError>;
+
+    /// One outcome per intent, in order.
+    async fn write(&mut self, request: &WriteRequest) -> Result<Vec<Outcome>, SessionError>;
+
+    /// Creates or extends a destination object; returns the statements.
+    async fn ensure(&mut self, request: &EnsureRequest) -> Result<Vec<String>, SessionError>;
+}
+
+/// Opens sessions with one connected system.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    async fn open(&self, role: Role) -> Result<Box<dyn Session>, SessionError>;
+}
