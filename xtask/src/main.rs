@@ -1,5 +1,6 @@
 //! Everything done to the repository by a command: `cargo xtask --help`.
 
+mod guests;
 mod test;
 
 use std::{
@@ -12,12 +13,15 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", max_term_width = 100)]
 enum Task {
+    /// Build every connector and test guest as a WebAssembly component
+    Guests(guests::Guests),
     /// Check everything: format, lints, tests, guests
     Test(test::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
+        Task::Guests(args) => args.run(),
         Task::Test(args) => test::run(&args),
     };
     match done {
@@ -31,7 +35,5 @@ fn main() -> ExitCode {
 
 /// The repository's folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }

@@ -32,41 +32,17 @@ struct Step {
 }
 
 const STEPS: &[Step] = &[
-    Step {
-        name: "format",
-        run: format,
-    },
-    Step {
-        name: "guests",
-        run: guests,
-    },
-    Step {
-        name: "lints",
-        run: lints,
-    },
-    Step {
-        name: "tests",
-        run: tests,
-    },
-    Step {
-        name: "plugins",
-        run: plugins,
-    },
-    Step {
-        name: "dependencies",
-        run: dependencies,
-    },
+    Step { name: "format", run: format },
+    Step { name: "guests", run: guests },
+    Step { name: "lints", run: lints },
+    Step { name: "tests", run: tests },
+    Step { name: "plugins", run: plugins },
+    Step { name: "dependencies", run: dependencies },
 ];
 
 pub fn run(args: &Args) -> Result<()> {
-    let chosen: Vec<&Step> = STEPS
-        .iter()
-        .filter(|step| {
-            args.only
-                .as_deref()
-                .is_none_or(|only| step.name.contains(only))
-        })
-        .collect();
+    let chosen: Vec<&Step> =
+        STEPS.iter().filter(|step| args.only.as_deref().is_none_or(|only| step.name.contains(only))).collect();
     if chosen.is_empty() {
         let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
         bail!("no such step; there are: {}", names.join(", "));
@@ -103,11 +79,7 @@ fn format() -> Outcome {
     let mut outcome = command(&root(), "cargo", &["fmt", "--all", "--check"]);
     for workspace in guest_workspaces() {
         if matches!(outcome, Outcome::Passed) {
-            outcome = command(
-                &root().join(workspace),
-                "cargo",
-                &["fmt", "--all", "--check"],
-            );
+            outcome = command(&root().join(workspace), "cargo", &["fmt", "--all", "--check"]);
         }
     }
     outcome
@@ -118,18 +90,7 @@ fn guests() -> Outcome {
 }
 
 fn lints() -> Outcome {
-    command(
-        &root(),
-        "cargo",
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ],
-    )
+    command(&root(), "cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
 }
 
 fn tests() -> Outcome {
@@ -143,11 +104,7 @@ fn plugins() -> Outcome {
         return Outcome::Skipped("there are none yet".into());
     }
     for workspace in workspaces {
-        let outcome = command(
-            &root().join(workspace),
-            "cargo",
-            &["test", "--workspace", "--lib"],
-        );
+        let outcome = command(&root().join(workspace), "cargo", &["test", "--workspace", "--lib"]);
         if !matches!(outcome, Outcome::Passed) {
             return outcome;
         }
@@ -182,11 +139,7 @@ fn guest_workspaces() -> Vec<&'static str> {
 fn command(folder: &Path, program: &str, arguments: &[&str]) -> Outcome {
     let shown = format!("{program} {}", arguments.join(" "));
     eprintln!("$ {shown}");
-    match Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .status()
-    {
+    match Command::new(program).args(arguments).current_dir(folder).status() {
         Ok(status) if status.success() => Outcome::Passed,
         Ok(status) => Outcome::Failed(format!("`{shown}` ended with {status}")),
         Err(error) => Outcome::Failed(format!("`{shown}` could not start: {error}")),
