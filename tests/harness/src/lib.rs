@@ -1,1 +1,16 @@
-//! See ARCHITECTURE.md.
+//! Real parts for tests and benchmarks: throwaway PostgreSQL servers, the real
+//! `lockstep` binary as a process, and a TCP proxy that breaks connections on
+//! request. It knows processes and sockets; it must not know what a sync means.
+
+mod account;
+mod binaries;
+mod cluster;
+mod proxy;
+mod runtime;
+mod signal;
+
+pub use binaries::Binaries;
+pub use cluster::{Cluster, ClusterOptions, SUPERUSER};
+pub use proxy::Proxy;
+pub use runtime::{Finished, Launch, Runtime, lockstep_binary};
+pub use signal::{Signal, send};
