@@ -1,1 +1,5 @@
-//! See ARCHITECTURE.md.
+//! Whole-engine runs against systems that live in memory. Holds the systems and
+//! their connector; knows the engine only through its port.
+
+pub mod session;
+pub mod system;
