@@ -1,9 +1,16 @@
 //! Values as they cross between systems, and what "the same" means for them.
 
+pub(crate) mod calendar;
+pub(crate) mod decimal;
+pub(crate) mod json;
+mod meaning;
+mod show;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::{meaning::Special, show::uuid_text};
 use crate::record::RecordId;
 
 /// Microseconds since 1970-01-01T00:00:00Z. `i64::MIN` and `i64::MAX` stand for

@@ -1,8 +1,99 @@
 //! Casts between a side's native values and canonical ones.
+//!
+//! A cast never alters a value silently: what does not fit is refused, and the
+//! field waits as uncastable. Only a cast marked `lossy` may round, and it never
+//! truncates text. Knows nothing of sides, fields or records.
+
+mod between;
+mod convert;
+mod form;
+mod text;
+
+pub use between::CastPlan;
+pub use form::Form;
+
+use crate::value::Value;
 
 /// How one field converts at one side.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cast {
     /// Native and canonical are the same.
     Identity,
+    /// The native value is another row's key and the canonical one a
+    /// [`Value::Ref`]: the planner looks it up, the cast leaves it alone.
+    Reference,
+    /// Each direction converts to the form given.
+    Convert(Box<Conversion>),
+}
+
+/// A conversion between two forms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conversion {
+    pub native: Form,
+    pub canonical: Form,
+    /// Digits, fractions of seconds and times of day that the target has no
+    /// room for are rounded away; otherwise such a value is refused.
+    pub lossy: bool,
+}
+
+impl Cast {
+    /// Native to canonical.
+    pub fn lift(&self, native: &Value) -> Result<Value, CastError> {
+        match self {
+            Cast::Identity | Cast::Reference => Ok(native.clone()),
+            Cast::Convert(way) => convert::convert(native, &way.canonical, way.lossy),
+        }
+    }
+
+    /// Canonical to native, written as the side itself shows it where that is known.
+    pub fn project(&self, canonical: &Value) -> Result<Value, CastError> {
+        match self {
+            Cast::Identity | Cast::Reference => Ok(canonical.clone()),
+            Cast::Convert(way) => convert::convert(canonical, &way.native, way.lossy),
+        }
+    }
+}
+
+/// Why a value does not cast. Never carries the value itself, so that it may be logged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CastError {
+    #[error("{what} is not {wanted}")]
+    NotA {
+        what: &'static str,
+        wanted: &'static str,
+    },
+    #[error("{length} {unit} do not fit into {length_max}")]
+    TooLong {
+        length: usize,
+        length_max: u32,
+        unit: &'static str,
+    },
+    #[error("the number is out of range for {form}")]
+    OutOfRange { form: String },
+    #[error("{what} would be lost in {form}")]
+    WouldLose { what: &'static str, form: String },
+    #[error("the value is not one of the {count} that the column allows")]
+    NotListed { count: usize },
+    #[error("the list cannot be written as delimited text: {why}")]
+    NotDelimitable { why: &'static str },
+    #[error("{from} has no {to} form")]
+    Unsupported {
+        from: &'static str,
+        to: &'static str,
+    },
+}
+
+impl CastError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CastError::NotA { .. } => "LS-CAST-001",
+            CastError::TooLong { .. } => "LS-CAST-002",
+            CastError::OutOfRange { .. } => "LS-CAST-003",
+            CastError::WouldLose { .. } => "LS-CAST-004",
+            CastError::NotListed { .. } => "LS-CAST-005",
+            CastError::NotDelimitable { .. } => "LS-CAST-006",
+            CastError::Unsupported { .. } => "LS-CAST-007",
+        }
+    }
 }
