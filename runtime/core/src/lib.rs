@@ -11,6 +11,7 @@ pub mod change;
 pub mod delta;
 pub mod journal;
 pub mod key;
+pub mod matching;
 pub mod plan;
 pub mod record;
 pub mod schema;

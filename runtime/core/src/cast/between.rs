@@ -25,10 +25,7 @@ impl CastPlan {
     /// The cast that may round where [`CastPlan::loss`] says so.
     pub fn lossy(&self) -> Cast {
         match &self.cast {
-            Cast::Convert(way) => Cast::Convert(Box::new(Conversion {
-                lossy: true,
-                ..(**way).clone()
-            })),
+            Cast::Convert(way) => Cast::Convert(Box::new(Conversion { lossy: true, ..(**way).clone() })),
             other => other.clone(),
         }
     }
@@ -39,13 +36,7 @@ impl Cast {
     pub fn between(native: &ColumnType, canonical: &ColumnType) -> CastPlan {
         let (native, canonical) = (Form::from(native), Form::from(canonical));
         if native == canonical {
-            return CastPlan {
-                cast: Cast::Identity,
-                lossless: true,
-                loss: None,
-                narrows: None,
-                impossible: false,
-            };
+            return CastPlan { cast: Cast::Identity, lossless: true, loss: None, narrows: None, impossible: false };
         }
         let up = way(&native, &canonical);
         let down = way(&canonical, &native);
@@ -75,11 +66,7 @@ impl Cast {
             loss,
             narrows,
             impossible,
-            cast: Cast::Convert(Box::new(Conversion {
-                native,
-                canonical,
-                lossy: false,
-            })),
+            cast: Cast::Convert(Box::new(Conversion { native, canonical, lossy: false })),
         }
     }
 }
@@ -134,9 +121,7 @@ fn way(from: &Form, to: &Form) -> Way {
         (_, Enum) if from.is_text_like() => to_enum(from, to),
         (Bytes, Bytes) => longer(from, to),
         (Date, Timestamp | LocalTimestamp) => Way::Exact,
-        (Timestamp | LocalTimestamp, Date) => {
-            Way::Loses(format!("the time of day, in {}", to.describe()))
-        }
+        (Timestamp | LocalTimestamp, Date) => Way::Loses(format!("the time of day, in {}", to.describe())),
         (Time, Time) | (Timestamp | LocalTimestamp, Timestamp | LocalTimestamp) => {
             if from.fraction_digits() > to.fraction_digits() {
                 Way::Loses(format!("fractions of a second, in {}", to.describe()))
@@ -180,12 +165,8 @@ fn int_to_decimal(from: &Form, to: &Form) -> Way {
         _ => 19,
     };
     match (to.precision, scale_of(to)) {
-        (_, Some(scale)) if scale < 0 => {
-            Way::Loses(format!("digits of the number, in {}", to.describe()))
-        }
-        (Some(precision), scale)
-            if i64::from(precision) - i64::from(scale.unwrap_or(0)) < digits =>
-        {
+        (_, Some(scale)) if scale < 0 => Way::Loses(format!("digits of the number, in {}", to.describe())),
+        (Some(precision), scale) if i64::from(precision) - i64::from(scale.unwrap_or(0)) < digits => {
             narrows("numbers beyond its range", to)
         }
         _ => Way::Exact,
@@ -213,10 +194,7 @@ fn decimal_to_decimal(from: &Form, to: &Form) -> Way {
             return Way::Loses(format!("digits after the point, in {}", to.describe()));
         }
     }
-    let whole = |form: &Form| {
-        form.precision
-            .map(|p| i64::from(p) - i64::from(scale_of(form).unwrap_or(0)))
-    };
+    let whole = |form: &Form| form.precision.map(|p| i64::from(p) - i64::from(scale_of(form).unwrap_or(0)));
     match (whole(from), whole(to)) {
         (_, None) => Way::Exact,
         (Some(from), Some(to)) if from <= to => Way::Exact,
@@ -237,12 +215,9 @@ fn to_text(from: &Form, to: &Form) -> Way {
         return narrows("lists with nulls or `;` in their elements", to);
     }
     let known = match from.kind {
-        Kind::Enum if !from.values.is_empty() => from
-            .values
-            .iter()
-            .map(|value| value.chars().count())
-            .max()
-            .and_then(|length| u32::try_from(length).ok()),
+        Kind::Enum if !from.values.is_empty() => {
+            from.values.iter().map(|value| value.chars().count()).max().and_then(|length| u32::try_from(length).ok())
+        }
         Kind::Text | Kind::Enum | Kind::Opaque => from.length,
         Kind::Bool => Some(5),
         Kind::Int => Some(20),
@@ -259,14 +234,9 @@ fn to_text(from: &Form, to: &Form) -> Way {
 }
 
 fn to_enum(from: &Form, to: &Form) -> Way {
-    let listed = !from.values.is_empty()
-        && from.kind == Kind::Enum
-        && from.values.iter().all(|value| to.values.contains(value));
-    if to.values.is_empty() || listed {
-        Way::Exact
-    } else {
-        narrows("values that it does not list", to)
-    }
+    let listed =
+        !from.values.is_empty() && from.kind == Kind::Enum && from.values.iter().all(|value| to.values.contains(value));
+    if to.values.is_empty() || listed { Way::Exact } else { narrows("values that it does not list", to) }
 }
 
 /// Text splits into text elements; other elements have to parse.
@@ -278,10 +248,7 @@ fn list_from_text(to: &Form) -> Way {
 }
 
 fn list_to_list(from: &Form, to: &Form) -> Way {
-    let element = |form: &Form| Form {
-        kind: form.element.unwrap_or(Kind::Text),
-        ..form.clone()
-    };
+    let element = |form: &Form| Form { kind: form.element.unwrap_or(Kind::Text), ..form.clone() };
     match (from.element, to.element) {
         (_, None) => Way::Exact,
         (from_kind, to_kind) if from_kind == to_kind => way(&element(from), &element(to)),

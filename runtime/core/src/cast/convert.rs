@@ -45,10 +45,8 @@ fn to_bool(value: &Value) -> Result<Value, CastError> {
                 _ => not_a("a number other than 0 and 1", "a bool"),
             }
         }
-        Value::Text(text) => text::parse_bool(text).map_or_else(
-            || not_a("the text", "a bool (true/false, yes/no, 1/0)"),
-            |value| Ok(Value::Bool(value)),
-        ),
+        Value::Text(text) => text::parse_bool(text)
+            .map_or_else(|| not_a("the text", "a bool (true/false, yes/no, 1/0)"), |value| Ok(Value::Bool(value))),
         Value::Json(text) => match text::json_scalar(text) {
             Value::Null => Ok(Value::Null),
             Value::Bool(value) => Ok(Value::Bool(value)),
@@ -90,11 +88,7 @@ fn whole(number: Decimal, form: &Form, lossy: bool) -> Result<Decimal, CastError
 fn int_in_range(number: i64, form: &Form) -> Result<Value, CastError> {
     let bits = form.length.unwrap_or(64).clamp(1, 64);
     let fits = bits == 64 || (-(1i64 << (bits - 1))..(1i64 << (bits - 1))).contains(&number);
-    if fits {
-        Ok(Value::Int(number))
-    } else {
-        out_of_range(form)
-    }
+    if fits { Ok(Value::Int(number)) } else { out_of_range(form) }
 }
 
 fn to_decimal(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> {
@@ -171,11 +165,7 @@ fn to_float(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError>
         _ => return unsupported(value, Kind::Float),
     };
     let single = form.length == Some(32);
-    let stored = if single {
-        f64::from(float as f32)
-    } else {
-        float
-    };
+    let stored = if single { f64::from(float as f32) } else { float };
     if stored.is_infinite() && float.is_finite() {
         return out_of_range(form);
     }
@@ -196,11 +186,7 @@ fn says_the_same(value: &Value, stored: f64, single: bool) -> bool {
     let Some(number) = number else {
         return true;
     };
-    let shown = if single {
-        Decimal::parse(&(stored as f32).to_string())
-    } else {
-        Decimal::from_float(stored)
-    };
+    let shown = if single { Decimal::parse(&(stored as f32).to_string()) } else { Decimal::from_float(stored) };
     shown.is_some_and(|shown| shown == number)
 }
 
@@ -236,11 +222,7 @@ fn fits(text: &str, form: &Form) -> Result<(), CastError> {
     if length <= length_max as usize {
         return Ok(());
     }
-    Err(CastError::TooLong {
-        length,
-        length_max,
-        unit: "characters",
-    })
+    Err(CastError::TooLong { length, length_max, unit: "characters" })
 }
 
 fn to_enum(value: &Value, form: &Form) -> Result<Value, CastError> {
@@ -251,9 +233,7 @@ fn to_enum(value: &Value, form: &Form) -> Result<Value, CastError> {
     if form.values.is_empty() || form.values.iter().any(|known| **known == **text) {
         return Ok(value);
     }
-    Err(CastError::NotListed {
-        count: form.values.len(),
-    })
+    Err(CastError::NotListed { count: form.values.len() })
 }
 
 fn to_bytes(value: &Value, form: &Form) -> Result<Value, CastError> {
@@ -266,11 +246,9 @@ fn to_bytes(value: &Value, form: &Form) -> Result<Value, CastError> {
         _ => return unsupported(value, Kind::Bytes),
     };
     match form.length {
-        Some(length_max) if bytes.len() > length_max as usize => Err(CastError::TooLong {
-            length: bytes.len(),
-            length_max,
-            unit: "bytes",
-        }),
+        Some(length_max) if bytes.len() > length_max as usize => {
+            Err(CastError::TooLong { length: bytes.len(), length_max, unit: "bytes" })
+        }
         _ => Ok(Value::Bytes(bytes)),
     }
 }
@@ -281,9 +259,7 @@ fn to_date(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> 
         Value::Timestamp(Timestamp(micros)) | Value::LocalTimestamp(micros) => match *micros {
             i64::MIN => Ok(Value::Date(i32::MIN)),
             i64::MAX => Ok(Value::Date(i32::MAX)),
-            micros if micros.rem_euclid(DAY_MICROS) != 0 && !lossy => {
-                would_lose("the time of day", form)
-            }
+            micros if micros.rem_euclid(DAY_MICROS) != 0 && !lossy => would_lose("the time of day", form),
             micros => match i32::try_from(micros.div_euclid(DAY_MICROS)) {
                 Ok(days) => Ok(Value::Date(days)),
                 Err(_) => out_of_range(form),
@@ -325,9 +301,7 @@ fn to_timestamp(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastEr
             },
         },
     };
-    Ok(Value::Timestamp(Timestamp(to_fraction(
-        micros, form, lossy,
-    )?)))
+    Ok(Value::Timestamp(Timestamp(to_fraction(micros, form, lossy)?)))
 }
 
 fn to_local(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> {
@@ -350,9 +324,7 @@ fn midnight(days: i32) -> i64 {
         i32::MIN => i64::MIN,
         i32::MAX => i64::MAX,
         // Days beyond the range of an instant saturate short of the infinities.
-        days => i64::from(days)
-            .saturating_mul(DAY_MICROS)
-            .clamp(i64::MIN + 1, i64::MAX - 1),
+        days => i64::from(days).saturating_mul(DAY_MICROS).clamp(i64::MIN + 1, i64::MAX - 1),
     }
 }
 
@@ -366,11 +338,7 @@ fn to_fraction(micros: i64, form: &Form, lossy: bool) -> Result<i64, CastError> 
     if !lossy {
         return would_lose("a fraction of the second", form);
     }
-    let rounded = if rest * 2 >= step {
-        micros.checked_add(step - rest)
-    } else {
-        micros.checked_sub(rest)
-    };
+    let rounded = if rest * 2 >= step { micros.checked_add(step - rest) } else { micros.checked_sub(rest) };
     rounded.map_or_else(|| out_of_range(form), Ok)
 }
 
@@ -423,10 +391,7 @@ fn to_list(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> 
     if element.kind == Kind::List {
         return unsupported(value, Kind::List);
     }
-    let items: Result<Vec<Value>, CastError> = items
-        .iter()
-        .map(|item| convert(item, &element, lossy))
-        .collect();
+    let items: Result<Vec<Value>, CastError> = items.iter().map(|item| convert(item, &element, lossy)).collect();
     Ok(Value::List(items?.into()))
 }
 
@@ -465,16 +430,11 @@ fn not_a<T>(what: &'static str, wanted: &'static str) -> Result<T, CastError> {
 }
 
 fn out_of_range<T>(form: &Form) -> Result<T, CastError> {
-    Err(CastError::OutOfRange {
-        form: form.describe(),
-    })
+    Err(CastError::OutOfRange { form: form.describe() })
 }
 
 fn would_lose<T>(what: &'static str, form: &Form) -> Result<T, CastError> {
-    Err(CastError::WouldLose {
-        what,
-        form: form.describe(),
-    })
+    Err(CastError::WouldLose { what, form: form.describe() })
 }
 
 fn unsupported<T>(value: &Value, to: Kind) -> Result<T, CastError> {
@@ -495,8 +455,5 @@ fn unsupported<T>(value: &Value, to: Kind) -> Result<T, CastError> {
         Value::List(_) => "list",
         Value::Ref(_) => "reference",
     };
-    Err(CastError::Unsupported {
-        from,
-        to: kind_name(to),
-    })
+    Err(CastError::Unsupported { from, to: kind_name(to) })
 }

@@ -23,14 +23,7 @@ pub struct Form {
 impl Form {
     /// A form without bounds.
     pub fn of(kind: Kind) -> Form {
-        Form {
-            kind,
-            length: None,
-            precision: None,
-            scale: None,
-            values: Arc::from([]),
-            element: None,
-        }
+        Form { kind, length: None, precision: None, scale: None, values: Arc::from([]), element: None }
     }
 
     pub(crate) fn is_text_like(&self) -> bool {
@@ -53,9 +46,7 @@ impl Form {
             (Kind::Decimal, None, Some(scale), _) => {
                 format!("{name} with {scale} digits after the point")
             }
-            (Kind::Time | Kind::Timestamp | Kind::LocalTimestamp, ..)
-                if self.fraction_digits() < 6 =>
-            {
+            (Kind::Time | Kind::Timestamp | Kind::LocalTimestamp, ..) if self.fraction_digits() < 6 => {
                 format!("{name}({})", self.fraction_digits())
             }
             (Kind::Int | Kind::Float, _, _, Some(bits)) => format!("{bits}-bit {name}"),

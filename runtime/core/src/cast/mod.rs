@@ -58,16 +58,9 @@ impl Cast {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CastError {
     #[error("{what} is not {wanted}")]
-    NotA {
-        what: &'static str,
-        wanted: &'static str,
-    },
+    NotA { what: &'static str, wanted: &'static str },
     #[error("{length} {unit} do not fit into {length_max}")]
-    TooLong {
-        length: usize,
-        length_max: u32,
-        unit: &'static str,
-    },
+    TooLong { length: usize, length_max: u32, unit: &'static str },
     #[error("the number is out of range for {form}")]
     OutOfRange { form: String },
     #[error("{what} would be lost in {form}")]
@@ -77,10 +70,7 @@ pub enum CastError {
     #[error("the list cannot be written as delimited text: {why}")]
     NotDelimitable { why: &'static str },
     #[error("{from} has no {to} form")]
-    Unsupported {
-        from: &'static str,
-        to: &'static str,
-    },
+    Unsupported { from: &'static str, to: &'static str },
 }
 
 impl CastError {

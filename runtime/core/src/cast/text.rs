@@ -50,15 +50,11 @@ fn delimited(items: &[Value]) -> Result<String, CastError> {
     let mut text = String::new();
     for (at, item) in items.iter().enumerate() {
         if item.is_null() {
-            return Err(CastError::NotDelimitable {
-                why: "an element is null",
-            });
+            return Err(CastError::NotDelimitable { why: "an element is null" });
         }
         let item = to_text(item)?;
         if item.contains(DELIMITER) {
-            return Err(CastError::NotDelimitable {
-                why: "an element contains the delimiter `;`",
-            });
+            return Err(CastError::NotDelimitable { why: "an element contains the delimiter `;`" });
         }
         if at > 0 {
             text.push(DELIMITER);
@@ -66,9 +62,7 @@ fn delimited(items: &[Value]) -> Result<String, CastError> {
         text.push_str(&item);
     }
     if text.is_empty() && !items.is_empty() {
-        return Err(CastError::NotDelimitable {
-            why: "its only element is empty",
-        });
+        return Err(CastError::NotDelimitable { why: "its only element is empty" });
     }
     Ok(text)
 }
@@ -115,19 +109,14 @@ pub(super) fn parse_float(text: &str) -> Option<f64> {
 
 pub(super) fn parse_uuid(text: &str) -> Option<u128> {
     let text = text.trim();
-    let text = text
-        .strip_prefix('{')
-        .and_then(|text| text.strip_suffix('}'))
-        .unwrap_or(text);
+    let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
     let hyphens: Vec<usize> = text.match_indices('-').map(|(at, _)| at).collect();
     if !(hyphens.is_empty() || hyphens == [8, 13, 18, 23]) {
         return None;
     }
     let hex = text.replace('-', "");
     let digits = hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
-    digits
-        .then(|| u128::from_str_radix(&hex, 16).ok())
-        .flatten()
+    digits.then(|| u128::from_str_radix(&hex, 16).ok()).flatten()
 }
 
 pub(super) fn parse_bytes(text: &str) -> Option<Arc<[u8]>> {

@@ -24,8 +24,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
@@ -55,12 +54,7 @@ fn day_text(days: i64) -> String {
 /// `13:05:00.25`: the fraction only as far as it is not zero.
 pub(crate) fn time_text(micros: i64) -> String {
     let (seconds, fraction) = (micros.div_euclid(SECOND), micros.rem_euclid(SECOND));
-    let mut text = format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    );
+    let mut text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     if fraction != 0 {
         let fraction = format!(".{fraction:06}");
         text.push_str(fraction.trim_end_matches('0'));
@@ -73,11 +67,7 @@ pub(crate) fn local_text(micros: i64) -> String {
     match micros {
         i64::MIN => "-infinity".to_owned(),
         i64::MAX => "infinity".to_owned(),
-        micros => format!(
-            "{}T{}",
-            day_text(micros.div_euclid(DAY)),
-            time_text(micros.rem_euclid(DAY))
-        ),
+        micros => format!("{}T{}", day_text(micros.div_euclid(DAY)), time_text(micros.rem_euclid(DAY))),
     }
 }
 
@@ -156,11 +146,7 @@ pub(crate) fn parse_local(text: &str) -> Option<i64> {
     let Some((day, time)) = text.split_once(['T', ' ', 't']) else {
         return finite(parse_day(text)?.checked_mul(DAY)?);
     };
-    finite(
-        parse_day(day)?
-            .checked_mul(DAY)?
-            .checked_add(parse_time(time)?)?,
-    )
+    finite(parse_day(day)?.checked_mul(DAY)?.checked_add(parse_time(time)?)?)
 }
 
 /// A date and time with `Z` or an offset such as `+02:00`, `+0200` or `+02`.
@@ -193,9 +179,7 @@ pub(crate) fn parse_instant(text: &str) -> Option<Timestamp> {
 
 /// A local time that has a clock time, not only a date.
 fn timed(text: &str) -> Option<i64> {
-    text.contains(['T', ' ', 't'])
-        .then(|| parse_local(text))
-        .flatten()
+    text.contains(['T', ' ', 't']).then(|| parse_local(text)).flatten()
 }
 
 fn finite(micros: i64) -> Option<i64> {
@@ -203,10 +187,7 @@ fn finite(micros: i64) -> Option<i64> {
 }
 
 fn number(text: &str) -> Option<i64> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 fn two(text: &str) -> Option<i64> {
@@ -237,15 +218,7 @@ mod tests {
 
     #[test]
     fn days_that_never_were_are_refused() {
-        for text in [
-            "2023-02-29",
-            "2024-13-01",
-            "2024-00-10",
-            "24-01-01",
-            "2024-1-1",
-            "20240101",
-            "2024-01-01x",
-        ] {
+        for text in ["2023-02-29", "2024-13-01", "2024-00-10", "24-01-01", "2024-1-1", "20240101", "2024-01-01x"] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }
@@ -266,12 +239,7 @@ mod tests {
 
     #[test]
     fn an_instant_needs_a_zone_and_a_clock_time() {
-        for text in [
-            "2024-05-01T10:00:00",
-            "2024-05-01Z",
-            "2024-05-01",
-            "2024-05-01T10:00:00.0000001Z",
-        ] {
+        for text in ["2024-05-01T10:00:00", "2024-05-01Z", "2024-05-01", "2024-05-01T10:00:00.0000001Z"] {
             assert_eq!(parse_instant(text), None, "{text}");
         }
     }

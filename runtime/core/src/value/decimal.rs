@@ -62,11 +62,7 @@ impl Decimal {
                 0
             }
         };
-        (scale <= DIGITS_MAX && digits.len() <= DIGITS_MAX).then_some(Decimal {
-            negative,
-            digits,
-            scale,
-        })
+        (scale <= DIGITS_MAX && digits.len() <= DIGITS_MAX).then_some(Decimal { negative, digits, scale })
     }
 
     pub(crate) fn from_int(value: i64) -> Decimal {
@@ -74,18 +70,12 @@ impl Decimal {
             0 => Vec::new(),
             value => value.to_string().bytes().map(|b| b - b'0').collect(),
         };
-        Decimal {
-            negative: value < 0,
-            digits,
-            scale: 0,
-        }
+        Decimal { negative: value < 0, digits, scale: 0 }
     }
 
     /// The shortest decimal that reads back as the same float. `None`: not finite.
     pub(crate) fn from_float(value: f64) -> Option<Decimal> {
-        value
-            .is_finite()
-            .then(|| Decimal::parse(&value.to_string()))?
+        value.is_finite().then(|| Decimal::parse(&value.to_string()))?
     }
 
     /// `None`: has a fraction, or is beyond 64 bits.
@@ -94,16 +84,8 @@ impl Decimal {
         if short.scale > 0 || short.digits.len() > 19 {
             return None;
         }
-        let magnitude = short
-            .digits
-            .iter()
-            .fold(0i128, |sum, digit| sum * 10 + i128::from(*digit));
-        i64::try_from(if short.negative {
-            -magnitude
-        } else {
-            magnitude
-        })
-        .ok()
+        let magnitude = short.digits.iter().fold(0i128, |sum, digit| sum * 10 + i128::from(*digit));
+        i64::try_from(if short.negative { -magnitude } else { magnitude }).ok()
     }
 
     /// Digits before the point, none counted for zero.
@@ -114,11 +96,7 @@ impl Decimal {
     /// Digits after the point that are needed to write it exactly.
     pub(crate) fn scale_needed(&self) -> usize {
         let zeros = self.digits.iter().rev().take_while(|d| **d == 0).count();
-        if self.digits.is_empty() {
-            0
-        } else {
-            self.scale.saturating_sub(zeros)
-        }
+        if self.digits.is_empty() { 0 } else { self.scale.saturating_sub(zeros) }
     }
 
     pub(crate) fn is_zero(&self) -> bool {
@@ -140,11 +118,7 @@ impl Decimal {
             return out;
         }
         let drop = usize::try_from(have - wanted).unwrap_or(usize::MAX);
-        let up = drop <= out.digits.len()
-            && out
-                .digits
-                .get(out.digits.len() - drop)
-                .is_some_and(|digit| *digit >= 5);
+        let up = drop <= out.digits.len() && out.digits.get(out.digits.len() - drop).is_some_and(|digit| *digit >= 5);
         out.digits.truncate(out.digits.len().saturating_sub(drop));
         if up {
             out.digits = add_digits(&out.digits, &[1]);
@@ -155,8 +129,7 @@ impl Decimal {
             out.scale = 0;
             if !out.digits.is_empty() {
                 let zeros = scale.unsigned_abs() as usize;
-                out.digits
-                    .resize(out.digits.len() + zeros.min(DIGITS_MAX), 0);
+                out.digits.resize(out.digits.len() + zeros.min(DIGITS_MAX), 0);
             }
         }
         out
@@ -166,8 +139,7 @@ impl Decimal {
     pub(crate) fn trimmed(&self) -> Decimal {
         let mut out = self.clone();
         let scale = self.scale_needed();
-        out.digits
-            .truncate(self.digits.len().saturating_sub(self.scale - scale));
+        out.digits.truncate(self.digits.len().saturating_sub(self.scale - scale));
         out.scale = scale;
         out
     }
@@ -184,18 +156,11 @@ impl Decimal {
                 Ordering::Greater => (self.negative, subtract_digits(&a, &b)),
             }
         };
-        Decimal {
-            negative,
-            digits,
-            scale,
-        }
+        Decimal { negative, digits, scale }
     }
 
     pub(crate) fn negated(&self) -> Decimal {
-        Decimal {
-            negative: !self.negative,
-            ..self.clone()
-        }
+        Decimal { negative: !self.negative, ..self.clone() }
     }
 
     fn scaled_to(&self, scale: usize) -> Vec<u8> {
@@ -224,11 +189,7 @@ impl Ord for Decimal {
             let (a, b) = (self.trimmed(), other.trimmed());
             a.digits.cmp(&b.digits)
         });
-        if a < 0 {
-            magnitude.reverse()
-        } else {
-            magnitude
-        }
+        if a < 0 { magnitude.reverse() } else { magnitude }
     }
 }
 
@@ -325,13 +286,7 @@ mod tests {
 
     #[test]
     fn notation_survives_reading_and_writing() {
-        for text in [
-            "0",
-            "0.00",
-            "1.50",
-            "-0.05",
-            "123456789012345678901234567890.1",
-        ] {
+        for text in ["0", "0.00", "1.50", "-0.05", "123456789012345678901234567890.1"] {
             assert_eq!(decimal(text).to_string(), text);
         }
         assert_eq!(decimal("+.5").to_string(), "0.5");
@@ -342,18 +297,7 @@ mod tests {
 
     #[test]
     fn what_is_no_decimal_is_refused() {
-        for text in [
-            "",
-            "-",
-            ".",
-            "1.2.3",
-            "1,5",
-            " 1",
-            "NaN",
-            "1e",
-            "0x1",
-            "1e999999999",
-        ] {
+        for text in ["", "-", ".", "1.2.3", "1,5", " 1", "NaN", "1e", "0x1", "1e999999999"] {
             assert!(Decimal::parse(text).is_none(), "{text}");
         }
     }

@@ -16,10 +16,7 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
     if a == b {
         return true;
     }
-    match (
-        serde_json::from_str::<&RawValue>(a),
-        serde_json::from_str::<&RawValue>(b),
-    ) {
+    match (serde_json::from_str::<&RawValue>(a), serde_json::from_str::<&RawValue>(b)) {
         (Ok(a), Ok(b)) => same_raw(a.get(), b.get(), DEPTH_MAX),
         _ => false,
     }
@@ -47,16 +44,11 @@ fn same_raw(a: &str, b: &str, depth: usize) -> bool {
     };
     match (a.as_bytes().first(), b.as_bytes().first()) {
         (Some(b'{'), Some(b'{')) => {
-            let (Ok(a), Ok(b)) = (
-                serde_json::from_str::<Members>(a),
-                serde_json::from_str::<Members>(b),
-            ) else {
+            let (Ok(a), Ok(b)) = (serde_json::from_str::<Members>(a), serde_json::from_str::<Members>(b)) else {
                 return false;
             };
             a.len() == b.len()
-                && a.iter().zip(&b).all(|((name, x), (other, y))| {
-                    name == other && same_raw(x.get(), y.get(), depth)
-                })
+                && a.iter().zip(&b).all(|((name, x), (other, y))| name == other && same_raw(x.get(), y.get(), depth))
         }
         (Some(b'['), Some(b'[')) => {
             let (Some(a), Some(b)) = (elements(a), elements(b)) else {
@@ -64,21 +56,14 @@ fn same_raw(a: &str, b: &str, depth: usize) -> bool {
             };
             a.len() == b.len() && a.iter().zip(&b).all(|(x, y)| same_raw(x, y, depth))
         }
-        (Some(b'"'), Some(b'"')) => {
-            match (
-                serde_json::from_str::<String>(a),
-                serde_json::from_str::<String>(b),
-            ) {
-                (Ok(a), Ok(b)) => a == b,
-                _ => false,
-            }
-        }
-        (Some(b'-' | b'0'..=b'9'), Some(b'-' | b'0'..=b'9')) => {
-            match (Decimal::parse(a), Decimal::parse(b)) {
-                (Some(a), Some(b)) => a == b,
-                _ => false,
-            }
-        }
+        (Some(b'"'), Some(b'"')) => match (serde_json::from_str::<String>(a), serde_json::from_str::<String>(b)) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        },
+        (Some(b'-' | b'0'..=b'9'), Some(b'-' | b'0'..=b'9')) => match (Decimal::parse(a), Decimal::parse(b)) {
+            (Some(a), Some(b)) => a == b,
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -90,10 +75,7 @@ mod tests {
     #[test]
     fn notation_does_not_change_the_meaning() {
         for (a, b) in [
-            (
-                r#"{"a":1,"b":[true,null]}"#,
-                r#"{ "b": [true, null], "a": 1.0 }"#,
-            ),
+            (r#"{"a":1,"b":[true,null]}"#, r#"{ "b": [true, null], "a": 1.0 }"#),
             (r#""\u00e9""#, r#""é""#),
             ("1e2", "100"),
             (" [ ] ", "[]"),

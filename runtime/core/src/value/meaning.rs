@@ -15,17 +15,13 @@ impl Value {
         }
         match (self, other) {
             (Int(a), Int(b)) => a == b,
-            (Int(_) | Decimal(_) | Float(_), Int(_) | Decimal(_) | Float(_)) => {
-                match (self.number(), other.number()) {
-                    (Some(a), Some(b)) => a == b,
-                    (None, None) => self.special().is_some() && self.special() == other.special(),
-                    _ => false,
-                }
-            }
+            (Int(_) | Decimal(_) | Float(_), Int(_) | Decimal(_) | Float(_)) => match (self.number(), other.number()) {
+                (Some(a), Some(b)) => a == b,
+                (None, None) => self.special().is_some() && self.special() == other.special(),
+                _ => false,
+            },
             (Json(a), Json(b)) => json::same(a, b),
-            (List(a), List(b)) => {
-                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.same_meaning(b))
-            }
+            (List(a), List(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.same_meaning(b)),
             _ => false,
         }
     }
@@ -37,14 +33,12 @@ impl Value {
         match (self, other) {
             (Bool(a), Bool(b)) => Some(a.cmp(b)),
             (Int(a), Int(b)) => Some(a.cmp(b)),
-            (Int(_) | Decimal(_) | Float(_), Int(_) | Decimal(_) | Float(_)) => {
-                match (self.number(), other.number()) {
-                    (Some(a), Some(b)) => Some(a.cmp(&b)),
-                    (None, Some(_)) => self.special()?.against_finite(),
-                    (Some(_), None) => Some(other.special()?.against_finite()?.reverse()),
-                    (None, None) => self.special()?.partial_cmp(&other.special()?),
-                }
-            }
+            (Int(_) | Decimal(_) | Float(_), Int(_) | Decimal(_) | Float(_)) => match (self.number(), other.number()) {
+                (Some(a), Some(b)) => Some(a.cmp(&b)),
+                (None, Some(_)) => self.special()?.against_finite(),
+                (Some(_), None) => Some(other.special()?.against_finite()?.reverse()),
+                (None, None) => self.special()?.partial_cmp(&other.special()?),
+            },
             (Text(a), Text(b)) => Some(a.cmp(b)),
             (Bytes(a), Bytes(b)) => Some(a.cmp(b)),
             (Date(a), Date(b)) => Some(a.cmp(b)),
@@ -76,11 +70,7 @@ impl Value {
             }
             _ => {
                 let (a, b) = (self.number()?, other.number()?);
-                let sum = if minus {
-                    a.add(&b.negated())
-                } else {
-                    a.add(&b)
-                };
+                let sum = if minus { a.add(&b.negated()) } else { a.add(&b) };
                 Some(Decimal(Arc::from(sum.to_string())))
             }
         }
@@ -201,15 +191,9 @@ mod tests {
     #[test]
     fn order_crosses_number_kinds_and_stops_at_families() {
         assert_eq!(Value::Int(2).compare(&decimal("10")), Some(Ordering::Less));
-        assert_eq!(
-            decimal("-Infinity").compare(&Value::Int(0)),
-            Some(Ordering::Less)
-        );
+        assert_eq!(decimal("-Infinity").compare(&Value::Int(0)), Some(Ordering::Less));
         assert_eq!(Value::Int(0).compare(&decimal("NaN")), None);
-        assert_eq!(
-            Value::text("b").compare(&Value::text("a")),
-            Some(Ordering::Greater)
-        );
+        assert_eq!(Value::text("b").compare(&Value::text("a")), Some(Ordering::Greater));
         assert_eq!(Value::text("1").compare(&Value::Int(1)), None);
         assert_eq!(Value::Null.compare(&Value::Null), None);
     }
@@ -219,10 +203,7 @@ mod tests {
         let sum = decimal("0.1").add(&decimal("0.20"));
         assert_eq!(sum, Some(decimal("0.30")));
         assert_eq!(Value::Int(5).subtract(&Value::Int(7)), Some(Value::Int(-2)));
-        assert_eq!(
-            Value::Int(1).subtract(&decimal("0.25")),
-            Some(decimal("0.75"))
-        );
+        assert_eq!(Value::Int(1).subtract(&decimal("0.25")), Some(decimal("0.75")));
         assert_eq!(Value::Int(i64::MAX).add(&Value::Int(1)), None);
         assert_eq!(Value::Int(1).add(&Value::text("1")), None);
         assert_eq!(decimal("NaN").add(&Value::Int(1)), None);

@@ -37,14 +37,7 @@ impl Value {
 pub(crate) fn uuid_text(value: u128) -> String {
     let hex = format!("{value:032x}");
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    [
-        part(0, 8),
-        part(8, 12),
-        part(12, 16),
-        part(16, 20),
-        part(20, 32),
-    ]
-    .join("-")
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 fn visible(text: &str) -> String {
@@ -103,16 +96,10 @@ mod tests {
             (Value::Null, "null"),
             (Value::text("Ada"), "Ada"),
             (Value::Float(0.1), "0.1"),
-            (
-                Value::Timestamp(Timestamp(1_500_000)),
-                "1970-01-01T00:00:01.5Z",
-            ),
+            (Value::Timestamp(Timestamp(1_500_000)), "1970-01-01T00:00:01.5Z"),
             (Value::Uuid(1), "00000000-0000-0000-0000-000000000001"),
             (Value::Bytes(Arc::from([0xde, 0xad])), "\\xdead"),
-            (
-                Value::List(Arc::from([Value::Int(1), Value::Null])),
-                "[1, null]",
-            ),
+            (Value::List(Arc::from([Value::Int(1), Value::Null])), "[1, null]"),
             (Value::Ref(RecordId(7)), "#7"),
         ] {
             assert_eq!(value.show(), text);
