@@ -1,0 +1,69 @@
+//! Every edited value is the agreed one, was replaced by an edit that had seen
+//! it, or is kept where a person can find it. And nothing else is at the sides.
+
+use crate::{
+    history::{Edit, History},
+    index::Index,
+    verdict::{Verdict, ViolationKind},
+};
+
+pub(crate) fn check<'h>(history: &'h History, index: &Index<'h>, verdict: &mut Verdict) {
+    for edit in &history.edits {
+        for (field, value) in edit.values() {
+            account(history, index, edit, field, value.as_deref(), verdict);
+        }
+    }
+    for (record, sides) in &index.rows {
+        for (side, row) in sides.iter().flat_map(|(s, rows)| rows.iter().map(move |r| (s, r))) {
+            for field in &history.fields {
+                let value = row.values.get(field).and_then(Option::as_deref);
+                check_invented(index, record, field, value, side, verdict);
+            }
+        }
+    }
+}
+
+fn account<'h>(
+    history: &'h History,
+    index: &Index<'h>,
+    edit: &'h Edit,
+    field: &'h str,
+    value: Option<&'h str>,
+    verdict: &mut Verdict,
+) {
+    let record = edit.record.as_str();
+    let finals = index.finals(record, field);
+    if finals.len() >= history.sides.len() && finals.iter().all(|(_, at_end)| *at_end == value) {
+        verdict.agreed += 1;
+    } else if index.superseded.contains(&(record, field, value)) {
+        verdict.superseded += 1;
+    } else if index.keeps_value(record, field, value) || waits_in_place(index, edit, field, value) {
+        verdict.kept += 1;
+    } else {
+        let text = format!(
+            "{} set {value:?} at {}; the sides end with {finals:?}, no edit had seen it and nothing keeps it",
+            edit.side, edit.at_micros
+        );
+        verdict.blame(ViolationKind::LostEdit, record, Some(field), text);
+    }
+}
+
+/// The record waits as a whole, and the value still stands where it was made.
+fn waits_in_place<'h>(index: &Index<'h>, edit: &'h Edit, field: &'h str, value: Option<&str>) -> bool {
+    index.record_waits(&edit.record) && index.finals(&edit.record, field).contains(&(edit.side.as_str(), value))
+}
+
+fn check_invented<'h>(
+    index: &Index<'h>,
+    record: &'h str,
+    field: &'h str,
+    value: Option<&'h str>,
+    side: &str,
+    verdict: &mut Verdict,
+) {
+    let merged = || index.kept(record, field).iter().any(|kept| kept.result.as_deref() == value);
+    if value.is_some() && !index.written.contains(&(record, field, value)) && !merged() {
+        let text = format!("{side} ends with {value:?}, which nobody wrote");
+        verdict.blame(ViolationKind::Invented, record, Some(field), text);
+    }
+}
