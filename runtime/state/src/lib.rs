@@ -1,1 +1,41 @@
-//! See ARCHITECTURE.md.
+//! What Lockstep remembers, in SQLite: records with their links, pending
+//! writes, the journal, stream positions, and what waits for a person.
+//!
+//! Every commit is one plain value ([`Commit`]) under an owner's claim; it is
+//! applied as a whole or not at all, and a stale owner's commit fails. Every row
+//! belongs to one sync. Nothing outside this crate speaks SQL, and nothing in it
+//! knows mapping, merging, connectors or clocks: time comes with the commit.
+
+mod apply;
+mod attention;
+mod commit;
+mod connect;
+mod counts;
+mod durability;
+mod encode;
+mod error;
+mod gather;
+mod id;
+mod journal;
+mod listing;
+mod lock;
+mod people;
+mod place;
+mod queue;
+mod registry;
+mod schema;
+mod store;
+mod writer;
+
+pub use attention::AttentionKind;
+pub use commit::{Commit, Committed, EntryKind, StreamChange, SyncPhase};
+pub use counts::{Counts, SideCounts};
+pub use error::StateError;
+pub use gather::Gathered;
+pub use id::SyncId;
+pub use journal::{JournalFilter, JournalPage, Order};
+pub use listing::{Attention, QuarantineFilter, QuarantineGroup};
+pub use people::{Operation, SavedPlan};
+pub use registry::{Backfill, Claim, SideState, SyncState};
+pub use schema::SCHEMA_VERSION;
+pub use store::{Options, Store};

@@ -1,0 +1,180 @@
+//! Records as the planner asks for them: by number, by key at a side, by match
+//! value, in order. One call is one snapshot.
+
+use std::collections::BTreeSet;
+
+use lockstep_core::{
+    key::{Key, MatchKey},
+    record::{Presence, Record, RecordId, SideId},
+};
+use rusqlite::Connection;
+
+use crate::{
+    encode,
+    error::StateError,
+    id::{self, SyncId},
+    place::HashKey,
+    store::Store,
+};
+
+/// What was asked for, complete.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gathered {
+    /// Every record named below, once, in number order.
+    pub records: Vec<Record>,
+    /// By position of the keys asked for.
+    pub keys: Vec<Option<RecordId>>,
+    /// By position of the match values asked for. Filed by hash: whoever uses them
+    /// compares the records' own match values.
+    pub matches: Vec<Vec<RecordId>>,
+}
+
+/// Candidates of one match value beyond which no more are given: it is
+/// ambiguous long before.
+const CANDIDATES_MAX: usize = 64;
+
+impl Store {
+    /// Looks up keys and match values, with all records found.
+    pub fn gather(
+        &self,
+        sync: SyncId,
+        keys: &[(SideId, Key)],
+        matches: &[MatchKey],
+    ) -> Result<Gathered, StateError> {
+        let hash = self.inner.hash;
+        self.read(|conn| {
+            let mut gathered = Gathered::default();
+            let mut seen = BTreeSet::new();
+            for (side, key) in keys {
+                let found = by_key(conn, &hash, sync, *side, key)?;
+                gathered.keys.push(found.as_ref().map(|record| record.id));
+                if let Some(record) = found
+                    && seen.insert(record.id)
+                {
+                    gathered.records.push(record);
+                }
+            }
+            for key in matches {
+                let mut ids = Vec::new();
+                for candidate in candidates(conn, sync, hash.of_match(key))? {
+                    if !seen.contains(&candidate) {
+                        let Some(record) = by_id(conn, sync, candidate)? else {
+                            continue;
+                        };
+                        seen.insert(candidate);
+                        gathered.records.push(record);
+                    }
+                    ids.push(candidate);
+                }
+                gathered.matches.push(ids);
+            }
+            gathered.records.sort_by_key(|record| record.id);
+            Ok(gathered)
+        })
+    }
+
+    /// Records by number, in that order; unknown ones are left out.
+    pub fn records(&self, sync: SyncId, ids: &[RecordId]) -> Result<Vec<Record>, StateError> {
+        self.read(|conn| {
+            let mut records = Vec::with_capacity(ids.len());
+            for id in ids {
+                records.extend(by_id(conn, sync, *id)?);
+            }
+            Ok(records)
+        })
+    }
+
+    /// The record linked to a key at a side; one whose link lives is preferred.
+    pub fn record_by_key(
+        &self,
+        sync: SyncId,
+        side: SideId,
+        key: &Key,
+    ) -> Result<Option<Record>, StateError> {
+        let hash = self.inner.hash;
+        self.read(|conn| by_key(conn, &hash, sync, side, key))
+    }
+
+    /// Records after `after`, in number order.
+    pub fn scan(
+        &self,
+        sync: SyncId,
+        after: RecordId,
+        limit: usize,
+    ) -> Result<Vec<Record>, StateError> {
+        self.read(|conn| {
+            let (_, last) = id::rows(sync);
+            let mut query = conn.prepare_cached(
+                "SELECT body FROM record WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+            )?;
+            let mut rows = query.query((id::row(sync, after.0)?, last, limit as i64))?;
+            let mut records = Vec::new();
+            while let Some(row) = rows.next()? {
+                records.push(encode::record_from(row.get_ref(0)?.as_blob().map_err(
+                    |error| StateError::corrupt(format!("a record has no body: {error}")),
+                )?)?);
+            }
+            Ok(records)
+        })
+    }
+}
+
+pub(crate) fn by_id(
+    conn: &Connection,
+    sync: SyncId,
+    record: RecordId,
+) -> Result<Option<Record>, StateError> {
+    let mut query = conn.prepare_cached("SELECT body FROM record WHERE id = ?1")?;
+    let mut rows = query.query([id::row(sync, record.0)?])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let body = row
+        .get_ref(0)?
+        .as_blob()
+        .map_err(|error| StateError::corrupt(format!("a record has no body: {error}")))?;
+    encode::record_from(body).map(Some)
+}
+
+fn by_key(
+    conn: &Connection,
+    hash: &HashKey,
+    sync: SyncId,
+    side: SideId,
+    key: &Key,
+) -> Result<Option<Record>, StateError> {
+    let mut query =
+        conn.prepare_cached("SELECT record FROM link_key WHERE side = ?1 AND place = ?2")?;
+    let mut rows = query.query((id::side(sync, side), hash.of_key(key)))?;
+    let mut best: Option<(bool, Record)> = None;
+    while let Some(row) = rows.next()? {
+        let candidate = RecordId(row.get::<_, i64>(0)? as u64);
+        let Some(record) = by_id(conn, sync, candidate)? else {
+            continue;
+        };
+        let Some(link) = record
+            .link(side)
+            .filter(|link| link.key.as_ref() == Some(key))
+        else {
+            continue;
+        };
+        let lives = link.presence == Presence::Live;
+        let better = best
+            .as_ref()
+            .is_none_or(|(known, other)| (lives, record.id) > (*known, other.id));
+        if better {
+            best = Some((lives, record));
+        }
+    }
+    Ok(best.map(|(_, record)| record))
+}
+
+fn candidates(conn: &Connection, sync: SyncId, place: i64) -> Result<Vec<RecordId>, StateError> {
+    let mut query = conn.prepare_cached(
+        "SELECT record FROM match_key WHERE sync = ?1 AND place = ?2 ORDER BY record LIMIT ?3",
+    )?;
+    let rows = query.query_map((sync.0, place, CANDIDATES_MAX as i64), |row| {
+        Ok(RecordId(row.get::<_, i64>(0)? as u64))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
