@@ -1,1 +1,43 @@
-fn main() {}
+//! The `lockstep` command: turns what a person typed into one operation, runs
+//! it, and says what came of it. It must not decide anything about records:
+//! every verb asks the engine, in a running Lockstep or in this process.
+
+mod args;
+mod context;
+mod failure;
+mod logging;
+mod moment;
+mod pages;
+mod screen;
+mod table;
+mod trouble;
+mod verbs;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{args::Cli, failure::Exit, screen::Screen};
+
+fn main() -> ExitCode {
+    trouble::install();
+    let cli = Cli::parse();
+    let screen = Screen::new(&cli.globals);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen.fail(&failure::Failure::new("LS-CLI-002", format!("cannot start threads: {error}")));
+            return Exit::Failed.into();
+        }
+    };
+    let outcome = runtime.block_on(verbs::run(&cli, &screen));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            screen.fail(&failure);
+            failure.exit.into()
+        }
+    }
+}

@@ -5,7 +5,6 @@
 pub mod failpoint;
 pub mod operations;
 pub mod port;
-pub mod views;
 
 mod clock;
 mod engine;

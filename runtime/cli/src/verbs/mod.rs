@@ -1,0 +1,58 @@
+//! One file a verb.
+
+pub mod apply;
+pub mod audit;
+pub mod backfill;
+pub mod check;
+pub mod completions;
+pub mod conflicts;
+pub mod discover;
+pub mod explain;
+pub mod failures;
+pub mod help;
+pub mod init;
+pub mod man;
+pub mod pause;
+pub mod plan;
+pub mod replay;
+pub mod revert;
+pub mod run;
+pub mod selection;
+pub mod status;
+pub mod sync;
+pub mod tail;
+
+use crate::{
+    args::{Cli, Command},
+    context::Context,
+    failure::{Exit, Failure},
+    screen::Screen,
+};
+
+/// Does what was typed.
+pub async fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
+    let context = &Context::new(screen, &cli.globals);
+    match &cli.command {
+        Command::Init(args) => init::run(args, context),
+        Command::Check(args) => check::run(args, context).await,
+        Command::Discover(args) => discover::run(args, context).await,
+        Command::Plan(args) => plan::run(args, context).await,
+        Command::Apply(args) => apply::run(args, context).await,
+        Command::Run(args) => run::run(args, context).await,
+        Command::Status(args) => status::run(args, context).await,
+        Command::Tail(args) => tail::run(args, context).await,
+        Command::Explain(args) => explain::run(args, context).await,
+        Command::Conflicts(args) => conflicts::run(args, context).await,
+        Command::Failures(args) => failures::run(args, context).await,
+        Command::Replay(args) => replay::run(args, context).await,
+        Command::Revert(args) => revert::run(args, context).await,
+        Command::Audit(args) => audit::run(args, context).await,
+        Command::Pause(args) => pause::run(args, context, "pause").await,
+        Command::Resume(args) => pause::run(args, context, "resume").await,
+        Command::Backfill(args) => backfill::run(args, context).await,
+        Command::Sync(args) => sync::run(args, context).await,
+        Command::Help(args) => help::run(args, screen),
+        Command::Completions(args) => completions::run(args, screen),
+        Command::Man(args) => man::run(args, screen),
+    }
+}

@@ -1,0 +1,112 @@
+//! `lockstep plan`: what would happen, before anything is written.
+
+use lockstep_engine::operations::{Plan, SyncPlan};
+use lockstep_server::{Client, requests};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    screen::Tone,
+    table::{self, Table, text, thousands},
+    verbs::selection::value,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this sync
+    pub sync: Option<String>,
+}
+
+pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let client = context.client().await?;
+    let plan = make(context, &client, args.sync.as_deref()).await?;
+    show(context, &plan);
+    context.screen.next(match &args.sync {
+        Some(sync) => {
+            format!("`lockstep apply {sync}` does it once, `lockstep run` does it and keeps everything in step")
+        }
+        None => "`lockstep apply` does it once, `lockstep run` does it and keeps everything in step".to_owned(),
+    });
+    Ok(Exit::Done)
+}
+
+/// Reads all sides and works out what would happen.
+pub async fn make(context: &Context<'_>, client: &Client, sync: Option<&str>) -> Result<Plan, Failure> {
+    let asked = requests::OfSync { sync: sync.map(str::to_owned) };
+    let bar = context.screen.progress("reading all sides", None);
+    let plan: Result<Plan, _> = client.post("/v1/plan", &asked).await;
+    bar.finish_and_clear();
+    Ok(plan?)
+}
+
+/// The tables.
+pub fn show(context: &Context<'_>, plan: &Plan) {
+    let screen = context.screen;
+    if screen.json {
+        screen.out_json(plan);
+        return;
+    }
+    if !plan.prepare.is_empty() {
+        screen.out("first, at the destinations:");
+        for statement in &plan.prepare {
+            screen.out(format!("  {}", screen.mark(Tone::Name, statement)));
+        }
+        screen.out("");
+    }
+    for sync in &plan.syncs {
+        show_sync(context, sync);
+    }
+    if plan.syncs.is_empty() {
+        screen.out("no sync to plan");
+    }
+}
+
+fn show_sync(context: &Context<'_>, sync: &SyncPlan) {
+    let screen = context.screen;
+    let phase = if sync.first_copy { "first copy" } else { "since the last look" };
+    screen.out(format!("{}  {}", screen.mark(Tone::Strong, &sync.sync), screen.mark(Tone::Dim, phase)));
+    let mut sides = Table::new(&["  side", "rows", "to create", "to update", "to delete"]);
+    for side in &sync.sides {
+        sides.row(vec![
+            text(format!("  {}", side.side)).tone(Tone::Name),
+            table::number(side.rows),
+            table::number(side.creates),
+            table::number(side.updates),
+            table::number(side.deletes),
+        ]);
+    }
+    screen.out(sides.render(screen));
+    let mut facts = vec![format!("{} matched", thousands(sync.matched))];
+    let mut fact = |count: u64, words: &str, tone: Tone| {
+        if count > 0 {
+            facts.push(screen.mark(tone, &format!("{} {words}", thousands(count))));
+        }
+    };
+    fact(sync.differing, "differing", Tone::Plain);
+    fact(sync.held, "would wait for you", Tone::Warn);
+    fact(sync.ambiguous, "ambiguous", Tone::Warn);
+    fact(sync.uncastable, "do not cast", Tone::Bad);
+    screen.out(format!("  {}", facts.join(", ")));
+    for example in &sync.examples {
+        screen.out(format!(
+            "  {} {} {}",
+            screen.mark(Tone::Dim, "e.g."),
+            example.what,
+            table::clean(&format!("{}:{}", example.side, example.key))
+        ));
+        let mut fields = Table::new(&[]);
+        for field in &example.fields {
+            fields.row(vec![
+                text("      "),
+                text(&field.field).tone(Tone::Name),
+                value(field.before.as_deref()),
+                text("→").tone(Tone::Dim),
+                value(field.after.as_deref()),
+            ]);
+        }
+        if !fields.is_empty() {
+            screen.out(fields.render(screen));
+        }
+    }
+    screen.out("");
+}

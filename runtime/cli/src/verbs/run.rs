@@ -1,0 +1,98 @@
+//! `lockstep run`: everything kept in step, in the foreground, until stopped.
+
+use std::{io, sync::Arc};
+
+use lockstep_engine::{Engine, failpoint};
+use lockstep_server::socket;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    logging::{self, Format},
+    screen::Tone,
+    wiring::{self, State},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How the log on stderr is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub log_format: Format,
+}
+
+pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    logging::start(args.log_format, context.screen);
+    arm_failpoints()?;
+    let state = context.state_path();
+    let engine = wiring::engine(context.config_path(), State::Kept(state.clone()))?;
+    let control = socket::bind(&state).await.map_err(|error| {
+        Failure::new(
+            "LS-CLI-017",
+            format!("cannot open the control socket {}: {error}", socket::path_of(&state).display()),
+        )
+        .remedy("Is another `lockstep run` at work on this state file?")
+    })?;
+    let (stop, stopping) = watch::channel(false);
+    let stop = Arc::new(stop);
+    let signals = tokio::spawn(wait_for_signal(stop.clone()));
+    let serving =
+        tokio::spawn(socket::serve(control, lockstep_server::router(engine.operations()), stopped(stopping.clone())));
+    say_ready(context, &engine, &state).await;
+    let outcome = engine.run(stopped(stopping)).await;
+    stop.send_replace(true);
+    signals.abort();
+    if let Ok(Err(error)) = serving.await {
+        tracing::warn!(%error, "the control socket ended with an error");
+    }
+    outcome.map_err(|error| Failure::from(lockstep_server::router::problem(&error)))?;
+    tracing::info!("stopped; everything is saved");
+    Ok(Exit::Done)
+}
+
+async fn say_ready(context: &Context<'_>, engine: &Engine, state: &std::path::Path) {
+    let syncs = match engine.operations().status().await {
+        Ok(status) => status.syncs.iter().map(|sync| sync.name.clone()).collect::<Vec<_>>().join(", "),
+        Err(_) => String::new(),
+    };
+    context.screen.note(format!(
+        "{} syncs {}; control socket {}; Ctrl-C stops",
+        context.screen.mark_err(Tone::Good, "ready:"),
+        if syncs.is_empty() { "(none)" } else { &syncs },
+        socket::path_of(state).display()
+    ));
+}
+
+/// The first signal drains, the second ends at once.
+async fn wait_for_signal(stop: Arc<watch::Sender<bool>>) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    for first in [true, false] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if first {
+            tracing::info!("stopping: writes in flight are finished; once more ends at once");
+            stop.send_replace(true);
+        }
+    }
+    std::process::exit(1)
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// Places where a test kills this process; nothing unless asked for.
+fn arm_failpoints() -> Result<(), Failure> {
+    match std::env::var("LOCKSTEP_FAILPOINTS") {
+        Ok(setting) if !setting.is_empty() => {
+            failpoint::arm(&setting).map_err(|error| Failure::usage("LS-CLI-018", error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,142 @@
+//! `lockstep status`: where every sync stands.
+
+use lockstep_engine::operations::{Status, SyncStatus};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    screen::{Screen, Tone},
+    table::{self, Table},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this sync
+    pub sync: Option<String>,
+    /// Wait until nothing is left to do
+    #[arg(long)]
+    pub wait_quiet: bool,
+    /// Give up waiting after this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait_quiet")]
+    pub timeout: u64,
+}
+
+/// Between two looks while waiting.
+const LOOK_MS: u64 = 100;
+
+pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let client = context.client().await?;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(args.timeout);
+    let status = loop {
+        let mut status: Status = client.post("/v1/status", &()).await?;
+        if let Some(name) = &args.sync {
+            status.syncs.retain(|sync| &sync.name == name);
+            if status.syncs.is_empty() {
+                return Err(Failure::usage("LS-ENG-201", format!("there is no sync `{name}`"))
+                    .remedy("`lockstep status` lists them."));
+            }
+        }
+        if !args.wait_quiet || status.syncs.iter().all(|sync| sync.quiet) {
+            break status;
+        }
+        if std::time::Instant::now() > deadline {
+            show(context.screen, &status);
+            return Err(Failure::new("LS-CLI-013", format!("not quiet after {} s", args.timeout))
+                .remedy("What waits stands above; wait longer with `--timeout`."));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(LOOK_MS)).await;
+    };
+    show(context.screen, &status);
+    Ok(Exit::Done)
+}
+
+/// The tables.
+pub fn show(screen: &Screen, status: &Status) {
+    if screen.json {
+        screen.out_json(status);
+        return;
+    }
+    if status.syncs.is_empty() {
+        screen.out("no sync yet");
+        screen.next("describe one in the configuration, then `lockstep plan`");
+        return;
+    }
+    for sync in &status.syncs {
+        show_sync(screen, sync);
+    }
+    let troubled: Vec<_> = status.connections.iter().filter(|connection| !connection.trouble.is_empty()).collect();
+    for connection in troubled {
+        screen.out(format!(
+            "{} connection {}: {}",
+            screen.mark(Tone::Bad, "!"),
+            screen.mark(Tone::Strong, &connection.name),
+            table::clean(&connection.trouble)
+        ));
+        if !connection.remedy.is_empty() {
+            screen.out(format!("  {}", table::clean(&connection.remedy)));
+        }
+    }
+    next(screen, status);
+}
+
+fn show_sync(screen: &Screen, sync: &SyncStatus) {
+    let tone = match sync.phase.as_str() {
+        "live" => Tone::Good,
+        "failed" => Tone::Bad,
+        "paused" => Tone::Warn,
+        _ => Tone::Plain,
+    };
+    let mut head = format!(
+        "{}  {}  {} records",
+        screen.mark(Tone::Strong, &sync.name),
+        screen.mark(tone, &sync.phase),
+        table::thousands(sync.records),
+    );
+    if sync.held > 0 {
+        let held = format!("{} held", table::thousands(sync.held));
+        head.push_str(&format!("  {}", screen.mark(Tone::Warn, &held)));
+    }
+    if sync.quarantined > 0 {
+        let failed = format!("{} refused", table::thousands(sync.quarantined));
+        head.push_str(&format!("  {}", screen.mark(Tone::Bad, &failed)));
+    }
+    if sync.phase == "live" && sync.quiet {
+        head.push_str(&format!("  {}", screen.mark(Tone::Good, "in step")));
+    }
+    screen.out(head);
+    if !sync.reason.is_empty() {
+        screen.out(format!("  {}", table::clean(&sync.reason)));
+    }
+    if !sync.remedy.is_empty() {
+        screen.out(format!("  {}", table::clean(&sync.remedy)));
+    }
+    let mut table = Table::new(&["  side", "object", "rows", "pending", ""]);
+    for side in &sync.sides {
+        let note = match (side.paused, side.reading) {
+            (true, _) => table::text("paused").tone(Tone::Warn),
+            (false, Some(rows)) => table::text(format!("reading, {} rows", table::thousands(rows))),
+            (false, None) => table::text(&side.trouble).tone(Tone::Bad),
+        };
+        table.row(vec![
+            table::text(format!("  {}", side.name)).tone(Tone::Name),
+            table::text(&side.object),
+            table::number(side.rows),
+            table::number(side.pending),
+            note,
+        ]);
+    }
+    screen.out(table.render(screen));
+    screen.out("");
+}
+
+fn next(screen: &Screen, status: &Status) {
+    if status.syncs.iter().any(|sync| sync.held > 0) {
+        screen.next("`lockstep conflicts` shows what is held");
+    } else if status.syncs.iter().any(|sync| sync.quarantined > 0) {
+        screen.next("`lockstep failures` shows what was refused");
+    } else if !status.running {
+        screen.next("`lockstep run` keeps them in step");
+    } else {
+        screen.next("`lockstep tail` shows changes as they flow");
+    }
+}

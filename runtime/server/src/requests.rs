@@ -1,0 +1,114 @@
+//! What is sent to an operation. One type an operation, with the operation's
+//! own names; unknown ones are refused.
+
+use lockstep_engine::operations::{Decision, Filter, RecordName};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Check {
+    /// None: every connection.
+    pub connection: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discover {
+    pub connection: String,
+    /// Empty: every object.
+    #[serde(default)]
+    pub objects: Vec<String>,
+}
+
+/// Of `plan` and `apply`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OfSync {
+    /// None: every sync.
+    pub sync: Option<String>,
+}
+
+/// Of `pause` and `resume`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    pub sync: String,
+    #[serde(default)]
+    pub side: Option<String>,
+    pub by: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    pub sync: String,
+    pub record: RecordName,
+    #[serde(default)]
+    pub field: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Conflicts {
+    pub sync: Option<String>,
+    pub filter: Filter,
+    /// The decided ones too.
+    pub all: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolve {
+    pub sync: String,
+    pub filter: Filter,
+    pub decision: Decision,
+    pub by: String,
+    pub preview: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Failures {
+    pub sync: Option<String>,
+    pub filter: Filter,
+}
+
+/// Of `retry`, `ignore`, `replay` and `revert`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnMany {
+    pub sync: String,
+    pub filter: Filter,
+    pub by: String,
+    /// Only say what would be done.
+    pub preview: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Journal {
+    pub sync: String,
+    #[serde(default)]
+    pub filter: Filter,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    pub sync: String,
+    #[serde(default)]
+    pub repair: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backfill {
+    pub sync: String,
+    pub side: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remove {
+    pub sync: String,
+}
