@@ -34,9 +34,7 @@ impl Engine {
     pub fn open(setup: Setup) -> Result<Self, EngineError> {
         let _ = setup;
         let (entries, _) = broadcast::channel(FOLLOWERS_BEHIND_MAX);
-        Ok(Engine {
-            shared: Arc::new(Shared { entries }),
-        })
+        Ok(Engine { shared: Arc::new(Shared { entries }) })
     }
 
     /// Runs every sync until `shutdown` completes, then drains: tails stop,

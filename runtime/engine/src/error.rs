@@ -6,10 +6,7 @@ use crate::port::{SessionError, SessionErrorKind};
 pub enum EngineError {
     /// A connection could not do what was asked of it.
     #[error("connection '{connection}': {source}")]
-    Session {
-        connection: String,
-        source: SessionError,
-    },
+    Session { connection: String, source: SessionError },
     #[error("no sync named '{0}' is configured")]
     UnknownSync(String),
     #[error("sync '{sync}' has no side '{side}'")]
@@ -41,9 +38,7 @@ impl EngineError {
     pub fn code(&self) -> &'static str {
         match self {
             EngineError::Session { source, .. } => match source.kind {
-                SessionErrorKind::Retry
-                | SessionErrorKind::Throttled
-                | SessionErrorKind::Unavailable => "LS-ENG-101",
+                SessionErrorKind::Retry | SessionErrorKind::Throttled | SessionErrorKind::Unavailable => "LS-ENG-101",
                 SessionErrorKind::Auth => "LS-ENG-102",
                 SessionErrorKind::Denied => "LS-ENG-103",
                 SessionErrorKind::Config => "LS-ENG-104",
@@ -77,12 +72,8 @@ impl EngineError {
             | EngineError::UnknownConnection(_) => {
                 "compare the name with the configuration; 'lockstep status' lists what there is"
             }
-            EngineError::UnknownRecord { .. } => {
-                "give a record number as listings show it, or SIDE:KEY"
-            }
-            EngineError::Mapping { .. } => {
-                "correct the mapping; 'lockstep discover' shows the columns"
-            }
+            EngineError::UnknownRecord { .. } => "give a record number as listings show it, or SIDE:KEY",
+            EngineError::Mapping { .. } => "correct the mapping; 'lockstep discover' shows the columns",
             EngineError::Stopped => "start it again with 'lockstep run'",
             EngineError::State { .. } => "",
             EngineError::Internal(_) => "please report this with the log around it",
@@ -91,9 +82,6 @@ impl EngineError {
 
     #[allow(dead_code)]
     pub(crate) fn session(connection: &str, source: SessionError) -> Self {
-        EngineError::Session {
-            connection: connection.to_owned(),
-            source,
-        }
+        EngineError::Session { connection: connection.to_owned(), source }
     }
 }

@@ -80,10 +80,7 @@ pub fn arm(setting: &str) -> Result<(), BadFailpoint> {
     for part in setting.split(';').map(str::trim).filter(|p| !p.is_empty()) {
         let bad = || BadFailpoint(part.to_owned());
         let (name, action) = part.split_once('=').ok_or_else(bad)?;
-        let point = Failpoint::ALL
-            .into_iter()
-            .find(|point| point.name() == name.trim())
-            .ok_or_else(bad)?;
+        let point = Failpoint::ALL.into_iter().find(|point| point.name() == name.trim()).ok_or_else(bad)?;
         let count = match action.trim().split_once('@') {
             None if action.trim() == "kill" => 1,
             Some(("kill", count)) => count.parse().ok().filter(|n| *n > 0).ok_or_else(bad)?,
@@ -123,12 +120,7 @@ mod tests {
 
     #[test]
     fn a_setting_with_an_unknown_place_or_action_is_refused_with_the_known_ones() {
-        for bad in [
-            "nowhere=kill",
-            "before-write=stop",
-            "before-write",
-            "before-write=kill@0",
-        ] {
+        for bad in ["nowhere=kill", "before-write=stop", "before-write", "before-write=kill@0"] {
             let told = arm(bad).unwrap_err().to_string();
             assert!(told.contains(bad) && told.contains("after-settle-commit"));
         }

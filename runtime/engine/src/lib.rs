@@ -5,6 +5,7 @@
 pub mod failpoint;
 pub mod operations;
 pub mod port;
+pub mod views;
 
 mod clock;
 mod engine;

@@ -141,12 +141,7 @@ pub struct SessionError {
 
 impl SessionError {
     pub fn new(kind: SessionErrorKind, message: impl Into<String>) -> Self {
-        SessionError {
-            kind,
-            message: message.into(),
-            remedy: String::new(),
-            retry_after_ms: None,
-        }
+        SessionError { kind, message: message.into(), remedy: String::new(), retry_after_ms: None }
     }
 }
 

@@ -52,9 +52,6 @@ impl RecordName {
             return Some(RecordName::Id(id));
         }
         let (side, key) = text.split_once(':')?;
-        (!side.is_empty() && !key.is_empty()).then(|| RecordName::Key {
-            side: side.to_owned(),
-            key: key.to_owned(),
-        })
+        (!side.is_empty() && !key.is_empty()).then(|| RecordName::Key { side: side.to_owned(), key: key.to_owned() })
     }
 }

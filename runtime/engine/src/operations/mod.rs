@@ -60,12 +60,7 @@ impl Operations {
     }
 
     /// Also the answer to a delete storm: the deletes are let through.
-    pub async fn resume(
-        &self,
-        sync: &str,
-        side: Option<&str>,
-        by: &str,
-    ) -> Result<(), EngineError> {
+    pub async fn resume(&self, sync: &str, side: Option<&str>, by: &str) -> Result<(), EngineError> {
         let _ = (sync, side, by);
         unfinished()
     }
@@ -103,11 +98,7 @@ impl Operations {
         unfinished()
     }
 
-    pub async fn failures(
-        &self,
-        sync: Option<&str>,
-        filter: &Filter,
-    ) -> Result<Vec<FailureGroup>, EngineError> {
+    pub async fn failures(&self, sync: Option<&str>, filter: &Filter) -> Result<Vec<FailureGroup>, EngineError> {
         let _ = (sync, filter);
         unfinished()
     }
@@ -161,11 +152,7 @@ impl Operations {
     }
 
     /// Journal entries the filter selects, newest first.
-    pub async fn journal(
-        &self,
-        sync: &str,
-        filter: &Filter,
-    ) -> Result<Vec<EntryView>, EngineError> {
+    pub async fn journal(&self, sync: &str, filter: &Filter) -> Result<Vec<EntryView>, EngineError> {
         let _ = (sync, filter);
         unfinished()
     }
