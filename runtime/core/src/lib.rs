@@ -8,6 +8,7 @@
 
 pub mod cast;
 pub mod change;
+pub mod config;
 pub mod delta;
 pub mod journal;
 pub mod key;

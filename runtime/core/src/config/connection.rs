@@ -1,0 +1,189 @@
+//! Connections: a connector, its configuration, its secrets by reference, and
+//! what it is allowed.
+
+use super::{
+    check_name,
+    error::{Code, Problems, Span},
+    node::{Data, Node},
+    section::{Section, bad_value, text, texts},
+    units,
+};
+
+/// A connector with its configuration and what the operator granted it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    pub name: String,
+    pub at: Span,
+    /// A built-in's name, a path to a `.wasm`, or `oci://…@sha256:…`.
+    pub connector: String,
+    /// SHA-256 of the component that may be loaded, 64 hex digits in lower case.
+    pub digest: Option<String>,
+    /// The connector's own configuration, a JSON object.
+    pub config: serde_json::Value,
+    pub secrets: Vec<(String, SecretRef)>,
+    /// What it may reach, such as `tcp:db.internal:5432` or `private-network`.
+    pub grants: Vec<String>,
+    pub limits: Limits,
+}
+
+/// Where a secret is, never what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// An environment variable.
+    Env(String),
+    /// A file's content, without the line's end.
+    File(String),
+    /// A systemd credential's name.
+    Credential(String),
+}
+
+/// Limits that differ from the runtime's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one instance.
+    pub memory_bytes: Option<u64>,
+    /// Of one call into the connector.
+    pub call_timeout_ms: Option<u64>,
+    pub batch_rows: Option<u64>,
+    pub batch_bytes: Option<u64>,
+    pub sockets: Option<u64>,
+}
+
+pub(super) fn read_all(root: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<Connection> {
+    let Some(section) = root.table("connections", problems) else {
+        return Vec::new();
+    };
+    let mut connections = Vec::new();
+    for entry in section.entries() {
+        check_name("connection", &entry.key, entry.span.clone(), problems);
+        let path = section.join(&entry.key);
+        if let Some(table) = Section::of(path, &entry.node, problems) {
+            let at = problems.locate(entry.span.clone());
+            connections.push(read(entry.key.clone(), at, table, problems));
+        }
+    }
+    connections
+}
+
+fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problems<'_>) -> Connection {
+    let connector = section
+        .need("connector", "\"postgres\"", problems)
+        .and_then(|node| {
+            let path = section.join("connector");
+            let name = text(&path, node, problems)?;
+            if name.trim().is_empty() {
+                bad_value(&path, node, "empty", "a built-in's name, a path or oci://…", problems);
+            }
+            Some(name.to_owned())
+        })
+        .unwrap_or_default();
+    let digest = section.parsed(
+        "digest",
+        "\"sha256:\" and 64 hex digits",
+        |text| {
+            let hex = text.strip_prefix("sha256:")?;
+            let whole = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+            whole.then(|| hex.to_ascii_lowercase())
+        },
+        problems,
+    );
+    let config = match section.table("config", problems) {
+        Some(table) => {
+            let pairs = table.entries().iter();
+            pairs.map(|entry| (entry.key.clone(), entry.node.to_json())).collect::<serde_json::Map<_, _>>()
+        }
+        None => serde_json::Map::new(),
+    };
+    let secrets = read_secrets(&mut section, problems);
+    let grants = read_grants(&mut section, problems);
+    let limits = read_limits(&mut section, problems);
+    section.finish(problems);
+    Connection { name, at, connector, digest, config: config.into(), secrets, grants, limits }
+}
+
+fn read_secrets(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<(String, SecretRef)> {
+    let Some(table) = section.table("secrets", problems) else {
+        return Vec::new();
+    };
+    table
+        .entries()
+        .iter()
+        .filter_map(|entry| {
+            let path = table.join(&entry.key);
+            let text = text(&path, &entry.node, problems)?;
+            let secret = SecretRef::parse(text);
+            if secret.is_none() {
+                // The value itself is not repeated: it may be a secret.
+                problems.add(
+                    Code::SecretInFile,
+                    entry.node.span.clone(),
+                    format!("`{path}` is not a reference to a secret"),
+                    "write `env:NAME`, `file:/path` or `credential:NAME`; if this was a real secret, replace it",
+                );
+            }
+            Some((entry.key.clone(), secret?))
+        })
+        .collect()
+}
+
+impl SecretRef {
+    /// `env:NAME`, `file:/path` or `credential:NAME`.
+    pub fn parse(text: &str) -> Option<SecretRef> {
+        let (kind, rest) = text.split_once(':')?;
+        let name = !rest.is_empty() && !rest.contains(['\0', '\n']);
+        let plain = name && !rest.contains(['/', '=', ' ']);
+        match kind {
+            "env" if plain => Some(SecretRef::Env(rest.to_owned())),
+            "file" if name => Some(SecretRef::File(rest.to_owned())),
+            "credential" if plain => Some(SecretRef::Credential(rest.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+fn read_grants(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<String> {
+    let Some(node) = section.get("grant") else {
+        return Vec::new();
+    };
+    let path = section.join("grant");
+    let mut grants = Vec::new();
+    for (grant, span) in texts(&path, node, problems) {
+        if !is_grant(grant) {
+            let item = Node { span, data: Data::Text(grant.to_owned()) };
+            let wanted = "`tcp:host:port`, `https:host`, `https:host:port` or `private-network`";
+            bad_value(&path, &item, &format!("`{grant}`"), wanted, problems);
+            continue;
+        }
+        grants.push(grant.to_owned());
+    }
+    grants
+}
+
+fn is_grant(grant: &str) -> bool {
+    let host = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '/');
+    let host_port = |text: &str| {
+        text.rsplit_once(':').is_some_and(|(name, port)| host(name) && port.parse::<u16>().is_ok_and(|p| p > 0))
+    };
+    match grant.split_once(':') {
+        None => grant == "private-network",
+        Some(("tcp", rest)) => host_port(rest),
+        Some(("https" | "http", rest)) => host(rest) && (!rest.contains(':') || host_port(rest)),
+        Some(_) => false,
+    }
+}
+
+fn read_limits(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Limits {
+    let Some(mut table) = section.table("limits", problems) else {
+        return Limits::default();
+    };
+    let size = "a size, such as \"256MiB\"";
+    let limits = Limits {
+        memory_bytes: table.parsed("memory", size, units::size_bytes, problems),
+        call_timeout_ms: table.parsed("call_timeout", "a duration, such as \"30s\"", units::duration_ms, problems),
+        batch_rows: table.count("batch_rows", 1..=100_000, problems),
+        batch_bytes: table.parsed("batch_bytes", size, units::size_bytes, problems),
+        sockets: table.count("sockets", 1..=1_000, problems),
+    };
+    table.finish(problems);
+    limits
+}

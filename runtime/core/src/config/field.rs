@@ -1,0 +1,305 @@
+//! Fields: which columns hold the same thing, and the rules of each.
+
+use super::{
+    check_name,
+    error::{Code, Problems, Span},
+    node::{Data, Entry, Node},
+    policy::{self, Policy},
+    section::{Section, bad_value, text, texts, unknown_name, wrong_type},
+    sync::Sync,
+};
+
+/// Fields of one sync.
+const FIELDS_MAX: usize = 4_000;
+
+/// The entry that stands for all columns of equal names.
+const SAME_NAME_KEY: &str = "*";
+
+/// One mapped field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    pub name: String,
+    pub at: Span,
+    /// Side name and column, in the file's order.
+    pub columns: Vec<(String, FieldColumn)>,
+    pub conflict: Option<Policy>,
+    pub initial: Option<Policy>,
+    /// News is only taken from these sides; the others are written. Empty: from all.
+    pub one_way: Vec<String>,
+    /// The sync whose records this field refers to.
+    pub reference: Option<String>,
+    /// Never shown in listings.
+    pub sensitive: bool,
+    /// Values may be rounded where a side has no room for them.
+    pub lossy: bool,
+    pub reviewed: Option<Reviewed>,
+}
+
+/// A field's column at one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldColumn {
+    pub column: String,
+    pub at: Span,
+    /// News here is taken.
+    pub read: bool,
+    /// The runtime may write it.
+    pub write: bool,
+}
+
+/// Who looked at a judgement call, and what they thought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reviewed {
+    pub by: String,
+    pub note: String,
+}
+
+/// All that `fields` says.
+pub(super) struct Fields {
+    pub(super) fields: Vec<Field>,
+    pub(super) same_name: bool,
+    pub(super) skipped: Vec<String>,
+}
+
+/// Keys of a field's table that are no sides.
+const OPTIONS: [&str; 7] = ["conflict", "initial", "one_way", "ref", "sensitive", "lossy", "reviewed"];
+
+/// Whether a field's table has a setting of this name.
+pub(super) fn is_option(name: &str) -> bool {
+    OPTIONS.contains(&name)
+}
+
+pub(super) fn read_all(section: &mut Section<'_>, sides: &[&str], problems: &mut Problems<'_>) -> Fields {
+    let mut fields = Fields { fields: Vec::new(), same_name: false, skipped: Vec::new() };
+    let example = "\"same-name\", or a table of fields";
+    let Some(node) = section.need("fields", example, problems) else {
+        return fields;
+    };
+    let path = section.join("fields");
+    if matches!(node.data, Data::Text(_)) {
+        fields.same_name = is_same_name(&path, node, problems);
+        return fields;
+    }
+    let Some(table) = Section::of(path, node, problems) else {
+        return fields;
+    };
+    fields.same_name = table
+        .entries()
+        .iter()
+        .find(|entry| entry.key == SAME_NAME_KEY)
+        .is_some_and(|entry| is_same_name(&table.join(SAME_NAME_KEY), &entry.node, problems));
+    for entry in table.entries().iter().filter(|e| e.key != SAME_NAME_KEY) {
+        check_name("field", &entry.key, entry.span.clone(), problems);
+        if matches!(entry.node.data, Data::Bool(false)) {
+            skip(entry, &table, &mut fields, problems);
+            continue;
+        }
+        let path = table.join(&entry.key);
+        if let Some(field) = read(entry, path, sides, fields.same_name, problems) {
+            fields.fields.push(field);
+        }
+    }
+    if fields.fields.is_empty() && !fields.same_name || fields.fields.len() > FIELDS_MAX {
+        problems.add(
+            Code::OutOfBounds,
+            node.span.clone(),
+            format!("`{}` maps {} fields", table.path, fields.fields.len()),
+            format!("map between 1 and {FIELDS_MAX}, or write `fields = \"same-name\"`"),
+        );
+    }
+    fields
+}
+
+fn is_same_name(path: &str, node: &Node, problems: &mut Problems<'_>) -> bool {
+    let Some(word) = text(path, node, problems) else {
+        return false;
+    };
+    if word != "same-name" {
+        let wanted = "\"same-name\", or a table of fields";
+        bad_value(path, node, &format!("`{word}`"), wanted, problems);
+    }
+    word == "same-name"
+}
+
+fn skip(entry: &Entry, table: &Section<'_>, fields: &mut Fields, problems: &mut Problems<'_>) {
+    if !fields.same_name {
+        problems.add(
+            Code::Contradiction,
+            entry.span.clone(),
+            format!("`{}` leaves out a field that nothing maps", table.join(&entry.key)),
+            "remove it, or map columns of equal names with `\"*\" = \"same-name\"`",
+        );
+    }
+    fields.skipped.push(entry.key.clone());
+}
+
+fn read(entry: &Entry, path: String, sides: &[&str], same_name: bool, problems: &mut Problems<'_>) -> Option<Field> {
+    let mut field = Field {
+        name: entry.key.clone(),
+        at: problems.locate(entry.span.clone()),
+        columns: Vec::new(),
+        conflict: None,
+        initial: None,
+        one_way: Vec::new(),
+        reference: None,
+        sensitive: false,
+        lossy: false,
+        reviewed: None,
+    };
+    if let Data::Text(column) = &entry.node.data {
+        let here = plain_column(&path, column, &entry.node, problems);
+        field.columns = sides.iter().map(|side| ((*side).to_owned(), here.clone())).collect();
+        return Some(field);
+    }
+    let mut section = Section::of(path, &entry.node, problems)?;
+    let policy = |section: &mut Section<'_>, key, problems: &mut Problems<'_>| {
+        let node = section.get(key)?;
+        policy::read(&section.join(key), node, sides, problems)
+    };
+    field.conflict = policy(&mut section, "conflict", problems);
+    field.initial = policy(&mut section, "initial", problems);
+    field.one_way = read_one_way(&mut section, sides, problems);
+    field.reference = section.text("ref", problems);
+    field.sensitive = section.flag("sensitive", problems).unwrap_or(false);
+    field.lossy = section.flag("lossy", problems).unwrap_or(false);
+    field.reviewed = read_reviewed(&mut section, problems);
+    field.columns = read_columns(section, sides, problems);
+    check(&field, entry, same_name, problems);
+    Some(field)
+}
+
+fn plain_column(path: &str, column: &str, node: &Node, problems: &mut Problems<'_>) -> FieldColumn {
+    if column.trim().is_empty() {
+        bad_value(path, node, "empty", "the column's name", problems);
+    }
+    FieldColumn { column: column.to_owned(), at: problems.locate(node.span.clone()), read: true, write: true }
+}
+
+/// Whatever is no setting has to be a side.
+fn read_columns(section: Section<'_>, sides: &[&str], problems: &mut Problems<'_>) -> Vec<(String, FieldColumn)> {
+    let mut columns = Vec::new();
+    for entry in section.entries() {
+        if is_option(&entry.key) {
+            continue;
+        }
+        let path = section.join(&entry.key);
+        if !sides.contains(&entry.key.as_str()) {
+            let known = sides.iter().chain(OPTIONS.iter()).copied();
+            unknown_name("side or setting", &entry.key, entry.span.clone(), known, problems);
+            continue;
+        }
+        if let Data::Text(column) = &entry.node.data {
+            let column = plain_column(&path, column, &entry.node, problems);
+            columns.push((entry.key.clone(), column));
+            continue;
+        }
+        let Data::Table(_) = entry.node.data else {
+            let wanted = "the column's name, or { column = \"name\", write = false }";
+            wrong_type(&path, &entry.node, wanted, problems);
+            continue;
+        };
+        let Some(mut table) = Section::of(path, &entry.node, problems) else {
+            continue;
+        };
+        let name = table.need("column", "\"name\"", problems);
+        let name = name.and_then(|node| {
+            let path = table.join("column");
+            let name = text(&path, node, problems)?;
+            Some(plain_column(&path, name, node, problems))
+        });
+        let read = table.flag("read", problems).unwrap_or(true);
+        let write = table.flag("write", problems).unwrap_or(true);
+        table.finish(problems);
+        if let Some(column) = name {
+            columns.push((entry.key.clone(), FieldColumn { read, write, ..column }));
+        }
+    }
+    columns
+}
+
+fn read_one_way(section: &mut Section<'_>, sides: &[&str], problems: &mut Problems<'_>) -> Vec<String> {
+    let Some(node) = section.get("one_way") else {
+        return Vec::new();
+    };
+    let path = section.join("one_way");
+    let names = match &node.data {
+        Data::Text(name) => vec![(name.as_str(), node.span.clone())],
+        Data::List(_) => texts(&path, node, problems),
+        _ => {
+            let wanted = "the side that news is taken from, such as \"crm\"";
+            wrong_type(&path, node, wanted, problems);
+            Vec::new()
+        }
+    };
+    let mut known = Vec::new();
+    for (name, span) in names {
+        if sides.contains(&name) {
+            known.push(name.to_owned());
+        } else {
+            unknown_name("side", name, span, sides.iter().copied(), problems);
+        }
+    }
+    known
+}
+
+fn read_reviewed(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Reviewed> {
+    let mut table = section.table("reviewed", problems)?;
+    let reviewed = Reviewed {
+        by: table.text("by", problems).unwrap_or_default(),
+        note: table.text("note", problems).unwrap_or_default(),
+    };
+    table.finish(problems);
+    Some(reviewed)
+}
+
+fn check(field: &Field, entry: &Entry, same_name: bool, problems: &mut Problems<'_>) {
+    if field.columns.len() < 2 && !same_name {
+        problems.add(
+            Code::MissingKey,
+            entry.span.clone(),
+            format!("field `{}` is at {} side(s) only", field.name, field.columns.len()),
+            "name its column at two sides or more",
+        );
+    }
+    for side in &field.one_way {
+        let here = field.columns.iter().find(|(name, _)| name == side);
+        let silent = match here {
+            Some((_, column)) => !column.read,
+            None => !same_name,
+        };
+        if silent {
+            problems.add(
+                Code::Contradiction,
+                entry.span.clone(),
+                format!("field `{}` flows from `{side}`, which it is not read from", field.name),
+                format!("name its column at `{side}`, or choose another side"),
+            );
+        }
+    }
+}
+
+/// References name another sync, which has the same sides as far as the field goes.
+pub(super) fn check_references(syncs: &[Sync], problems: &mut Problems<'_>) {
+    for sync in syncs {
+        for field in &sync.fields {
+            let Some(target) = &field.reference else {
+                continue;
+            };
+            let span = field.at.bytes.clone();
+            let Some(parent) = syncs.iter().find(|sync| sync.name == *target) else {
+                let known = syncs.iter().map(|sync| sync.name.as_str());
+                unknown_name("sync", target, span, known, problems);
+                continue;
+            };
+            for (side, _) in &field.columns {
+                if parent.side(side).is_none() {
+                    problems.add(
+                        Code::Contradiction,
+                        span.clone(),
+                        format!("field `{}` refers to `{target}`, which has no side `{side}`", field.name),
+                        format!("give `{target}` a side `{side}`, or leave the field out there"),
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The configuration file: its text in, typed settings or every error out.
+//!
+//! Knows what can be written down and whether it makes sense by itself; what
+//! the systems really hold is [`crate::mapping`]'s. Reads no file and no
+//! secret: secrets are references that others resolve.
+
+mod connection;
+mod error;
+mod field;
+mod node;
+mod policy;
+mod schema;
+mod section;
+mod settings;
+mod suggest;
+mod sync;
+mod units;
+
+pub use connection::{Connection, Limits, SecretRef};
+pub use error::{ConfigError, Span};
+pub use field::{Field, FieldColumn, Reviewed};
+pub use policy::Policy;
+pub use schema::json_schema;
+pub use settings::{JournalSettings, ServerSettings, StateSettings};
+pub use sync::{DeleteStorm, Group, Side, Sync};
+
+use error::{Code, Problems};
+use node::Node;
+use section::Section;
+
+/// Larger files are refused: nobody wrote them by hand.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
+
+/// Everything the file says, defaults filled in, in the file's order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub connections: Vec<Connection>,
+    pub syncs: Vec<Sync>,
+    pub state: StateSettings,
+    pub server: ServerSettings,
+    pub journal: JournalSettings,
+}
+
+impl Config {
+    /// Reads the file's text. All errors at once, in the file's order.
+    pub fn parse(text: &str) -> Result<Config, Vec<ConfigError>> {
+        let mut problems = Problems::new(text);
+        let config = Config::read(text, &mut problems);
+        match (config, problems.finish()) {
+            (Some(config), errors) if errors.is_empty() => Ok(config),
+            (_, errors) => Err(errors),
+        }
+    }
+
+    pub fn connection(&self, name: &str) -> Option<&Connection> {
+        self.connections.iter().find(|one| one.name == name)
+    }
+
+    pub fn sync(&self, name: &str) -> Option<&Sync> {
+        self.syncs.iter().find(|one| one.name == name)
+    }
+
+    fn read(text: &str, problems: &mut Problems<'_>) -> Option<Config> {
+        if text.len() > FILE_BYTES_MAX {
+            problems.add(
+                Code::OutOfBounds,
+                0..0,
+                format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20),
+                "split it, or remove what is generated",
+            );
+            return None;
+        }
+        let root = Node::parse(text, problems)?;
+        let mut section = Section::root(&root)?;
+        let connections = connection::read_all(&mut section, problems);
+        let names: Vec<&str> = connections.iter().map(|one| one.name.as_str()).collect();
+        let syncs = sync::read_all(&mut section, &names, problems);
+        let state = settings::read_state(&mut section, problems);
+        let server = settings::read_server(&mut section, problems);
+        let journal = settings::read_journal(&mut section, problems);
+        section.finish(problems);
+        Some(Config { connections, syncs, state, server, journal })
+    }
+}
+
+/// Whether a name may stand in journals, metrics and paths.
+fn check_name(what: &str, name: &str, span: std::ops::Range<usize>, problems: &mut Problems<'_>) {
+    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+    let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    if !first || !rest || name.len() > 63 {
+        problems.add(
+            Code::BadName,
+            span,
+            format!("`{name}` cannot name a {what}"),
+            "begin with a letter, then letters, digits, `_` and `-`, 63 at most",
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! The file's JSON Schema, for editors.
+
+use serde_json::{Value, json};
+
+/// A JSON Schema (2020-12) of the configuration file. Looser than the reader
+/// where JSON Schema cannot follow, such as names that refer to each other.
+pub fn json_schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Lockstep configuration",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "connections": named(json!({ "$ref": "#/$defs/connection" })),
+            "syncs": named(json!({ "$ref": "#/$defs/sync" })),
+            "state": closed(json!({ "path": { "type": "string", "description": "The state file, relative to this one" } }), &[]),
+            "server": closed(json!({
+                "listen": { "type": "string", "description": "Address and port of the API and the console" },
+                "public_url": { "type": "string", "pattern": "^https?://" }
+            }), &[]),
+            "journal": closed(json!({ "keep": { "$ref": "#/$defs/duration" } }), &[])
+        },
+        "$defs": {
+            "duration": { "type": "string", "pattern": "^[0-9]+ *(ms|s|m|min|h|d)$" },
+            "size": { "type": "string", "pattern": "^[0-9]+ *(B|KiB|MiB|GiB)$" },
+            "names": { "type": "array", "items": { "type": "string" } },
+            "connection": connection(),
+            "policy": policy(),
+            "sync": sync(),
+            "side": side(),
+            "field": field()
+        }
+    })
+}
+
+/// An object whose keys are names that the operator chooses.
+fn named(item: Value) -> Value {
+    json!({
+        "type": "object",
+        "propertyNames": { "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,62}$" },
+        "additionalProperties": item
+    })
+}
+
+fn closed(properties: Value, required: &[&str]) -> Value {
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false
+    })
+}
+
+fn connection() -> Value {
+    closed(
+        json!({
+            "connector": { "type": "string", "description": "A built-in, a path to a .wasm, or oci://…@sha256:…" },
+            "digest": { "type": "string", "pattern": "^sha256:[0-9a-fA-F]{64}$" },
+            "config": { "type": "object", "description": "The connector's own settings" },
+            "secrets": {
+                "type": "object",
+                "additionalProperties": { "type": "string", "pattern": "^(env|file|credential):" }
+            },
+            "grant": {
+                "type": "array",
+                "items": { "type": "string", "pattern": "^(tcp:.+:[0-9]+|https?:.+|private-network)$" }
+            },
+            "limits": closed(json!({
+                "memory": { "$ref": "#/$defs/size" },
+                "call_timeout": { "$ref": "#/$defs/duration" },
+                "batch_rows": { "type": "integer", "minimum": 1, "maximum": 100_000 },
+                "batch_bytes": { "$ref": "#/$defs/size" },
+                "sockets": { "type": "integer", "minimum": 1, "maximum": 1_000 }
+            }), &[])
+        }),
+        &["connector"],
+    )
+}
+
+fn policy() -> Value {
+    let prefer = json!({ "prefer": { "anyOf": [
+        { "type": "string" },
+        { "$ref": "#/$defs/names", "minItems": 1 }
+    ] } });
+    let latest = json!({ "latest": { "const": true }, "else": { "$ref": "#/$defs/policy" } });
+    json!({ "anyOf": [
+        { "enum": ["hold", "latest", "union", "max", "min", "sum-deltas", "append"] },
+        closed(prefer, &["prefer"]),
+        closed(latest, &["latest"])
+    ] })
+}
+
+fn sync() -> Value {
+    closed(
+        json!({
+            "sides": {
+                "type": "object",
+                "minProperties": 2,
+                "maxProperties": 32,
+                "additionalProperties": { "anyOf": [{ "type": "string" }, { "$ref": "#/$defs/side" }] }
+            },
+            "match": {
+                "description": "Fields that must all agree, or several such sets, tried in order",
+                "anyOf": [
+                    { "$ref": "#/$defs/names" },
+                    { "type": "array", "items": { "$ref": "#/$defs/names" } }
+                ]
+            },
+            "conflict": { "$ref": "#/$defs/policy" },
+            "initial": { "$ref": "#/$defs/policy" },
+            "deletes": { "enum": ["update-wins", "delete-wins", "hold"] },
+            "groups": named(json!({ "$ref": "#/$defs/names" })),
+            "fields": { "anyOf": [
+                { "const": "same-name" },
+                {
+                    "type": "object",
+                    "properties": { "*": { "const": "same-name" } },
+                    "additionalProperties": { "anyOf": [
+                        { "type": "string" },
+                        { "const": false },
+                        { "$ref": "#/$defs/field" }
+                    ] }
+                }
+            ] },
+            "delete_storm": { "anyOf": [
+                { "type": "boolean" },
+                closed(json!({
+                    "count": { "type": "integer", "minimum": 1 },
+                    "share": { "type": "string", "pattern": "^[0-9]+ *%$" },
+                    "window": { "$ref": "#/$defs/duration" }
+                }), &[])
+            ] },
+            "skew_tolerance": { "$ref": "#/$defs/duration" },
+            "bounces_max": { "type": "integer", "minimum": 1, "maximum": 100 }
+        }),
+        &["sides", "match", "fields"],
+    )
+}
+
+fn side() -> Value {
+    let flag = json!({ "type": "boolean", "default": true });
+    closed(
+        json!({
+            "connection": { "type": "string" },
+            "object": { "type": "string" },
+            "creates": flag,
+            "updates": flag,
+            "deletes": flag,
+            "inserts": flag
+        }),
+        &["object"],
+    )
+}
+
+/// Further keys are side names.
+fn field() -> Value {
+    let column = closed(
+        json!({
+            "column": { "type": "string" },
+            "read": { "type": "boolean", "default": true },
+            "write": { "type": "boolean", "default": true }
+        }),
+        &["column"],
+    );
+    json!({
+        "type": "object",
+        "properties": {
+            "conflict": { "$ref": "#/$defs/policy" },
+            "initial": { "$ref": "#/$defs/policy" },
+            "one_way": { "anyOf": [{ "type": "string" }, { "$ref": "#/$defs/names" }] },
+            "ref": { "type": "string", "description": "The sync whose records it refers to" },
+            "sensitive": { "type": "boolean", "default": false },
+            "lossy": { "type": "boolean", "default": false },
+            "reviewed": closed(json!({ "by": { "type": "string" }, "note": { "type": "string" } }), &[])
+        },
+        "additionalProperties": { "anyOf": [{ "type": "string" }, column] }
+    })
+}
