@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{
     attention::AttentionKind,
     commit::{
-        BIT_ATTENTION, BIT_LIVES, Committed, EntryRow, IndexRow, Prepared, QuarantineRow,
-        RecordRow, StreamChange, SyncPhase, action_number, side_bit,
+        BIT_ATTENTION, BIT_LIVES, Committed, EntryRow, IndexRow, Prepared, QuarantineRow, RecordRow, StreamChange,
+        SyncPhase, action_number, side_bit,
     },
     counts::{Counted, Tally},
     encode,
@@ -37,11 +37,7 @@ struct Apply<'a> {
 
 /// Applies a commit, or leaves an error after which the transaction has to be
 /// rolled back.
-pub(crate) fn apply(
-    conn: &Connection,
-    hash: &HashKey,
-    commit: &Prepared,
-) -> Result<Committed, StateError> {
+pub(crate) fn apply(conn: &Connection, hash: &HashKey, commit: &Prepared) -> Result<Committed, StateError> {
     let committed = advance_head(conn, commit)?;
     let mut apply = Apply {
         conn,
@@ -65,9 +61,8 @@ pub(crate) fn apply(
 
 /// Checks owner, epoch and order, and moves the sync's head on.
 fn advance_head(conn: &Connection, commit: &Prepared) -> Result<Committed, StateError> {
-    let mut query = conn.prepare_cached(
-        "SELECT owner, epoch, commit_seq, next_record, next_entry FROM sync WHERE id = ?1",
-    )?;
+    let mut query =
+        conn.prepare_cached("SELECT owner, epoch, commit_seq, next_record, next_entry FROM sync WHERE id = ?1")?;
     let head = query
         .query_row([commit.sync.0], |row| {
             Ok((
@@ -80,10 +75,7 @@ fn advance_head(conn: &Connection, commit: &Prepared) -> Result<Committed, State
         })
         .optional()?;
     let Some((owner, epoch, seq, mut next_record, mut next_entry)) = head else {
-        return Err(StateError::Unknown {
-            what: "sync",
-            name: commit.sync.0.to_string(),
-        });
+        return Err(StateError::Unknown { what: "sync", name: commit.sync.0.to_string() });
     };
     if owner != commit.owner || epoch != commit.epoch || seq != commit.expected_seq {
         return Err(StateError::Fenced {
@@ -115,20 +107,8 @@ fn advance_head(conn: &Connection, commit: &Prepared) -> Result<Committed, State
         "UPDATE sync SET commit_seq = ?2, next_record = ?3, next_entry = ?4,
          phase = coalesce(?5, phase), swept = coalesce(?6, swept) WHERE id = ?1",
     )?
-    .execute((
-        commit.sync.0,
-        (seq + 1) as i64,
-        next_record as i64,
-        next_entry as i64,
-        phase,
-        swept,
-    ))?;
-    Ok(Committed {
-        sync: commit.sync,
-        commit_seq: seq + 1,
-        next_record,
-        next_entry,
-    })
+    .execute((commit.sync.0, (seq + 1) as i64, next_record as i64, next_entry as i64, phase, swept))?;
+    Ok(Committed { sync: commit.sync, commit_seq: seq + 1, next_record, next_entry })
 }
 
 impl Apply<'_> {
@@ -140,11 +120,7 @@ impl Apply<'_> {
             .conn
             .prepare_cached("SELECT bits, entry FROM record WHERE id = ?1")?
             .query_row([id::row(self.sync, record.0)?], |row| {
-                Ok(Before {
-                    exists: true,
-                    bits: row.get::<_, i64>(0)? as u64,
-                    entry: row.get::<_, i64>(1)? as u64,
-                })
+                Ok(Before { exists: true, bits: row.get::<_, i64>(0)? as u64, entry: row.get::<_, i64>(1)? as u64 })
             })
             .optional()?
             .unwrap_or_default();
@@ -163,13 +139,7 @@ impl Apply<'_> {
             if let Some(record) = entry.record {
                 let before = self.before(record)?;
                 previous = before.entry;
-                self.before.insert(
-                    record,
-                    Before {
-                        entry: entry.seq,
-                        ..before
-                    },
-                );
+                self.before.insert(record, Before { entry: entry.seq, ..before });
             }
             insert.execute((
                 id::row(self.sync, entry.seq)?,
@@ -186,19 +156,15 @@ impl Apply<'_> {
     }
 
     fn records(&mut self, rows: &[RecordRow]) -> Result<(), StateError> {
-        let mut insert = self.conn.prepare_cached(
-            "INSERT INTO record (id, bits, entry, gone_at, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        let mut update = self.conn.prepare_cached(
-            "UPDATE record SET bits = ?2, entry = ?3, gone_at = ?4, body = ?5 WHERE id = ?1",
-        )?;
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT INTO record (id, bits, entry, gone_at, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let mut update = self
+            .conn
+            .prepare_cached("UPDATE record SET bits = ?2, entry = ?3, gone_at = ?4, body = ?5 WHERE id = ?1")?;
         for row in rows {
             let before = self.before(row.id)?;
-            let statement = if before.exists {
-                &mut update
-            } else {
-                &mut insert
-            };
+            let statement = if before.exists { &mut update } else { &mut insert };
             statement.execute((
                 id::row(self.sync, row.id.0)?,
                 row.bits as i64,
@@ -222,8 +188,7 @@ impl Apply<'_> {
         let lived = one(before.bits, BIT_LIVES);
         self.tally.of_sync(Counted::Records, lives - lived);
         let gone_before = i64::from(before.exists) - lived;
-        self.tally
-            .of_sync(Counted::Tombstones, (1 - lives) - gone_before);
+        self.tally.of_sync(Counted::Tombstones, (1 - lives) - gone_before);
         if (before.bits ^ bits) >> 2 == 0 {
             return;
         }
@@ -241,9 +206,7 @@ impl Apply<'_> {
         if before.bits & BIT_ATTENTION != 0 {
             self.drop_attention(row.id)?;
         }
-        let mut insert = self
-            .conn
-            .prepare_cached("INSERT INTO attention VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+        let mut insert = self.conn.prepare_cached("INSERT INTO attention VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         for waiting in &row.waiting {
             insert.execute((
                 self.sync.0,
@@ -261,9 +224,8 @@ impl Apply<'_> {
     }
 
     fn drop_attention(&mut self, record: RecordId) -> Result<(), StateError> {
-        let mut delete = self.conn.prepare_cached(
-            "DELETE FROM attention WHERE sync = ?1 AND record = ?2 RETURNING kind",
-        )?;
+        let mut delete =
+            self.conn.prepare_cached("DELETE FROM attention WHERE sync = ?1 AND record = ?2 RETURNING kind")?;
         let mut gone = delete.query((self.sync.0, record.0 as i64))?;
         while let Some(row) = gone.next()? {
             if let Some(kind) = AttentionKind::from_number(row.get(0)?) {
@@ -275,9 +237,7 @@ impl Apply<'_> {
 
     /// Records that were journaled about, but did not change themselves.
     fn leftover_heads(&mut self) -> Result<(), StateError> {
-        let mut update = self
-            .conn
-            .prepare_cached("UPDATE record SET entry = ?2 WHERE id = ?1")?;
+        let mut update = self.conn.prepare_cached("UPDATE record SET entry = ?2 WHERE id = ?1")?;
         for (record, before) in self.before.drain() {
             if before.exists {
                 update.execute((id::row(self.sync, record.0)?, before.entry as i64))?;
@@ -288,26 +248,16 @@ impl Apply<'_> {
 
     fn index(&self, rows: &[IndexRow]) -> Result<(), StateError> {
         let sync = i64::from(self.sync.0);
-        let mut add_key = self
-            .conn
-            .prepare_cached("INSERT OR IGNORE INTO link_key VALUES (?1, ?2, ?3)")?;
-        let mut drop_key = self.conn.prepare_cached(
-            "DELETE FROM link_key WHERE side = ?1 AND place = ?2 AND record = ?3",
-        )?;
-        let mut add_match = self
-            .conn
-            .prepare_cached("INSERT OR IGNORE INTO match_key VALUES (?1, ?2, ?3)")?;
-        let mut drop_match = self.conn.prepare_cached(
-            "DELETE FROM match_key WHERE sync = ?1 AND place = ?2 AND record = ?3",
-        )?;
+        let mut add_key = self.conn.prepare_cached("INSERT OR IGNORE INTO link_key VALUES (?1, ?2, ?3)")?;
+        let mut drop_key =
+            self.conn.prepare_cached("DELETE FROM link_key WHERE side = ?1 AND place = ?2 AND record = ?3")?;
+        let mut add_match = self.conn.prepare_cached("INSERT OR IGNORE INTO match_key VALUES (?1, ?2, ?3)")?;
+        let mut drop_match =
+            self.conn.prepare_cached("DELETE FROM match_key WHERE sync = ?1 AND place = ?2 AND record = ?3")?;
         for row in rows {
             let (statement, group, place, record) = match row {
-                IndexRow::AddKey(side, place, record) => {
-                    (&mut add_key, id::side(self.sync, *side), place, record)
-                }
-                IndexRow::DropKey(side, place, record) => {
-                    (&mut drop_key, id::side(self.sync, *side), place, record)
-                }
+                IndexRow::AddKey(side, place, record) => (&mut add_key, id::side(self.sync, *side), place, record),
+                IndexRow::DropKey(side, place, record) => (&mut drop_key, id::side(self.sync, *side), place, record),
                 IndexRow::AddMatch(place, record) => (&mut add_match, sync, place, record),
                 IndexRow::DropMatch(place, record) => (&mut drop_match, sync, place, record),
             };
@@ -317,15 +267,9 @@ impl Apply<'_> {
     }
 
     fn marks(&mut self, commit: &Prepared) -> Result<(), StateError> {
-        let mut insert = self
-            .conn
-            .prepare_cached("INSERT OR IGNORE INTO mark VALUES (?1, ?2, ?3)")?;
-        let mut update = self
-            .conn
-            .prepare_cached("UPDATE mark SET action = ?3 WHERE side = ?1 AND record = ?2")?;
-        let mut clear = self
-            .conn
-            .prepare_cached("DELETE FROM mark WHERE side = ?1 AND record = ?2")?;
+        let mut insert = self.conn.prepare_cached("INSERT OR IGNORE INTO mark VALUES (?1, ?2, ?3)")?;
+        let mut update = self.conn.prepare_cached("UPDATE mark SET action = ?3 WHERE side = ?1 AND record = ?2")?;
+        let mut clear = self.conn.prepare_cached("DELETE FROM mark WHERE side = ?1 AND record = ?2")?;
         for mark in &commit.marks {
             let side = id::side(self.sync, mark.side);
             let record = mark.record.0 as i64;
@@ -346,27 +290,15 @@ impl Apply<'_> {
     }
 
     fn quarantine(&mut self, rows: &[QuarantineRow]) -> Result<(), StateError> {
-        let mut clear = self
-            .conn
-            .prepare_cached("DELETE FROM quarantine WHERE side = ?1 AND record = ?2")?;
-        let mut put = self
-            .conn
-            .prepare_cached("INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let mut clear = self.conn.prepare_cached("DELETE FROM quarantine WHERE side = ?1 AND record = ?2")?;
+        let mut put = self.conn.prepare_cached("INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4, ?5)")?;
         for row in rows {
             let (side, record) = match row {
-                QuarantineRow::Put { side, record, .. } | QuarantineRow::Clear { side, record } => {
-                    (*side, *record)
-                }
+                QuarantineRow::Put { side, record, .. } | QuarantineRow::Clear { side, record } => (*side, *record),
             };
             let of_side = id::side(self.sync, side);
             let mut change = -(clear.execute((of_side, record.0 as i64))? as i64);
-            if let QuarantineRow::Put {
-                at,
-                signature,
-                body,
-                ..
-            } = row
-            {
+            if let QuarantineRow::Put { at, signature, body, .. } = row {
                 put.execute((of_side, record.0 as i64, at, signature, body))?;
                 change += 1;
             }
@@ -382,42 +314,30 @@ impl Apply<'_> {
             let found = self
                 .conn
                 .prepare_cached("SELECT bits, body FROM record WHERE id = ?1")?
-                .query_row([row], |row| {
-                    Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
-                })
+                .query_row([row], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?)))
                 .optional()?;
             let Some((bits, body)) = found else { continue };
             for link in encode::record_from(&body)?.links {
                 let side = id::side(self.sync, link.side);
                 if let Some(key) = link.key {
                     self.conn
-                        .prepare_cached(
-                            "DELETE FROM link_key WHERE side = ?1 AND place = ?2 AND record = ?3",
-                        )?
+                        .prepare_cached("DELETE FROM link_key WHERE side = ?1 AND place = ?2 AND record = ?3")?
                         .execute((side, self.hash.of_key(&key), record.0 as i64))?;
                 }
                 let marks = self
                     .conn
                     .prepare_cached("DELETE FROM mark WHERE side = ?1 AND record = ?2")?
                     .execute((side, record.0 as i64))?;
-                self.tally
-                    .of_side(link.side, Counted::Pending, -(marks as i64));
+                self.tally.of_side(link.side, Counted::Pending, -(marks as i64));
                 let refused = self
                     .conn
                     .prepare_cached("DELETE FROM quarantine WHERE side = ?1 AND record = ?2")?
                     .execute((side, record.0 as i64))?;
-                self.tally
-                    .of_side(link.side, Counted::Quarantined, -(refused as i64));
+                self.tally.of_side(link.side, Counted::Quarantined, -(refused as i64));
             }
             self.drop_attention(*record)?;
-            self.conn
-                .prepare_cached("DELETE FROM record WHERE id = ?1")?
-                .execute([row])?;
-            let before = Before {
-                exists: true,
-                bits,
-                entry: 0,
-            };
+            self.conn.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([row])?;
+            let before = Before { exists: true, bits, entry: 0 };
             self.count(before, 0);
             // `count` took it for a new tombstone.
             self.tally.of_sync(Counted::Tombstones, -1);
@@ -429,21 +349,16 @@ impl Apply<'_> {
         for (side, change) in &commit.streams {
             self.stream(*side, change)?;
         }
-        let mut cursor = self
-            .conn
-            .prepare_cached("UPDATE side SET cursor = ?3 WHERE sync = ?1 AND id = ?2")?;
+        let mut cursor = self.conn.prepare_cached("UPDATE side SET cursor = ?3 WHERE sync = ?1 AND id = ?2")?;
         for (side, at) in &commit.cursors {
             known_side(cursor.execute((self.sync.0, side.0, &at.0[..]))?, *side)?;
         }
-        let mut backfill = self.conn.prepare_cached(
-            "UPDATE side SET backfill_state = ?3, backfill = ?4 WHERE sync = ?1 AND id = ?2",
-        )?;
+        let mut backfill = self
+            .conn
+            .prepare_cached("UPDATE side SET backfill_state = ?3, backfill = ?4 WHERE sync = ?1 AND id = ?2")?;
         for (side, at) in &commit.backfill {
             let state = if at.is_some() { 1 } else { 2 };
-            known_side(
-                backfill.execute((self.sync.0, side.0, state, at.as_deref()))?,
-                *side,
-            )?;
+            known_side(backfill.execute((self.sync.0, side.0, state, at.as_deref()))?, *side)?;
         }
         Ok(())
     }
@@ -494,20 +409,11 @@ pub(crate) fn write_setting(
                  ON CONFLICT DO UPDATE SET value = excluded.value",
             )?
             .execute((sync.0, name, value))?,
-        None => conn
-            .prepare_cached("DELETE FROM setting WHERE sync = ?1 AND name = ?2")?
-            .execute((sync.0, name))?,
+        None => conn.prepare_cached("DELETE FROM setting WHERE sync = ?1 AND name = ?2")?.execute((sync.0, name))?,
     };
     Ok(())
 }
 
 fn known_side(changed: usize, side: SideId) -> Result<(), StateError> {
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(StateError::Unknown {
-            what: "side",
-            name: side.0.to_string(),
-        })
-    }
+    if changed == 1 { Ok(()) } else { Err(StateError::Unknown { what: "side", name: side.0.to_string() }) }
 }

@@ -72,29 +72,13 @@ pub(crate) fn of(record: &Record, hash: &HashKey) -> Vec<Waiting> {
         let (kind, side, place) = match &hold.reason {
             HoldReason::Conflict => (AttentionKind::Conflict, None, 0),
             HoldReason::Uncastable { .. } => (AttentionKind::Uncastable, None, 0),
-            HoldReason::AwaitingParent { side, key } => {
-                (AttentionKind::AwaitingParent, Some(*side), hash.of_key(key))
-            }
+            HoldReason::AwaitingParent { side, key } => (AttentionKind::AwaitingParent, Some(*side), hash.of_key(key)),
             HoldReason::PingPong => (AttentionKind::PingPong, None, 0),
         };
-        rows.push(Waiting {
-            kind,
-            field: Some(FieldId(field)),
-            side,
-            since: hold.since.0,
-            entry: hold.entry,
-            place,
-        });
+        rows.push(Waiting { kind, field: Some(FieldId(field)), side, since: hold.since.0, entry: hold.entry, place });
     }
     let mut whole = |kind, side, since, entry| {
-        rows.push(Waiting {
-            kind,
-            field: None,
-            side,
-            since,
-            entry,
-            place: 0,
-        });
+        rows.push(Waiting { kind, field: None, side, since, entry, place: 0 });
     };
     match &record.life {
         Life::Live | Life::Deleted { .. } => {}

@@ -109,17 +109,8 @@ pub(crate) enum IndexRow {
 }
 
 pub(crate) enum QuarantineRow {
-    Put {
-        side: SideId,
-        record: RecordId,
-        at: i64,
-        signature: String,
-        body: Vec<u8>,
-    },
-    Clear {
-        side: SideId,
-        record: RecordId,
-    },
+    Put { side: SideId, record: RecordId, at: i64, signature: String, body: Vec<u8> },
+    Clear { side: SideId, record: RecordId },
 }
 
 /// A commit ready for the writer.
@@ -147,34 +138,13 @@ const ROW_BYTES: usize = 64;
 
 impl Prepared {
     /// Encodes a commit; refuses one that is larger than `bytes_max`.
-    pub(crate) fn new(
-        commit: Commit,
-        hash: &HashKey,
-        bytes_max: usize,
-    ) -> Result<Self, StateError> {
-        let Delta {
-            records,
-            forgotten,
-            index,
-            mut marks,
-            journal,
-            quarantine,
-            cursors,
-            backfill,
-        } = commit.delta;
-        let mut records = records
-            .iter()
-            .map(|record| record_row(record, hash))
-            .collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn new(commit: Commit, hash: &HashKey, bytes_max: usize) -> Result<Self, StateError> {
+        let Delta { records, forgotten, index, mut marks, journal, quarantine, cursors, backfill } = commit.delta;
+        let mut records = records.iter().map(|record| record_row(record, hash)).collect::<Result<Vec<_>, _>>()?;
         // Neighbouring rows share pages.
         records.sort_by_key(|row| row.id);
-        if records
-            .windows(2)
-            .any(|pair| matches!(pair, [a, b] if a.id == b.id))
-        {
-            return Err(StateError::Disorder {
-                detail: "a record occurs twice".to_owned(),
-            });
+        if records.windows(2).any(|pair| matches!(pair, [a, b] if a.id == b.id)) {
+            return Err(StateError::Disorder { detail: "a record occurs twice".to_owned() });
         }
         marks.sort_by_key(|mark| (mark.side, mark.record));
         let mut prepared = Prepared {
@@ -197,10 +167,7 @@ impl Prepared {
         };
         prepared.bytes = prepared.size_bytes();
         if prepared.bytes > bytes_max {
-            return Err(StateError::TooLarge {
-                bytes: prepared.bytes,
-                max: bytes_max,
-            });
+            return Err(StateError::TooLarge { bytes: prepared.bytes, max: bytes_max });
         }
         Ok(prepared)
     }
@@ -209,11 +176,7 @@ impl Prepared {
         let bodies = self.records.iter().map(|row| row.body.len()).sum::<usize>()
             + self.journal.iter().map(|row| row.body.len()).sum::<usize>()
             + self.cursors.iter().map(|(_, c)| c.0.len()).sum::<usize>()
-            + self
-                .backfill
-                .iter()
-                .map(|(_, b)| b.as_ref().map_or(0, Vec::len))
-                .sum::<usize>()
+            + self.backfill.iter().map(|(_, b)| b.as_ref().map_or(0, Vec::len)).sum::<usize>()
             + self
                 .settings
                 .iter()
@@ -240,9 +203,7 @@ impl Prepared {
 
 fn record_row(record: &Record, hash: &HashKey) -> Result<RecordRow, StateError> {
     if record.id.0 == 0 || record.id.0 > IN_SYNC_MAX {
-        return Err(StateError::Disorder {
-            detail: format!("record number {} is out of range", record.id.0),
-        });
+        return Err(StateError::Disorder { detail: format!("record number {} is out of range", record.id.0) });
     }
     let waiting = attention::of(record, hash);
     let mut bits = if waiting.is_empty() { 0 } else { BIT_ATTENTION };
@@ -255,40 +216,23 @@ fn record_row(record: &Record, hash: &HashKey) -> Result<RecordRow, StateError> 
     };
     for link in &record.links {
         if link.side.0 >= SIDES_MAX {
-            return Err(StateError::UsedUp {
-                what: "the numbering of sides",
-                max: u64::from(SIDES_MAX),
-            });
+            return Err(StateError::UsedUp { what: "the numbering of sides", max: u64::from(SIDES_MAX) });
         }
         if link.presence == Presence::Live {
             bits |= side_bit(link.side);
         }
     }
-    Ok(RecordRow {
-        id: record.id,
-        bits,
-        gone_at,
-        body: encode::record(record),
-        waiting,
-    })
+    Ok(RecordRow { id: record.id, bits, gone_at, body: encode::record(record), waiting })
 }
 
 fn index_rows(changes: Vec<IndexChange>, hash: &HashKey) -> Vec<IndexRow> {
     changes
         .into_iter()
         .map(|change| match change {
-            IndexChange::AddKey { side, key, record } => {
-                IndexRow::AddKey(side, hash.of_key(&key), record)
-            }
-            IndexChange::DropKey { side, key, record } => {
-                IndexRow::DropKey(side, hash.of_key(&key), record)
-            }
-            IndexChange::AddMatch { key, record } => {
-                IndexRow::AddMatch(hash.of_match(&key), record)
-            }
-            IndexChange::DropMatch { key, record } => {
-                IndexRow::DropMatch(hash.of_match(&key), record)
-            }
+            IndexChange::AddKey { side, key, record } => IndexRow::AddKey(side, hash.of_key(&key), record),
+            IndexChange::DropKey { side, key, record } => IndexRow::DropKey(side, hash.of_key(&key), record),
+            IndexChange::AddMatch { key, record } => IndexRow::AddMatch(hash.of_match(&key), record),
+            IndexChange::DropMatch { key, record } => IndexRow::DropMatch(hash.of_match(&key), record),
         })
         .collect()
 }
@@ -367,12 +311,35 @@ impl EntryKind {
         }
     }
 
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        use EntryKind::*;
+        [
+            Absorbed,
+            Conflict,
+            Appeared,
+            Linked,
+            Copied,
+            Written,
+            Overwrote,
+            Refused,
+            Deleted,
+            DeleteConflict,
+            Ambiguous,
+            Clash,
+            Uncastable,
+            Held,
+            Released,
+            Rekeyed,
+            Operator,
+            Reverted,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == number)
+    }
+
     /// Kinds that come in masses and have no index of their own.
     pub(crate) fn is_common(self) -> bool {
-        matches!(
-            self,
-            EntryKind::Absorbed | EntryKind::Appeared | EntryKind::Linked | EntryKind::Written
-        )
+        matches!(self, EntryKind::Absorbed | EntryKind::Appeared | EntryKind::Linked | EntryKind::Written)
     }
 }
 

@@ -20,9 +20,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Opens for writing, creating and migrating as needed.
 pub(crate) fn writer(path: &Path, options: &Options) -> Result<Connection, StateError> {
     probe_writable(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = open(path, flags)?;
     let found = inspect(&conn, path)?;
     if found == Found::Empty {
@@ -49,9 +47,7 @@ pub(crate) fn writer(path: &Path, options: &Options) -> Result<Connection, State
 /// Opens for reading, beside whoever writes.
 pub(crate) fn reader(path: &Path, options: &Options) -> Result<Connection, StateError> {
     if !path.exists() {
-        return Err(StateError::Missing {
-            path: path.to_owned(),
-        });
+        return Err(StateError::Missing { path: path.to_owned() });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = open(path, flags)?;
@@ -95,10 +91,9 @@ fn tune(conn: &Connection, cache_bytes: u64, mmap_bytes: u64) -> Result<(), Stat
 /// Reads the header, telling other files from damaged state.
 pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StateError> {
     schema::inspect(conn, path).map_err(|error| match error {
-        StateError::Corrupt { .. } if !looks_like_sqlite(path) => StateError::NotAState {
-            path: path.to_owned(),
-            reason: "it is not a database".to_owned(),
-        },
+        StateError::Corrupt { .. } if !looks_like_sqlite(path) => {
+            StateError::NotAState { path: path.to_owned(), reason: "it is not a database".to_owned() }
+        }
         other => other,
     })
 }
@@ -116,47 +111,29 @@ fn check(conn: &Connection, path: &Path, options: &Options) -> Result<(), StateE
 /// Walks every page.
 pub(crate) fn quick_check(conn: &Connection) -> Result<(), StateError> {
     let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" {
-        Ok(())
-    } else {
-        Err(StateError::corrupt(verdict))
-    }
+    if verdict == "ok" { Ok(()) } else { Err(StateError::corrupt(verdict)) }
 }
 
 fn looks_like_sqlite(path: &Path) -> bool {
     use std::io::Read;
     let mut head = [0u8; 16];
-    fs::File::open(path)
-        .and_then(|mut file| file.read_exact(&mut head))
-        .is_ok()
-        && head == *b"SQLite format 3\0"
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == *b"SQLite format 3\0"
 }
 
 /// SQLite would open a file it cannot write for reading and fail much later.
 fn probe_writable(path: &Path) -> Result<(), StateError> {
     if path.is_dir() {
-        return Err(StateError::NotAState {
-            path: path.to_owned(),
-            reason: "it is a directory".to_owned(),
-        });
+        return Err(StateError::NotAState { path: path.to_owned(), reason: "it is a directory".to_owned() });
     }
     if !path.exists() {
         return Ok(());
     }
-    fs::File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map(drop)
-        .map_err(|error| not_writable(path, &error))
+    fs::File::options().read(true).write(true).open(path).map(drop).map_err(|error| not_writable(path, &error))
 }
 
 fn named(error: rusqlite::Error, path: &Path) -> StateError {
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::CannotOpen) => StateError::Io {
-            path: path.to_owned(),
-            message: error.to_string(),
-        },
+        Some(rusqlite::ErrorCode::CannotOpen) => StateError::Io { path: path.to_owned(), message: error.to_string() },
         _ => error.into(),
     }
 }

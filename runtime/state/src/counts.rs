@@ -91,11 +91,7 @@ pub struct Counts {
 impl Counts {
     /// Fields and records that wait for a person.
     pub fn held(&self) -> u64 {
-        self.waiting
-            .iter()
-            .filter(|(kind, _)| **kind != AttentionKind::AwaitingParent)
-            .map(|(_, n)| n)
-            .sum()
+        self.waiting.iter().filter(|(kind, _)| **kind != AttentionKind::AwaitingParent).map(|(_, n)| n).sum()
     }
 }
 

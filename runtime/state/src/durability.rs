@@ -139,10 +139,8 @@ pub(crate) fn start(
     log: Arc<Log>,
     every: Duration,
 ) -> Result<thread::JoinHandle<()>, StateError> {
-    let file = File::open(&log_path).map_err(|error| StateError::Io {
-        path: log_path.clone(),
-        message: error.to_string(),
-    })?;
+    let file =
+        File::open(&log_path).map_err(|error| StateError::Io { path: log_path.clone(), message: error.to_string() })?;
     thread::Builder::new()
         .name("state-log".to_owned())
         .spawn(move || {
@@ -163,14 +161,9 @@ pub(crate) fn start(
                 }
                 let seqs = log.lock();
                 if !log.stop.load(Ordering::Acquire) {
-                    let _ = log
-                        .woken
-                        .wait_timeout(seqs, every)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    let _ = log.woken.wait_timeout(seqs, every).unwrap_or_else(PoisonError::into_inner);
                 }
             }
         })
-        .map_err(|error| StateError::Unexpected {
-            message: format!("no thread for the log: {error}").into(),
-        })
+        .map_err(|error| StateError::Unexpected { message: format!("no thread for the log: {error}").into() })
 }

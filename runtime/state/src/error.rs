@@ -17,32 +17,18 @@ pub enum StateError {
     )]
     Corrupt { detail: String },
     #[error("[LS-STA-004] {} was written by a newer Lockstep (state version {found}, this one reads up to {known}): upgrade, or restore a backup taken before", path.display())]
-    Newer {
-        path: PathBuf,
-        found: i64,
-        known: i64,
-    },
+    Newer { path: PathBuf, found: i64, known: i64 },
     #[error("[LS-STA-005] {} cannot be written ({reason}): give this user write access to the file and its directory", path.display())]
     ReadOnly { path: PathBuf, reason: String },
-    #[error(
-        "[LS-STA-006] the disk of the state file is full: free some space; what was not saved is repeated"
-    )]
+    #[error("[LS-STA-006] the disk of the state file is full: free some space; what was not saved is repeated")]
     DiskFull,
     #[error("[LS-STA-007] {} is in use by process {}: stop that `lockstep run` first", path.display(), owner_text(*.pid))]
     Locked { path: PathBuf, pid: Option<u32> },
     #[error(
         "[LS-STA-008] sync {sync} was taken over: this commit carries epoch {epoch} and sequence {expected}, the state is at epoch {found_epoch} and sequence {found}"
     )]
-    Fenced {
-        sync: u32,
-        epoch: u64,
-        expected: u64,
-        found_epoch: u64,
-        found: u64,
-    },
-    #[error(
-        "[LS-STA-009] one commit of {bytes} bytes is more than the {max} allowed: make the batch smaller"
-    )]
+    Fenced { sync: u32, epoch: u64, expected: u64, found_epoch: u64, found: u64 },
+    #[error("[LS-STA-009] one commit of {bytes} bytes is more than the {max} allowed: make the batch smaller")]
     TooLarge { bytes: usize, max: usize },
     #[error("[LS-STA-010] reading or writing {}: {message}", path.display())]
     Io { path: PathBuf, message: String },
@@ -56,9 +42,7 @@ pub enum StateError {
     Disorder { detail: String },
     #[error("[LS-STA-015] the query is not understood: {message}")]
     Query { message: String },
-    #[error(
-        "[LS-STA-016] the query is refused: {message}; only SELECT over the documented views and tables"
-    )]
+    #[error("[LS-STA-016] the query is refused: {message}; only SELECT over the documented views and tables")]
     QueryRefused { message: String },
     #[error("[LS-STA-017] the query ran longer than {seconds} s and was stopped: narrow it")]
     QueryTime { seconds: u64 },
@@ -101,16 +85,11 @@ impl StateError {
     /// Whether the same commit may succeed later without anything else changing
     /// in the program: the disk is freed, the other program lets go.
     pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            StateError::DiskFull | StateError::Busy { .. } | StateError::Io { .. }
-        )
+        matches!(self, StateError::DiskFull | StateError::Busy { .. } | StateError::Io { .. })
     }
 
     pub(crate) fn corrupt(detail: impl Into<String>) -> Self {
-        StateError::Corrupt {
-            detail: detail.into(),
-        }
+        StateError::Corrupt { detail: detail.into() }
     }
 }
 
@@ -119,23 +98,17 @@ impl From<rusqlite::Error> for StateError {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StateError::DiskFull,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                StateError::corrupt(error.to_string())
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StateError::corrupt(error.to_string()),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                StateError::Busy { message: error.to_string() }
             }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StateError::Busy {
-                message: error.to_string(),
-            },
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StateError::ReadOnly {
-                path: PathBuf::from("the state file"),
-                reason: error.to_string(),
-            },
-            Some(ErrorCode::SystemIoFailure) => StateError::Io {
-                path: PathBuf::from("the state file"),
-                message: error.to_string(),
-            },
-            _ => StateError::Unexpected {
-                message: error.to_string().into(),
-            },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                StateError::ReadOnly { path: PathBuf::from("the state file"), reason: error.to_string() }
+            }
+            Some(ErrorCode::SystemIoFailure) => {
+                StateError::Io { path: PathBuf::from("the state file"), message: error.to_string() }
+            }
+            _ => StateError::Unexpected { message: error.to_string().into() },
         }
     }
 }

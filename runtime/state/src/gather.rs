@@ -35,12 +35,7 @@ const CANDIDATES_MAX: usize = 64;
 
 impl Store {
     /// Looks up keys and match values, with all records found.
-    pub fn gather(
-        &self,
-        sync: SyncId,
-        keys: &[(SideId, Key)],
-        matches: &[MatchKey],
-    ) -> Result<Gathered, StateError> {
+    pub fn gather(&self, sync: SyncId, keys: &[(SideId, Key)], matches: &[MatchKey]) -> Result<Gathered, StateError> {
         let hash = self.inner.hash;
         self.read(|conn| {
             let mut gathered = Gathered::default();
@@ -85,54 +80,39 @@ impl Store {
     }
 
     /// The record linked to a key at a side; one whose link lives is preferred.
-    pub fn record_by_key(
-        &self,
-        sync: SyncId,
-        side: SideId,
-        key: &Key,
-    ) -> Result<Option<Record>, StateError> {
+    pub fn record_by_key(&self, sync: SyncId, side: SideId, key: &Key) -> Result<Option<Record>, StateError> {
         let hash = self.inner.hash;
         self.read(|conn| by_key(conn, &hash, sync, side, key))
     }
 
     /// Records after `after`, in number order.
-    pub fn scan(
-        &self,
-        sync: SyncId,
-        after: RecordId,
-        limit: usize,
-    ) -> Result<Vec<Record>, StateError> {
+    pub fn scan(&self, sync: SyncId, after: RecordId, limit: usize) -> Result<Vec<Record>, StateError> {
         self.read(|conn| {
             let (_, last) = id::rows(sync);
-            let mut query = conn.prepare_cached(
-                "SELECT body FROM record WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
-            )?;
+            let mut query =
+                conn.prepare_cached("SELECT body FROM record WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3")?;
             let mut rows = query.query((id::row(sync, after.0)?, last, limit as i64))?;
             let mut records = Vec::new();
             while let Some(row) = rows.next()? {
-                records.push(encode::record_from(row.get_ref(0)?.as_blob().map_err(
-                    |error| StateError::corrupt(format!("a record has no body: {error}")),
-                )?)?);
+                records.push(encode::record_from(
+                    row.get_ref(0)?
+                        .as_blob()
+                        .map_err(|error| StateError::corrupt(format!("a record has no body: {error}")))?,
+                )?);
             }
             Ok(records)
         })
     }
 }
 
-pub(crate) fn by_id(
-    conn: &Connection,
-    sync: SyncId,
-    record: RecordId,
-) -> Result<Option<Record>, StateError> {
+pub(crate) fn by_id(conn: &Connection, sync: SyncId, record: RecordId) -> Result<Option<Record>, StateError> {
     let mut query = conn.prepare_cached("SELECT body FROM record WHERE id = ?1")?;
     let mut rows = query.query([id::row(sync, record.0)?])?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let body = row
-        .get_ref(0)?
-        .as_blob()
-        .map_err(|error| StateError::corrupt(format!("a record has no body: {error}")))?;
+    let body =
+        row.get_ref(0)?.as_blob().map_err(|error| StateError::corrupt(format!("a record has no body: {error}")))?;
     encode::record_from(body).map(Some)
 }
 
@@ -143,8 +123,7 @@ fn by_key(
     side: SideId,
     key: &Key,
 ) -> Result<Option<Record>, StateError> {
-    let mut query =
-        conn.prepare_cached("SELECT record FROM link_key WHERE side = ?1 AND place = ?2")?;
+    let mut query = conn.prepare_cached("SELECT record FROM link_key WHERE side = ?1 AND place = ?2")?;
     let mut rows = query.query((id::side(sync, side), hash.of_key(key)))?;
     let mut best: Option<(bool, Record)> = None;
     while let Some(row) = rows.next()? {
@@ -152,16 +131,11 @@ fn by_key(
         let Some(record) = by_id(conn, sync, candidate)? else {
             continue;
         };
-        let Some(link) = record
-            .link(side)
-            .filter(|link| link.key.as_ref() == Some(key))
-        else {
+        let Some(link) = record.link(side).filter(|link| link.key.as_ref() == Some(key)) else {
             continue;
         };
         let lives = link.presence == Presence::Live;
-        let better = best
-            .as_ref()
-            .is_none_or(|(known, other)| (lives, record.id) > (*known, other.id));
+        let better = best.as_ref().is_none_or(|(known, other)| (lives, record.id) > (*known, other.id));
         if better {
             best = Some((lives, record));
         }
@@ -170,11 +144,9 @@ fn by_key(
 }
 
 fn candidates(conn: &Connection, sync: SyncId, place: i64) -> Result<Vec<RecordId>, StateError> {
-    let mut query = conn.prepare_cached(
-        "SELECT record FROM match_key WHERE sync = ?1 AND place = ?2 ORDER BY record LIMIT ?3",
-    )?;
-    let rows = query.query_map((sync.0, place, CANDIDATES_MAX as i64), |row| {
-        Ok(RecordId(row.get::<_, i64>(0)? as u64))
-    })?;
+    let mut query =
+        conn.prepare_cached("SELECT record FROM match_key WHERE sync = ?1 AND place = ?2 ORDER BY record LIMIT ?3")?;
+    let rows =
+        query.query_map((sync.0, place, CANDIDATES_MAX as i64), |row| Ok(RecordId(row.get::<_, i64>(0)? as u64)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

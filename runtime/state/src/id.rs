@@ -21,10 +21,7 @@ pub(crate) const FIELDS_MAX: u16 = 4096;
 /// The row of a record or journal entry.
 pub(crate) fn row(sync: SyncId, number: u64) -> Result<i64, StateError> {
     if number > IN_SYNC_MAX {
-        return Err(StateError::UsedUp {
-            what: "the numbering of records and journal entries",
-            max: IN_SYNC_MAX,
-        });
+        return Err(StateError::UsedUp { what: "the numbering of records and journal entries", max: IN_SYNC_MAX });
     }
     Ok((i64::from(sync.0) << 40) | number as i64)
 }

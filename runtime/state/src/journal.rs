@@ -70,18 +70,9 @@ impl Store {
     }
 
     /// Entries about a record, newest first, at most `limit`.
-    pub fn entries_of(
-        &self,
-        sync: SyncId,
-        record: RecordId,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StateError> {
-        let filter = JournalFilter {
-            record: Some(record),
-            ..JournalFilter::default()
-        };
-        self.journal(sync, &filter, Order::NewestFirst, None, limit)
-            .map(|page| page.entries)
+    pub fn entries_of(&self, sync: SyncId, record: RecordId, limit: usize) -> Result<Vec<Entry>, StateError> {
+        let filter = JournalFilter { record: Some(record), ..JournalFilter::default() };
+        self.journal(sync, &filter, Order::NewestFirst, None, limit).map(|page| page.entries)
     }
 
     /// Entries by number; those cut off or unknown are left out.
@@ -90,9 +81,7 @@ impl Store {
             let mut query = conn.prepare_cached("SELECT body FROM journal WHERE id = ?1")?;
             let mut entries = Vec::with_capacity(seqs.len());
             for seq in seqs {
-                let body: Option<Vec<u8>> = query
-                    .query_row([id::row(sync, *seq)?], |row| row.get(0))
-                    .optional()?;
+                let body: Option<Vec<u8>> = query.query_row([id::row(sync, *seq)?], |row| row.get(0)).optional()?;
                 if let Some(body) = body {
                     entries.push(encode::entry_from(&body)?);
                 }
@@ -103,12 +92,7 @@ impl Store {
 
     /// Cuts off at most `limit` of the oldest entries journaled before `before`;
     /// says how many. Asked again until it says 0.
-    pub fn prune_journal(
-        &self,
-        sync: SyncId,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<usize, StateError> {
+    pub fn prune_journal(&self, sync: SyncId, before: Timestamp, limit: usize) -> Result<usize, StateError> {
         self.write(move |conn| {
             let (first, last) = id::rows(sync);
             Ok(conn
@@ -122,12 +106,7 @@ impl Store {
 
     /// Cuts off at most `limit` of the oldest entries beyond the newest `keep`;
     /// says how many. Asked again until it says 0.
-    pub fn prune_journal_to(
-        &self,
-        sync: SyncId,
-        keep: u64,
-        limit: usize,
-    ) -> Result<usize, StateError> {
+    pub fn prune_journal_to(&self, sync: SyncId, keep: u64, limit: usize) -> Result<usize, StateError> {
         self.write(move |conn| {
             let (first, _) = id::rows(sync);
             let next: i64 = conn
@@ -164,11 +143,7 @@ fn body(row: &Row<'_>) -> Result<Entry, StateError> {
 }
 
 /// The rows a filter's times and numbers allow, first and last.
-fn bounds(
-    conn: &Connection,
-    sync: SyncId,
-    filter: &JournalFilter,
-) -> Result<(i64, i64), StateError> {
+fn bounds(conn: &Connection, sync: SyncId, filter: &JournalFilter) -> Result<(i64, i64), StateError> {
     let (mut first, mut last) = id::rows(sync);
     if let Some((from, to)) = filter.seqs {
         first = id::row(sync, from)?;
@@ -183,9 +158,7 @@ fn bounds(
                 "SELECT min(id), max(id) FROM journal INDEXED BY journal_at
                  WHERE at >= ?1 AND at < ?2 AND id BETWEEN ?3 AND ?4",
             )?
-            .query_row((from, until, first, last), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+            .query_row((from, until, first, last), |row| Ok((row.get(0)?, row.get(1)?)))?;
         first = low.unwrap_or(first);
         last = high.unwrap_or(first - 1);
     }
@@ -217,19 +190,9 @@ fn walk(
     };
     // Rare kinds have an index.
     let rare = !filter.kinds.is_empty() && !filter.kinds.iter().any(|kind| kind.is_common());
-    let kinds: Vec<String> = filter
-        .kinds
-        .iter()
-        .map(|kind| (*kind as u8).to_string())
-        .collect();
-    let narrow = if rare {
-        format!(
-            "AND kind NOT IN (0, 2, 3, 5) AND kind IN ({})",
-            kinds.join(",")
-        )
-    } else {
-        String::new()
-    };
+    let kinds: Vec<String> = filter.kinds.iter().map(|kind| (*kind as u8).to_string()).collect();
+    let narrow =
+        if rare { format!("AND kind NOT IN (0, 2, 3, 5) AND kind IN ({})", kinds.join(",")) } else { String::new() };
     let mut query = conn.prepare_cached(&format!(
         "SELECT id, at, kind, side, rules, body FROM journal
          WHERE id BETWEEN ?1 AND ?2 {narrow} ORDER BY id {direction}"
@@ -262,9 +225,8 @@ fn of_record(
     limit: usize,
 ) -> Result<JournalPage, StateError> {
     let (first, last) = bounds(conn, sync, filter)?;
-    let mut query = conn.prepare_cached(
-        "SELECT id, at, kind, side, rules, body, previous FROM journal WHERE id = ?1",
-    )?;
+    let mut query =
+        conn.prepare_cached("SELECT id, at, kind, side, rules, body, previous FROM journal WHERE id = ?1")?;
     let mut next: i64 = conn
         .prepare_cached("SELECT entry FROM record WHERE id = ?1")?
         .query_row([id::row(sync, record.0)?], |row| row.get(0))
@@ -297,8 +259,5 @@ fn of_record(
     }
     let more = found.len() > limit;
     found.truncate(limit);
-    Ok(JournalPage {
-        next: found.last().map(|entry| entry.seq).filter(|_| more),
-        entries: found,
-    })
+    Ok(JournalPage { next: found.last().map(|entry| entry.seq).filter(|_| more), entries: found })
 }

@@ -8,6 +8,7 @@
 
 mod apply;
 mod attention;
+mod backup;
 mod commit;
 mod connect;
 mod counts;
@@ -21,13 +22,16 @@ mod listing;
 mod lock;
 mod people;
 mod place;
+mod query;
 mod queue;
 mod registry;
 mod schema;
+mod show;
 mod store;
 mod writer;
 
 pub use attention::AttentionKind;
+pub use backup::{check_file, restore};
 pub use commit::{Commit, Committed, EntryKind, StreamChange, SyncPhase};
 pub use counts::{Counts, SideCounts};
 pub use error::StateError;
@@ -36,6 +40,7 @@ pub use id::SyncId;
 pub use journal::{JournalFilter, JournalPage, Order};
 pub use listing::{Attention, QuarantineFilter, QuarantineGroup};
 pub use people::{Operation, SavedPlan};
+pub use query::{QueryLimits, QueryResult};
 pub use registry::{Backfill, Claim, SideState, SyncState};
 pub use schema::SCHEMA_VERSION;
 pub use store::{Options, Store};

@@ -57,13 +57,7 @@ impl Store {
     }
 
     /// Pending writes to a side, in record order, after `after`.
-    pub fn marks(
-        &self,
-        sync: SyncId,
-        side: SideId,
-        after: RecordId,
-        limit: usize,
-    ) -> Result<Vec<Mark>, StateError> {
+    pub fn marks(&self, sync: SyncId, side: SideId, after: RecordId, limit: usize) -> Result<Vec<Mark>, StateError> {
         self.read(|conn| {
             let mut query = conn.prepare_cached(
                 "SELECT record, action FROM mark WHERE side = ?1 AND record > ?2
@@ -145,10 +139,9 @@ impl Store {
                  ORDER BY record LIMIT ?5",
             )?;
             let kind = AttentionKind::AwaitingParent as u8;
-            let rows = query
-                .query_map((sync.0, kind, place, after.0 as i64, limit as i64), |row| {
-                    Ok(RecordId(row.get::<_, i64>(0)? as u64))
-                })?;
+            let rows = query.query_map((sync.0, kind, place, after.0 as i64, limit as i64), |row| {
+                Ok(RecordId(row.get::<_, i64>(0)? as u64))
+            })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -189,9 +182,8 @@ impl Store {
                 first = id::side(sync, side);
                 last = first;
             }
-            let (after_side, after_record) = after.map_or((-1, -1), |(side, record)| {
-                (id::side(sync, side), record.0 as i64)
-            });
+            let (after_side, after_record) =
+                after.map_or((-1, -1), |(side, record)| (id::side(sync, side), record.0 as i64));
             let mut query = conn.prepare_cached(
                 "SELECT body FROM quarantine WHERE side BETWEEN ?1 AND ?2
                  AND (side, record) > (?3, ?4)
@@ -216,21 +208,14 @@ impl Store {
     }
 
     /// Records deleted before `before`, oldest first: due to be forgotten.
-    pub fn tombstones(
-        &self,
-        sync: SyncId,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<RecordId>, StateError> {
+    pub fn tombstones(&self, sync: SyncId, before: Timestamp, limit: usize) -> Result<Vec<RecordId>, StateError> {
         self.read(|conn| {
             let (first, last) = id::rows(sync);
             let mut query = conn.prepare_cached(
                 "SELECT id FROM record WHERE gone_at IS NOT NULL AND gone_at < ?1
                  AND id BETWEEN ?2 AND ?3 ORDER BY gone_at LIMIT ?4",
             )?;
-            let rows = query.query_map((before.0, first, last, limit as i64), |row| {
-                Ok(id::record_of(row.get(0)?))
-            })?;
+            let rows = query.query_map((before.0, first, last, limit as i64), |row| Ok(id::record_of(row.get(0)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }

@@ -36,21 +36,13 @@ impl OwnerLock {
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 let _ = Read::by_ref(&mut file).take(32).read_to_string(&mut text);
-                return Err(StateError::Locked {
-                    path: state.to_owned(),
-                    pid: text.trim().parse().ok(),
-                });
+                return Err(StateError::Locked { path: state.to_owned(), pid: text.trim().parse().ok() });
             }
             Err(TryLockError::Error(error)) => {
-                return Err(StateError::Io {
-                    path,
-                    message: error.to_string(),
-                });
+                return Err(StateError::Io { path, message: error.to_string() });
             }
         }
-        let written = file
-            .set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(|error| not_writable(&path, &error))?;
         Ok(OwnerLock { _file: file })
     }
@@ -59,14 +51,10 @@ impl OwnerLock {
 pub(crate) fn not_writable(path: &Path, error: &std::io::Error) -> StateError {
     use std::io::ErrorKind;
     match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StateError::ReadOnly {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        },
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            StateError::ReadOnly { path: path.to_owned(), reason: error.to_string() }
+        }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StateError::DiskFull,
-        _ => StateError::Io {
-            path: path.to_owned(),
-            message: error.to_string(),
-        },
+        _ => StateError::Io { path: path.to_owned(), message: error.to_string() },
     }
 }

@@ -36,38 +36,20 @@ const OPERATIONS_KEPT: i64 = 1_000_000;
 
 impl Store {
     /// Pauses or resumes a sync, or one side of it.
-    pub fn set_paused(
-        &self,
-        sync: SyncId,
-        side: Option<SideId>,
-        paused: bool,
-    ) -> Result<(), StateError> {
+    pub fn set_paused(&self, sync: SyncId, side: Option<SideId>, paused: bool) -> Result<(), StateError> {
         self.write(move |conn| {
             let (what, name, changed) = match side {
-                None => (
-                    "sync",
-                    sync.0,
-                    conn.execute(
-                        "UPDATE sync SET paused = ?2 WHERE id = ?1",
-                        (sync.0, paused),
-                    )?,
-                ),
+                None => ("sync", sync.0, conn.execute("UPDATE sync SET paused = ?2 WHERE id = ?1", (sync.0, paused))?),
                 Some(side) => (
                     "side",
                     u32::from(side.0),
-                    conn.execute(
-                        "UPDATE side SET paused = ?3 WHERE sync = ?1 AND id = ?2",
-                        (sync.0, side.0, paused),
-                    )?,
+                    conn.execute("UPDATE side SET paused = ?3 WHERE sync = ?1 AND id = ?2", (sync.0, side.0, paused))?,
                 ),
             };
             if changed == 1 {
                 return Ok(());
             }
-            Err(StateError::Unknown {
-                what,
-                name: name.to_string(),
-            })
+            Err(StateError::Unknown { what, name: name.to_string() })
         })
     }
 
@@ -82,12 +64,7 @@ impl Store {
     }
 
     /// Sets a free setting of a sync; `None` removes it.
-    pub fn set_setting(
-        &self,
-        sync: SyncId,
-        name: &str,
-        value: Option<&str>,
-    ) -> Result<(), StateError> {
+    pub fn set_setting(&self, sync: SyncId, name: &str, value: Option<&str>) -> Result<(), StateError> {
         let (name, value) = (name.to_owned(), value.map(str::to_owned));
         self.write(move |conn| apply::write_setting(conn, sync, &name, value.as_deref()))
     }
@@ -111,18 +88,14 @@ impl Store {
     pub fn saved_plan(&self, id: &str) -> Result<Option<SavedPlan>, StateError> {
         self.read(|conn| {
             Ok(conn
-                .query_row(
-                    "SELECT id, at, summary, body FROM saved_plan WHERE id = ?1",
-                    [id],
-                    |row| {
-                        Ok(SavedPlan {
-                            id: row.get(0)?,
-                            at: Timestamp(row.get(1)?),
-                            summary: row.get(2)?,
-                            body: row.get(3)?,
-                        })
-                    },
-                )
+                .query_row("SELECT id, at, summary, body FROM saved_plan WHERE id = ?1", [id], |row| {
+                    Ok(SavedPlan {
+                        id: row.get(0)?,
+                        at: Timestamp(row.get(1)?),
+                        summary: row.get(2)?,
+                        body: row.get(3)?,
+                    })
+                })
                 .optional()?)
         })
     }
@@ -132,18 +105,9 @@ impl Store {
         self.write(move |conn| {
             conn.execute(
                 "INSERT INTO operation (at, who, action, target, note) VALUES (?1, ?2, ?3, ?4, ?5)",
-                (
-                    operation.at.0,
-                    &operation.who,
-                    &operation.action,
-                    &operation.target,
-                    &operation.note,
-                ),
+                (operation.at.0, &operation.who, &operation.action, &operation.target, &operation.note),
             )?;
-            conn.execute(
-                "DELETE FROM operation WHERE id <= ?1 - ?2",
-                (conn.last_insert_rowid(), OPERATIONS_KEPT),
-            )?;
+            conn.execute("DELETE FROM operation WHERE id <= ?1 - ?2", (conn.last_insert_rowid(), OPERATIONS_KEPT))?;
             Ok(())
         })
     }
@@ -151,9 +115,8 @@ impl Store {
     /// What people did, newest first.
     pub fn operations(&self, limit: usize) -> Result<Vec<Operation>, StateError> {
         self.read(|conn| {
-            let mut query = conn.prepare_cached(
-                "SELECT at, who, action, target, note FROM operation ORDER BY id DESC LIMIT ?1",
-            )?;
+            let mut query =
+                conn.prepare_cached("SELECT at, who, action, target, note FROM operation ORDER BY id DESC LIMIT ?1")?;
             let rows = query.query_map([limit as i64], |row| {
                 Ok(Operation {
                     at: Timestamp(row.get(0)?),

@@ -72,10 +72,7 @@ impl HashKey {
         for (to, from) in last.iter_mut().zip(rest) {
             *to = *from;
         }
-        absorb(
-            &mut v,
-            u64::from_le_bytes(last) | ((bytes.len() as u64 & 0xFF) << 56),
-        );
+        absorb(&mut v, u64::from_le_bytes(last) | ((bytes.len() as u64 & 0xFF) << 56));
         v[2] ^= 0xFF;
         for _ in 0..4 {
             round(&mut v);
@@ -158,14 +155,8 @@ mod tests {
         let place = |values: Vec<Value>| hash.of_key(&Key::new(values));
         assert_eq!(place(vec![Value::Int(41)]) + 1, place(vec![Value::Int(42)]));
         let tenant = || Value::text("acme");
-        assert_eq!(
-            place(vec![tenant(), Value::Int(41)]) + 1,
-            place(vec![tenant(), Value::Int(42)])
-        );
-        assert_eq!(
-            place(vec![Value::text("0035e00000AbCdE")]) + 1,
-            place(vec![Value::text("0035e00000AbCdF")])
-        );
+        assert_eq!(place(vec![tenant(), Value::Int(41)]) + 1, place(vec![tenant(), Value::Int(42)]));
+        assert_eq!(place(vec![Value::text("0035e00000AbCdE")]) + 1, place(vec![Value::text("0035e00000AbCdF")]));
     }
 
     #[test]
@@ -181,10 +172,7 @@ mod tests {
             vec![Value::Int(1), Value::Int(1 << 40)],
             vec![Value::Int(1), Value::Int(2 << 40)],
         ];
-        let mut places: Vec<i64> = keys
-            .iter()
-            .map(|key| hash.of_key(&Key::new(key.clone())))
-            .collect();
+        let mut places: Vec<i64> = keys.iter().map(|key| hash.of_key(&Key::new(key.clone()))).collect();
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), keys.len());

@@ -24,11 +24,7 @@ pub(crate) struct Queue<T> {
 impl<T> Queue<T> {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Queue {
-            held: Mutex::new(Held {
-                items: VecDeque::new(),
-                bytes: 0,
-                closed: false,
-            }),
+            held: Mutex::new(Held { items: VecDeque::new(), bytes: 0, closed: false }),
             arrived: Condvar::new(),
             room: Condvar::new(),
             bytes_max,
@@ -63,10 +59,7 @@ impl<T> Queue<T> {
             if held.closed {
                 return None;
             }
-            held = self
-                .arrived
-                .wait(held)
-                .unwrap_or_else(PoisonError::into_inner);
+            held = self.arrived.wait(held).unwrap_or_else(PoisonError::into_inner);
         }
         let mut group = Vec::new();
         let mut group_bytes = 0;

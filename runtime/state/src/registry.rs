@@ -92,10 +92,7 @@ impl Store {
         let sync_name = name.to_owned();
         let state = self.write(move |conn| {
             let sync = find_or_create(conn, &sync_name)?;
-            conn.execute(
-                "UPDATE sync SET owner = ?2, epoch = epoch + 1 WHERE id = ?1",
-                (sync.0, owner.to_be_bytes()),
-            )?;
+            conn.execute("UPDATE sync SET owner = ?2, epoch = epoch + 1 WHERE id = ?1", (sync.0, owner.to_be_bytes()))?;
             sync_state(conn, sync)
         })?;
         self.follow(state.sync, state.commit_seq);
@@ -112,15 +109,23 @@ impl Store {
         let sides: Vec<String> = sides.iter().map(|name| (*name).to_owned()).collect();
         let fields: Vec<String> = fields.iter().map(|name| (*name).to_owned()).collect();
         self.write(move |conn| {
-            let sides = sides
-                .iter()
-                .map(|name| number_side(conn, sync, name).map(SideId))
-                .collect::<Result<_, _>>()?;
-            let fields = fields
-                .iter()
-                .map(|name| number_field(conn, sync, name).map(FieldId))
-                .collect::<Result<_, _>>()?;
+            let sides = sides.iter().map(|name| number_side(conn, sync, name).map(SideId)).collect::<Result<_, _>>()?;
+            let fields =
+                fields.iter().map(|name| number_field(conn, sync, name).map(FieldId)).collect::<Result<_, _>>()?;
             Ok((sides, fields))
+        })
+    }
+
+    /// Says which fields of a sync are sensitive, and that the others are not:
+    /// `lockstep sql` masks their values.
+    pub fn set_sensitive(&self, sync: SyncId, fields: &[FieldId]) -> Result<(), StateError> {
+        let fields = fields.to_vec();
+        self.write(move |conn| {
+            conn.execute("UPDATE field SET sensitive = 0 WHERE sync = ?1 AND sensitive", [sync.0])?;
+            for field in fields {
+                conn.execute("UPDATE field SET sensitive = 1 WHERE sync = ?1 AND id = ?2", (sync.0, field.0))?;
+            }
+            Ok(())
         })
     }
 
@@ -142,10 +147,7 @@ impl Store {
                 Some((version, _)) => version + 1,
                 None => 1,
             };
-            conn.execute(
-                "INSERT INTO rules VALUES (?1, ?2, ?3)",
-                (sync.0, version, text),
-            )?;
+            conn.execute("INSERT INTO rules VALUES (?1, ?2, ?3)", (sync.0, version, text))?;
             Ok(version)
         })
     }
@@ -154,11 +156,9 @@ impl Store {
     pub fn rules_text(&self, sync: SyncId, version: u32) -> Result<Option<String>, StateError> {
         self.read(|conn| {
             Ok(conn
-                .query_row(
-                    "SELECT text FROM rules WHERE sync = ?1 AND version = ?2",
-                    (sync.0, version),
-                    |row| row.get(0),
-                )
+                .query_row("SELECT text FROM rules WHERE sync = ?1 AND version = ?2", (sync.0, version), |row| {
+                    row.get(0)
+                })
                 .optional()?)
         })
     }
@@ -185,28 +185,18 @@ impl Store {
 
 fn find(conn: &Connection, name: &str) -> Result<Option<SyncId>, StateError> {
     let mut query = conn.prepare_cached("SELECT id FROM sync WHERE name = ?1")?;
-    Ok(query
-        .query_row([name], |row| row.get(0).map(SyncId))
-        .optional()?)
+    Ok(query.query_row([name], |row| row.get(0).map(SyncId)).optional()?)
 }
 
 fn find_or_create(conn: &Connection, name: &str) -> Result<SyncId, StateError> {
     if let Some(sync) = find(conn, name)? {
         return Ok(sync);
     }
-    let id: u32 = conn.query_row("SELECT coalesce(max(id), 0) + 1 FROM sync", [], |row| {
-        row.get(0)
-    })?;
+    let id: u32 = conn.query_row("SELECT coalesce(max(id), 0) + 1 FROM sync", [], |row| row.get(0))?;
     if id > SYNCS_MAX {
-        return Err(StateError::UsedUp {
-            what: "the numbering of syncs",
-            max: u64::from(SYNCS_MAX),
-        });
+        return Err(StateError::UsedUp { what: "the numbering of syncs", max: u64::from(SYNCS_MAX) });
     }
-    conn.execute(
-        "INSERT INTO sync VALUES (?1, ?2, ?3, 0, 0, 1, 1, 0, 0, 0)",
-        (id, name, [0u8; 16]),
-    )?;
+    conn.execute("INSERT INTO sync VALUES (?1, ?2, ?3, 0, 0, 1, 1, 0, 0, 0)", (id, name, [0u8; 16]))?;
     Ok(SyncId(id))
 }
 
@@ -218,22 +208,13 @@ fn number_side(conn: &Connection, sync: SyncId, name: &str) -> Result<u8, StateE
     if let Some(id) = known {
         return Ok(id);
     }
-    let next: i64 = conn.query_row(
-        "SELECT coalesce(max(id), -1) + 1 FROM side WHERE sync = ?1",
-        [sync.0],
-        |row| row.get(0),
-    )?;
+    let next: i64 =
+        conn.query_row("SELECT coalesce(max(id), -1) + 1 FROM side WHERE sync = ?1", [sync.0], |row| row.get(0))?;
     let id = u8::try_from(next)
         .ok()
         .filter(|id| *id < SIDES_MAX)
-        .ok_or(StateError::UsedUp {
-            what: "the numbering of sides",
-            max: u64::from(SIDES_MAX),
-        })?;
-    conn.execute(
-        "INSERT INTO side VALUES (?1, ?2, ?3, NULL, 0, 0, '', 0, NULL, 0)",
-        (sync.0, id, name),
-    )?;
+        .ok_or(StateError::UsedUp { what: "the numbering of sides", max: u64::from(SIDES_MAX) })?;
+    conn.execute("INSERT INTO side VALUES (?1, ?2, ?3, NULL, 0, 0, '', 0, NULL, 0)", (sync.0, id, name))?;
     Ok(id)
 }
 
@@ -245,19 +226,13 @@ fn number_field(conn: &Connection, sync: SyncId, name: &str) -> Result<u16, Stat
     if let Some(id) = known {
         return Ok(id);
     }
-    let next: i64 = conn.query_row(
-        "SELECT coalesce(max(id), -1) + 1 FROM field WHERE sync = ?1",
-        [sync.0],
-        |row| row.get(0),
-    )?;
+    let next: i64 =
+        conn.query_row("SELECT coalesce(max(id), -1) + 1 FROM field WHERE sync = ?1", [sync.0], |row| row.get(0))?;
     let id = u16::try_from(next)
         .ok()
         .filter(|id| *id < FIELDS_MAX)
-        .ok_or(StateError::UsedUp {
-            what: "the numbering of fields",
-            max: u64::from(FIELDS_MAX),
-        })?;
-    conn.execute("INSERT INTO field VALUES (?1, ?2, ?3)", (sync.0, id, name))?;
+        .ok_or(StateError::UsedUp { what: "the numbering of fields", max: u64::from(FIELDS_MAX) })?;
+    conn.execute("INSERT INTO field VALUES (?1, ?2, ?3, 0)", (sync.0, id, name))?;
     Ok(id)
 }
 
@@ -278,9 +253,7 @@ fn sync_state(conn: &Connection, sync: SyncId) -> Result<SyncState, StateError> 
                 next_entry: row.get::<_, i64>(4)? as u64,
                 phase: match row.get::<_, i64>(5)? {
                     0 => SyncPhase::FirstCopy,
-                    1 => SyncPhase::Sweep {
-                        after: RecordId(row.get::<_, i64>(6)? as u64),
-                    },
+                    1 => SyncPhase::Sweep { after: RecordId(row.get::<_, i64>(6)? as u64) },
                     _ => SyncPhase::Live,
                 },
                 paused: row.get(7)?,
@@ -291,26 +264,17 @@ fn sync_state(conn: &Connection, sync: SyncId) -> Result<SyncState, StateError> 
             })
         })
         .optional()?;
-    let mut state = state.ok_or_else(|| StateError::Unknown {
-        what: "sync",
-        name: sync.0.to_string(),
-    })?;
+    let mut state = state.ok_or_else(|| StateError::Unknown { what: "sync", name: sync.0.to_string() })?;
     let mut sides = conn.prepare_cached(
         "SELECT id, name, cursor, cursor_version, generation, connector, backfill_state,
          backfill, paused FROM side WHERE sync = ?1 ORDER BY id",
     )?;
-    state.sides = sides
-        .query_map([sync.0], side_state)?
-        .collect::<Result<_, _>>()?;
-    let mut fields =
-        conn.prepare_cached("SELECT id, name FROM field WHERE sync = ?1 ORDER BY id")?;
-    state.fields = fields
-        .query_map([sync.0], |row| Ok((FieldId(row.get(0)?), row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+    state.sides = sides.query_map([sync.0], side_state)?.collect::<Result<_, _>>()?;
+    let mut fields = conn.prepare_cached("SELECT id, name FROM field WHERE sync = ?1 ORDER BY id")?;
+    state.fields =
+        fields.query_map([sync.0], |row| Ok((FieldId(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut settings = conn.prepare_cached("SELECT name, value FROM setting WHERE sync = ?1")?;
-    state.settings = settings
-        .query_map([sync.0], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+    state.settings = settings.query_map([sync.0], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     Ok(state)
 }
 
@@ -318,9 +282,7 @@ fn side_state(row: &Row<'_>) -> rusqlite::Result<SideState> {
     Ok(SideState {
         id: SideId(row.get(0)?),
         name: row.get(1)?,
-        cursor: row
-            .get::<_, Option<Vec<u8>>>(2)?
-            .map(|bytes| Cursor(bytes.into())),
+        cursor: row.get::<_, Option<Vec<u8>>>(2)?.map(|bytes| Cursor(bytes.into())),
         cursor_version: row.get(3)?,
         generation: row.get(4)?,
         connector: row.get(5)?,

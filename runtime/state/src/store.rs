@@ -115,12 +115,7 @@ impl Store {
         let queue = Arc::new(Queue::new(options.queue_bytes_max));
         let log = Arc::new(Log::new(options.log_pages));
         let writer = writer::start(conn, hash, Arc::clone(&queue), Arc::clone(&log))?;
-        let mut writing = Writing {
-            queue,
-            log: Arc::clone(&log),
-            threads: vec![writer],
-            _lock: lock,
-        };
+        let mut writing = Writing { queue, log: Arc::clone(&log), threads: vec![writer], _lock: lock };
         let log_path = beside(path, "-wal");
         match durability::start(log_conn, log_path, log, options.sync_every) {
             Ok(keeper) => writing.threads.push(keeper),
@@ -137,10 +132,7 @@ impl Store {
         let conn = connect::reader(path, options)?;
         match connect::inspect(&conn, path)? {
             Found::Empty => {
-                return Err(StateError::NotAState {
-                    path: path.to_owned(),
-                    reason: "it is empty".to_owned(),
-                });
+                return Err(StateError::NotAState { path: path.to_owned(), reason: "it is empty".to_owned() });
             }
             Found::Version(version) if version < crate::schema::SCHEMA_VERSION => {
                 return Err(StateError::NotAState {
@@ -159,13 +151,13 @@ impl Store {
     pub fn in_memory() -> Result<Self, StateError> {
         let secret = *b"lockstep-memory!";
         let conn = connect::memory(secret)?;
-        Ok(Store {
-            inner: Arc::new(Inner {
-                hash: HashKey::new(secret),
-                options: Options::default(),
-                backing: Backing::Memory(Mutex::new(conn)),
-            }),
-        })
+        Ok(Self::over_memory(conn, HashKey::new(secret)))
+    }
+
+    pub(crate) fn over_memory(conn: Connection, hash: HashKey) -> Self {
+        Store {
+            inner: Arc::new(Inner { hash, options: Options::default(), backing: Backing::Memory(Mutex::new(conn)) }),
+        }
     }
 
     fn over_file(path: &Path, options: &Options, hash: HashKey, writing: Option<Writing>) -> Self {
@@ -193,11 +185,7 @@ impl Store {
     /// Queues a commit; waits only while the queue is full. `done` is called once,
     /// on the writer's thread (in memory: before this returns), and must not block.
     /// Commits of one sync are made in the order of their calls.
-    pub fn commit(
-        &self,
-        commit: Commit,
-        done: Box<dyn FnOnce(Result<Committed, StateError>) + Send>,
-    ) {
+    pub fn commit(&self, commit: Commit, done: Box<dyn FnOnce(Result<Committed, StateError>) + Send>) {
         let max = self.inner.options.commit_bytes_max;
         let prepared = match Prepared::new(commit, &self.inner.hash, max) {
             Ok(prepared) => prepared,
@@ -206,9 +194,7 @@ impl Store {
         match &self.inner.backing {
             Backing::Memory(_) => {
                 let hash = self.inner.hash;
-                let made = self.write_here(|conn| {
-                    in_transaction(conn, |tx| apply::apply(tx, &hash, &prepared))
-                });
+                let made = self.write_here(|conn| in_transaction(conn, |tx| apply::apply(tx, &hash, &prepared)));
                 done(made);
             }
             Backing::File(file) => {
@@ -240,17 +226,11 @@ impl Store {
     /// since the state was opened. In memory every commit counts.
     pub fn durable(&self) -> BTreeMap<SyncId, u64> {
         match &self.inner.backing {
-            Backing::File(file) => file
-                .writing
-                .as_ref()
-                .map(|writing| writing.log.durable())
-                .unwrap_or_default(),
+            Backing::File(file) => file.writing.as_ref().map(|writing| writing.log.durable()).unwrap_or_default(),
             Backing::Memory(_) => self
                 .read(|conn| {
                     let mut query = conn.prepare_cached("SELECT id, commit_seq FROM sync")?;
-                    let rows = query.query_map([], |row| {
-                        Ok((SyncId(row.get(0)?), row.get::<_, i64>(1)? as u64))
-                    })?;
+                    let rows = query.query_map([], |row| Ok((SyncId(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
                     Ok(rows.collect::<Result<_, _>>()?)
                 })
                 .unwrap_or_default(),
@@ -265,10 +245,7 @@ impl Store {
     }
 
     /// Reads in one snapshot.
-    pub(crate) fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, StateError>,
-    ) -> Result<T, StateError> {
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StateError>) -> Result<T, StateError> {
         match &self.inner.backing {
             Backing::Memory(conn) => {
                 let conn = conn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -312,10 +289,7 @@ impl Store {
         told.recv().unwrap_or(Err(StateError::Closed))
     }
 
-    fn write_here<T>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, StateError>,
-    ) -> Result<T, StateError> {
+    fn write_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StateError>) -> Result<T, StateError> {
         match &self.inner.backing {
             Backing::Memory(conn) => {
                 let mut conn = conn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -359,36 +333,23 @@ struct Readers {
 
 impl Readers {
     fn new(max: usize) -> Self {
-        Readers {
-            held: Mutex::new((Vec::new(), 0)),
-            returned: Condvar::new(),
-            max: max.max(1),
-        }
+        Readers { held: Mutex::new((Vec::new(), 0)), returned: Condvar::new(), max: max.max(1) }
     }
 
     fn take(&self, path: &Path, options: &Options) -> Result<Reader<'_>, StateError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(conn) = held.0.pop() {
-                return Ok(Reader {
-                    conn: Some(conn),
-                    of: self,
-                });
+                return Ok(Reader { conn: Some(conn), of: self });
             }
             if held.1 < self.max {
                 held.1 += 1;
                 break;
             }
-            held = self
-                .returned
-                .wait(held)
-                .unwrap_or_else(PoisonError::into_inner);
+            held = self.returned.wait(held).unwrap_or_else(PoisonError::into_inner);
         }
         drop(held);
-        let mut reader = Reader {
-            conn: None,
-            of: self,
-        };
+        let mut reader = Reader { conn: None, of: self };
         reader.conn = Some(connect::reader(path, options)?);
         Ok(reader)
     }
@@ -419,9 +380,7 @@ impl Drop for Reader<'_> {
 }
 
 fn read_hash_key(conn: &Connection) -> Result<HashKey, StateError> {
-    let bytes: [u8; 16] = conn.query_row("SELECT hash_key FROM store WHERE id = 1", [], |row| {
-        row.get(0)
-    })?;
+    let bytes: [u8; 16] = conn.query_row("SELECT hash_key FROM store WHERE id = 1", [], |row| row.get(0))?;
     Ok(HashKey::new(bytes))
 }
 

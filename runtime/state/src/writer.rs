@@ -49,9 +49,7 @@ pub(crate) fn start(
             log.stop.store(true, Ordering::Release);
             log.wake();
         })
-        .map_err(|error| StateError::Unexpected {
-            message: format!("no thread for the writer: {error}").into(),
-        })
+        .map_err(|error| StateError::Unexpected { message: format!("no thread for the writer: {error}").into() })
 }
 
 fn run(conn: &mut Connection, hash: &HashKey, jobs: Vec<Job>, log: &Log) {
@@ -81,20 +79,12 @@ pub(crate) fn in_transaction<T>(
 
 /// All in one transaction; where one fails, each in its own, so that one bad
 /// commit does not take its neighbours with it.
-fn commit_group(
-    conn: &mut Connection,
-    hash: &HashKey,
-    group: Vec<(Box<Prepared>, Done)>,
-    log: &Log,
-) {
+fn commit_group(conn: &mut Connection, hash: &HashKey, group: Vec<(Box<Prepared>, Done)>, log: &Log) {
     if group.is_empty() {
         return;
     }
     let together = in_transaction(conn, |tx| {
-        group
-            .iter()
-            .map(|(prepared, _)| apply::apply(tx, hash, prepared))
-            .collect::<Result<Vec<_>, _>>()
+        group.iter().map(|(prepared, _)| apply::apply(tx, hash, prepared)).collect::<Result<Vec<_>, _>>()
     });
     match together {
         Ok(committed) => {

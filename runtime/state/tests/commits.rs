@@ -1,4 +1,5 @@
 //! What a commit promises: all or nothing, in order, by the owner alone.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -29,24 +30,13 @@ fn what_was_committed_is_gathered_by_key_by_match_and_by_number() {
         let committed = store.commit_blocking(commit).unwrap();
         assert_eq!((committed.commit_seq, committed.next_record), (1, 2));
 
-        let found = store
-            .gather(
-                sync,
-                &[(LEFT, key(1)), (RIGHT, key(2)), (RIGHT, key(1))],
-                &[email(1), email(2)],
-            )
-            .unwrap();
+        let found =
+            store.gather(sync, &[(LEFT, key(1)), (RIGHT, key(2)), (RIGHT, key(1))], &[email(1), email(2)]).unwrap();
         assert_eq!(found.records, vec![record(1, "Ada")]);
         assert_eq!(found.keys, vec![Some(RecordId(1)), None, Some(RecordId(1))]);
         assert_eq!(found.matches, vec![vec![RecordId(1)], vec![]]);
-        assert_eq!(
-            store.records(sync, &[RecordId(7), RecordId(1)]).unwrap(),
-            vec![record(1, "Ada")]
-        );
-        assert_eq!(
-            store.record_by_key(sync, LEFT, &key(1)).unwrap(),
-            Some(record(1, "Ada"))
-        );
+        assert_eq!(store.records(sync, &[RecordId(7), RecordId(1)]).unwrap(), vec![record(1, "Ada")]);
+        assert_eq!(store.record_by_key(sync, LEFT, &key(1)).unwrap(), Some(record(1, "Ada")));
         assert_eq!(store.scan(sync, RecordId(0), 10).unwrap().len(), 1);
         assert_eq!(store.scan(sync, RecordId(1), 10).unwrap().len(), 0);
     }
@@ -70,14 +60,7 @@ fn a_commit_out_of_order_is_fenced_and_changes_nothing() {
     let mut skipping = claim.commit(1);
     skipping.delta = added(1, "Ada");
     let refused = store.commit_blocking(skipping);
-    assert!(matches!(
-        refused,
-        Err(StateError::Fenced {
-            expected: 1,
-            found: 0,
-            ..
-        })
-    ));
+    assert!(matches!(refused, Err(StateError::Fenced { expected: 1, found: 0, .. })));
     assert_eq!(store.scan(claim.state.sync, RecordId(0), 10).unwrap(), []);
 }
 
@@ -89,10 +72,7 @@ fn a_failing_commit_does_not_take_its_group_with_it() {
     let (tell, told) = mpsc::channel();
     let send = |name: &'static str, commit| {
         let tell = tell.clone();
-        store.commit(
-            commit,
-            Box::new(move |made| tell.send((name, made.map(|c| c.commit_seq))).unwrap()),
-        );
+        store.commit(commit, Box::new(move |made| tell.send((name, made.map(|c| c.commit_seq))).unwrap()));
     };
     for n in 0..50u64 {
         let mut commit = good.commit(n);
@@ -119,9 +99,7 @@ fn a_failing_commit_does_not_take_its_group_with_it() {
 fn names_keep_their_numbers_and_new_names_get_new_ones() {
     let (dir, store) = on_disk();
     let sync = claim(&store, "contacts", 1).state.sync;
-    let (sides, fields) = store
-        .register(sync, &["right", "third"], &["mail", "text"])
-        .unwrap();
+    let (sides, fields) = store.register(sync, &["right", "third"], &["mail", "text"]).unwrap();
     assert_eq!(sides.iter().map(|s| s.0).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(fields.iter().map(|f| f.0).collect::<Vec<_>>(), [1, 0]);
     drop(store);
@@ -138,10 +116,7 @@ fn rules_get_a_new_version_only_when_their_text_changes() {
     assert_eq!(store.rules(sync, "prefer crm").unwrap(), 1);
     assert_eq!(store.rules(sync, "latest").unwrap(), 2);
     assert_eq!(store.rules(sync, "prefer crm").unwrap(), 3);
-    assert_eq!(
-        store.rules_text(sync, 2).unwrap().as_deref(),
-        Some("latest")
-    );
+    assert_eq!(store.rules_text(sync, 2).unwrap().as_deref(), Some("latest"));
 }
 
 #[test]
@@ -183,19 +158,13 @@ fn positions_and_phase_come_back_with_the_next_claim() {
 #[test]
 fn a_commit_beyond_the_bound_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options {
-        commit_bytes_max: 1000,
-        ..Options::default()
-    };
+    let options = Options { commit_bytes_max: 1000, ..Options::default() };
     let store = Store::open(&dir.path().join("state.db"), &options).unwrap();
     let claim = claim(&store, "contacts", 1);
     let mut commit = claim.commit(0);
     commit.delta = added(1, &"long".repeat(1000));
     let refused = store.commit_blocking(commit);
-    assert!(matches!(
-        refused,
-        Err(StateError::TooLarge { max: 1000, .. })
-    ));
+    assert!(matches!(refused, Err(StateError::TooLarge { max: 1000, .. })));
     assert!(store.commit_blocking(claim.commit(0)).is_ok());
 }
 
@@ -203,11 +172,7 @@ fn a_commit_beyond_the_bound_is_refused() {
 fn commits_become_durable_without_another_commit() {
     let (_dir, store) = on_disk();
     let claim = claim(&store, "contacts", 1);
-    let mark = Mark {
-        record: RecordId(1),
-        side: LEFT,
-        action: Some(Action::Update),
-    };
+    let mark = Mark { record: RecordId(1), side: LEFT, action: Some(Action::Update) };
     let mut commit = claim.commit(0);
     commit.delta.marks = vec![mark];
     store.commit_blocking(commit).unwrap();

@@ -27,8 +27,7 @@ pub(crate) enum Found {
 pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StateError> {
     let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let objects: i64 =
-        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let objects: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application == 0 && version == 0 && objects == 0 {
         return Ok(Found::Empty);
     }
@@ -39,11 +38,7 @@ pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StateErro
         });
     }
     if version > SCHEMA_VERSION {
-        return Err(StateError::Newer {
-            path: path.to_owned(),
-            found: version,
-            known: SCHEMA_VERSION,
-        });
+        return Err(StateError::Newer { path: path.to_owned(), found: version, known: SCHEMA_VERSION });
     }
     if version < 1 {
         return Err(StateError::corrupt("it names no version"));
@@ -53,11 +48,7 @@ pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StateErro
 
 /// Brings the file to [`SCHEMA_VERSION`], all steps in one transaction.
 /// `hash_key`: 16 bytes for a new file.
-pub(crate) fn migrate(
-    conn: &mut Connection,
-    found: Found,
-    hash_key: Option<[u8; 16]>,
-) -> Result<(), StateError> {
+pub(crate) fn migrate(conn: &mut Connection, found: Found, hash_key: Option<[u8; 16]>) -> Result<(), StateError> {
     let from = match found {
         Found::Empty => 0,
         Found::Version(version) => version,

@@ -41,6 +41,8 @@ CREATE TABLE field (
     sync INTEGER NOT NULL,
     id INTEGER NOT NULL,
     name TEXT NOT NULL,
+    -- Its values are masked wherever people look.
+    sensitive INTEGER NOT NULL,
     PRIMARY KEY (sync, id),
     UNIQUE (sync, name)
 ) WITHOUT ROWID;

@@ -1,5 +1,5 @@
 //! Records and commits for the state layer's tests.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::sync::Arc;
 
@@ -17,9 +17,7 @@ pub const LEFT: SideId = SideId(0);
 pub const RIGHT: SideId = SideId(1);
 
 pub fn key(n: u64) -> Key {
-    Key::new(vec![Value::Uuid(
-        u128::from(n) * 0x9E37_79B9_7F4A_7C15_F39C_C060,
-    )])
+    Key::new(vec![Value::Uuid(u128::from(n) * 0x9E37_79B9_7F4A_7C15_F39C_C060)])
 }
 
 pub fn email(n: u64) -> MatchKey {
@@ -29,11 +27,7 @@ pub fn email(n: u64) -> MatchKey {
 pub fn field(value: Value) -> Option<FieldState> {
     Some(FieldState {
         value,
-        provenance: Provenance {
-            side: Some(LEFT),
-            at: Timestamp(1_700_000_000_000_000),
-            entry: 0,
-        },
+        provenance: Provenance { side: Some(LEFT), at: Timestamp(1_700_000_000_000_000), entry: 0 },
         hold: None,
         bounces: 0,
     })
@@ -44,10 +38,7 @@ pub fn link(side: SideId, n: u64, text: &str) -> Link {
         side,
         key: Some(key(n)),
         presence: Presence::Live,
-        version: Version {
-            generation: 1,
-            order: Arc::from(&n.to_be_bytes()[..]),
-        },
+        version: Version { generation: 1, order: Arc::from(&n.to_be_bytes()[..]) },
         observed: vec![Some(Value::text(text))],
         written: Vec::new(),
         quarantined: false,
@@ -68,20 +59,9 @@ pub fn added(n: u64, text: &str) -> Delta {
     Delta {
         records: vec![record(n, text)],
         index: vec![
-            IndexChange::AddKey {
-                side: LEFT,
-                key: key(n),
-                record: RecordId(n),
-            },
-            IndexChange::AddKey {
-                side: RIGHT,
-                key: key(n),
-                record: RecordId(n),
-            },
-            IndexChange::AddMatch {
-                key: email(n),
-                record: RecordId(n),
-            },
+            IndexChange::AddKey { side: LEFT, key: key(n), record: RecordId(n) },
+            IndexChange::AddKey { side: RIGHT, key: key(n), record: RecordId(n) },
+            IndexChange::AddMatch { key: email(n), record: RecordId(n) },
         ],
         ..Delta::default()
     }
@@ -96,11 +76,7 @@ pub fn absorbed(seq: u64, record: u64, after: &str) -> Entry {
         rules: 1,
         what: What::Absorbed {
             edited_at: Timestamp(1_700_000_000_000_000),
-            changes: vec![FieldChange {
-                field: FieldId(0),
-                before: None,
-                after: Value::text(after),
-            }],
+            changes: vec![FieldChange { field: FieldId(0), before: None, after: Value::text(after) }],
         },
     }
 }
@@ -108,8 +84,6 @@ pub fn absorbed(seq: u64, record: u64, after: &str) -> Entry {
 /// Claims a sync with two sides and one field.
 pub fn claim(store: &Store, name: &str, owner: u128) -> Claim {
     let claim = store.claim(name, owner).unwrap();
-    store
-        .register(claim.state.sync, &["left", "right"], &["text"])
-        .unwrap();
+    store.register(claim.state.sync, &["left", "right"], &["text"]).unwrap();
     claim
 }
