@@ -1,5 +1,6 @@
 //! Everything done to the repository by a command: `cargo xtask --help`.
 
+mod demo;
 mod guests;
 mod test;
 
@@ -13,6 +14,8 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", max_term_width = 100)]
 enum Task {
+    /// Three live databases in step on this machine, and what happens to edits
+    Demo(demo::Args),
     /// Build every connector and test guest as a WebAssembly component
     Guests(guests::Guests),
     /// Check everything: format, lints, tests, guests
@@ -21,6 +24,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
+        Task::Demo(args) => demo::run(&args),
         Task::Guests(args) => args.run(),
         Task::Test(args) => test::run(&args),
     };

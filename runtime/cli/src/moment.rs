@@ -19,9 +19,12 @@ pub fn clock(micros: i64) -> String {
     }
 }
 
-/// Reads `15m` (ago; s, m, h, d), `2026-11-21`, `2026-11-21T03:40` or a full
-/// RFC 3339 time. Microseconds since 1970.
+/// Reads `15m` (ago; s, m, h, d), `2026-11-21`, `2026-11-21T03:40`, a full
+/// RFC 3339 time, or `@` with microseconds since 1970. Microseconds since 1970.
 pub fn parse(text: &str) -> Result<i64, String> {
+    if let Some(micros) = text.strip_prefix('@') {
+        return micros.parse().map_err(|_| format!("`{text}` is no time: after @ stand microseconds since 1970"));
+    }
     if let Some(ago) = parse_ago(text) {
         return Ok(Timestamp::now().as_microsecond().saturating_sub(ago));
     }
