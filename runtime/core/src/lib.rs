@@ -8,12 +8,14 @@
 
 pub mod cast;
 pub mod change;
+pub mod codec;
 pub mod config;
 pub mod delta;
 pub mod journal;
 pub mod key;
 pub mod matching;
 pub mod plan;
+pub mod policy;
 pub mod record;
 pub mod schema;
 pub mod spec;

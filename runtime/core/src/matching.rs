@@ -21,8 +21,12 @@ const PHONE_DIGITS_MIN: usize = 6;
 /// The match keys of a record, one per match set all of whose fields have a
 /// value, in the sets' order. `values` is indexed by [`FieldId`].
 pub fn match_keys(spec: &SyncSpec, values: &[Option<Value>]) -> Vec<MatchKey> {
-    let value = |field: FieldId| values.get(usize::from(field.0)).and_then(Option::as_ref);
-    spec.match_on.iter().filter_map(|set| match_key(spec, set, value)).collect()
+    match_keys_of(spec, |field| values.get(usize::from(field.0)).and_then(Option::as_ref))
+}
+
+/// [`match_keys`], wherever the values are.
+pub fn match_keys_of<'v>(spec: &SyncSpec, value: impl Fn(FieldId) -> Option<&'v Value>) -> Vec<MatchKey> {
+    spec.match_on.iter().filter_map(|set| match_key(spec, set, &value)).collect()
 }
 
 /// The key of one match set. `None`: some field has no value to match by.

@@ -75,7 +75,14 @@ pub struct FieldState {
     pub hold: Option<Box<Hold>>,
     /// How often in a row a target has rewritten what we wrote (loop breaker).
     pub bounces: u8,
+    /// Values it had since every side last agreed, oldest first, at most
+    /// [`TRAIL_MAX`]. A side that shows one of them after what it last agreed to
+    /// only lags behind (a lost acknowledgement, a restored state): no conflict.
+    pub trail: Vec<Value>,
 }
+
+/// Former values remembered per field while a side lags behind.
+pub const TRAIL_MAX: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Presence {
@@ -90,7 +97,8 @@ pub enum Presence {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     pub side: SideId,
-    /// `None` only while `Barred` before a create ever succeeded.
+    /// `None` while `Barred` before a create ever succeeded, and when another
+    /// row has taken a deleted row's key.
     pub key: Option<Key>,
     pub presence: Presence,
     pub version: Version,
@@ -142,7 +150,89 @@ impl Record {
         self.links.iter_mut().find(|link| link.side == side)
     }
 
+    /// Puts a link in its place, side order.
+    pub fn insert_link(&mut self, link: Link) {
+        match self.links.binary_search_by_key(&link.side, |l| l.side) {
+            Ok(place) => {
+                if let Some(old) = self.links.get_mut(place) {
+                    *old = link;
+                }
+            }
+            Err(place) => self.links.insert(place, link),
+        }
+    }
+
+    pub fn field_mut(&mut self, field: FieldId) -> Option<&mut FieldState> {
+        self.fields.get_mut(usize::from(field.0)).and_then(Option::as_mut)
+    }
+
+    /// Sets a field's state as a whole.
+    pub fn set_field(&mut self, field: FieldId, state: FieldState) {
+        let index = usize::from(field.0);
+        if self.fields.len() <= index {
+            self.fields.resize(index + 1, None);
+        }
+        if let Some(place) = self.fields.get_mut(index) {
+            *place = Some(state);
+        }
+    }
+
     pub fn field(&self, field: FieldId) -> Option<&FieldState> {
         self.fields.get(usize::from(field.0)).and_then(Option::as_ref)
+    }
+}
+
+impl Link {
+    /// A link to a row of which nothing was seen yet.
+    pub fn new(side: SideId, key: Option<Key>, presence: Presence) -> Self {
+        Link {
+            side,
+            key,
+            presence,
+            version: Version::default(),
+            observed: Vec::new(),
+            written: Vec::new(),
+            quarantined: false,
+        }
+    }
+
+    /// The native value last known there, exactly as shown.
+    pub fn observed(&self, field: FieldId) -> Option<&Value> {
+        self.observed.get(usize::from(field.0)).and_then(Option::as_ref)
+    }
+
+    /// What the runtime last wrote, where the side stored something else.
+    pub fn written(&self, field: FieldId) -> Option<&Value> {
+        self.written.iter().find(|(id, _)| *id == field).map(|(_, value)| value)
+    }
+
+    /// The native value by which the side is judged: written, or else observed.
+    pub fn acknowledged(&self, field: FieldId) -> Option<&Value> {
+        self.written(field).or_else(|| self.observed(field))
+    }
+
+    /// Remembers what the side shows and forgets what was written there.
+    pub fn observe(&mut self, field: FieldId, native: Value) {
+        let index = usize::from(field.0);
+        if self.observed.len() <= index {
+            self.observed.resize(index + 1, None);
+        }
+        if let Some(place) = self.observed.get_mut(index) {
+            *place = Some(native);
+        }
+        if !self.written.is_empty() {
+            self.written.retain(|(id, _)| *id != field);
+        }
+    }
+
+    /// Remembers what was written where the side stored something else.
+    pub fn wrote(&mut self, field: FieldId, native: Value) {
+        self.written.retain(|(id, _)| *id != field);
+        let place = self.written.partition_point(|(id, _)| *id < field);
+        self.written.insert(place, (field, native));
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.presence == Presence::Live
     }
 }

@@ -135,8 +135,40 @@ impl SyncSpec {
     }
 }
 
+impl SyncSpec {
+    /// What is compared, resolved and written as one value: groups, and every
+    /// other field by itself, in field order.
+    pub fn units(&self) -> impl Iterator<Item = &[FieldId]> {
+        self.fields().filter_map(|field| {
+            let group = field.group.and_then(|group| self.groups.get(group));
+            match group {
+                None => Some(std::slice::from_ref(&field.id)),
+                Some(group) if group.fields.first() == Some(&field.id) => Some(group.fields.as_slice()),
+                Some(_) => None,
+            }
+        })
+    }
+
+    /// The unit a field belongs to.
+    pub fn unit_of(&self, field: FieldId) -> Option<&[FieldId]> {
+        self.units().find(|unit| unit.contains(&field))
+    }
+}
+
 impl SideSpec {
     pub fn field(&self, id: FieldId) -> Option<&SideField> {
         self.fields.get(usize::from(id.0)).and_then(Option::as_ref)
+    }
+}
+
+impl FieldSpec {
+    /// The rule for concurrent edits of this field.
+    pub fn conflict<'s>(&'s self, spec: &'s SyncSpec) -> &'s Policy {
+        self.conflict.as_ref().unwrap_or(&spec.conflict)
+    }
+
+    /// The rule for rows that are linked and differ.
+    pub fn initial<'s>(&'s self, spec: &'s SyncSpec) -> &'s Policy {
+        self.initial.as_ref().unwrap_or(&spec.initial)
     }
 }

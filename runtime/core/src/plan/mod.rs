@@ -2,32 +2,36 @@
 //! out the new records, the journal and the writes that follow. Gather, plan,
 //! apply: everything it may look at is in the [`Workset`] before it starts.
 
+mod absorb;
+mod cells;
+mod deletes;
+mod finish;
+mod hold;
+mod intent;
+mod link;
+mod merge;
+mod needs;
+mod operator;
+mod revert;
+mod settle;
+mod standing;
 mod workset;
 
-pub use workset::{Needs, Refs, Workset};
+pub use intent::{intent, wants};
+pub use needs::{Parent, Wait, needs, needs_rows, parents, record_matches, waits};
+pub use workset::{KeyRecords, Needs, Refs, Workset};
 
 use crate::{
-    change::{ChangeBatch, Row},
     delta::Delta,
-    journal::Entry,
     key::Key,
-    record::{FieldId, Record, RecordId, SideId},
+    record::{FieldId, RecordId, SideId},
     spec::SyncSpec,
     value::{Timestamp, Value},
-    write::{Action, Intent, Outcome},
+    write::Intent,
 };
 
-/// What has to be looked up before a batch can be absorbed.
-pub fn needs(spec: &SyncSpec, side: SideId, batch: &ChangeBatch) -> Needs {
-    let _ = (spec, side, batch);
-    todo!()
-}
-
-/// Which write a record wants at a side, if any: derived, never stored.
-pub fn wants(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<Action> {
-    let _ = (spec, refs, record, side);
-    todo!()
-}
+use cells::Layouts;
+use finish::Befores;
 
 /// A write derived from a record, and what has to be remembered to settle it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,12 +41,6 @@ pub struct Sent {
     pub intent: Intent,
     /// The fields written, canonical value and native form.
     pub fields: Vec<(FieldId, Value, Value)>,
-}
-
-/// The write a record wants at a side now.
-pub fn intent(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<Sent> {
-    let _ = (spec, refs, record, side);
-    todo!()
 }
 
 /// Where a sync stands: creates wait until every side has been read once, so
@@ -117,6 +115,10 @@ pub struct Planner<'a> {
     pub next_entry: u64,
     pub delta: Delta,
     pub tally: Tally,
+    before: Befores,
+    layouts: Layouts,
+    /// Rows linked and added by a first copy.
+    copied: (u64, u64),
 }
 
 impl<'a> Planner<'a> {
@@ -128,75 +130,18 @@ impl<'a> Planner<'a> {
         next_record: u64,
         next_entry: u64,
     ) -> Self {
-        Planner { spec, refs, now, phase, next_record, next_entry, delta: Delta::default(), tally: Tally::default() }
-    }
-
-    /// One streamed row (`Upsert` or `Delete` batches).
-    pub fn absorb(&mut self, set: &mut Workset, side: SideId, batch: &ChangeBatch, row: usize) -> Absorbed {
-        let _ = (set, side, batch, row);
-        todo!()
-    }
-
-    /// One row as read by backfill, reconcile or fetch, positional by the side's columns.
-    pub fn absorb_row(&mut self, set: &mut Workset, side: SideId, row: &Row) -> Absorbed {
-        let _ = (set, side, row);
-        todo!()
-    }
-
-    /// A linked row that a complete read or a fetch of its key did not find.
-    pub fn absorb_missing(&mut self, set: &mut Workset, side: SideId, key: &Key, at: Timestamp) -> Absorbed {
-        let _ = (set, side, key, at);
-        todo!()
-    }
-
-    /// What became of a write.
-    pub fn settle(&mut self, set: &mut Workset, side: SideId, sent: &Sent, outcome: &Outcome) -> Settled {
-        let _ = (set, side, sent, outcome);
-        todo!()
-    }
-
-    /// Marks what a record wants everywhere: after the first copy, after a rule
-    /// or mapping change, when a parent arrived, when a failure is retried.
-    pub fn review(&mut self, set: &mut Workset, record: RecordId) {
-        let _ = (set, record);
-        todo!()
-    }
-
-    /// Lifts a refusal so that the write is tried again.
-    pub fn retry(&mut self, set: &mut Workset, record: RecordId, side: SideId) {
-        let _ = (set, record, side);
-        todo!()
-    }
-
-    /// A person decides a held field (`None`: the record's held delete or ambiguity).
-    pub fn decide(
-        &mut self,
-        set: &mut Workset,
-        record: RecordId,
-        field: Option<FieldId>,
-        choice: &Choice,
-        by: &str,
-        note: &str,
-    ) -> Result<(), String> {
-        let _ = (set, record, field, choice, by, note);
-        todo!()
-    }
-
-    /// Decides a journaled conflict anew, under the rules as they are.
-    pub fn replay(&mut self, set: &mut Workset, entry: &Entry, by: &str) -> Reverted {
-        let _ = (set, entry, by);
-        todo!()
-    }
-
-    /// Restores the values before a journaled entry.
-    pub fn revert(&mut self, set: &mut Workset, entry: &Entry, by: &str) -> Reverted {
-        let _ = (set, entry, by);
-        todo!()
-    }
-
-    /// The delta to commit: every touched record once, whole.
-    pub fn finish(self, set: &Workset) -> (Delta, Tally) {
-        let _ = set;
-        todo!()
+        Planner {
+            spec,
+            refs,
+            now,
+            phase,
+            next_record,
+            next_entry,
+            delta: Delta::default(),
+            tally: Tally::default(),
+            before: Befores::default(),
+            layouts: Layouts::default(),
+            copied: (0, 0),
+        }
     }
 }

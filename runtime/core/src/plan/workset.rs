@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use rustc_hash::FxHashMap;
+
 use crate::{
     key::{Key, MatchKey},
     record::{Record, RecordId, SideId},
@@ -16,39 +18,95 @@ pub struct Needs {
     pub parents: Vec<(Arc<str>, Arc<str>, Key)>,
 }
 
-/// Parents of references, both ways, as far as the plan needs them.
+/// Encoded keys of one side to the records that have them.
+pub type KeyRecords = BTreeMap<Vec<u8>, RecordId>;
+
+/// Parents of references, both ways, as far as the plan needs them: every
+/// parent a told row refers to, and every parent a gathered record refers to
+/// with its keys at all sides ([`super::parents`]).
 #[derive(Clone, Debug, Default)]
 pub struct Refs {
     /// (parent sync, side name, key there) to record. Gathered and not there: not linked yet.
-    pub by_key: BTreeMap<(Arc<str>, Arc<str>), BTreeMap<Vec<u8>, RecordId>>,
+    pub by_key: BTreeMap<(Arc<str>, Arc<str>), KeyRecords>,
     /// (parent sync, side name, record) to key there.
     pub by_record: BTreeMap<(Arc<str>, Arc<str>, RecordId), Key>,
 }
 
+impl Refs {
+    /// Says that a parent record has this key at a side: both directions at once.
+    pub fn link(&mut self, sync: &Arc<str>, side: &Arc<str>, key: Key, record: RecordId) {
+        self.by_key.entry((sync.clone(), side.clone())).or_default().insert(key.encode(), record);
+        self.by_record.insert((sync.clone(), side.clone(), record), key);
+    }
+
+    pub(super) fn record(&self, sync: &Arc<str>, side: &Arc<str>, key: &Key) -> Option<RecordId> {
+        self.by_key.get(&(sync.clone(), side.clone()))?.get(&key.encode()).copied()
+    }
+
+    pub(super) fn key(&self, sync: &Arc<str>, side: &Arc<str>, record: RecordId) -> Option<&Key> {
+        self.by_record.get(&(sync.clone(), side.clone(), record))
+    }
+}
+
 /// Records under work, found by id, by key at a side and by match value.
+/// Whether a found record still has the key or match value is checked when
+/// it is found, so the maps may lag behind.
 #[derive(Clone, Debug, Default)]
 pub struct Workset {
-    records: BTreeMap<RecordId, Record>,
+    records: FxHashMap<RecordId, Record>,
+    by_key: FxHashMap<(SideId, Key), RecordId>,
+    by_match: FxHashMap<MatchKey, Vec<RecordId>>,
 }
 
 impl Workset {
     /// Adds a gathered record with all its links.
     pub fn put(&mut self, record: Record) {
+        for link in &record.links {
+            if let Some(key) = &link.key {
+                self.by_key.insert((link.side, key.clone()), record.id);
+            }
+        }
         self.records.insert(record.id, record);
     }
 
     /// Says that these records carry a match value (all of them are put as well).
     pub fn put_match(&mut self, key: MatchKey, records: Vec<RecordId>) {
-        let _ = (key, records);
-        todo!()
+        let known = self.by_match.entry(key).or_default();
+        for record in records {
+            if !known.contains(&record) {
+                known.push(record);
+            }
+        }
+        known.sort_unstable();
     }
 
     pub fn get(&self, id: RecordId) -> Option<&Record> {
         self.records.get(&id)
     }
 
+    /// The record that has this key at this side, live or deleted.
     pub fn by_key(&self, side: SideId, key: &Key) -> Option<RecordId> {
-        let _ = (side, key);
-        todo!()
+        let id = *self.by_key.get(&(side, key.clone()))?;
+        let link = self.records.get(&id)?.link(side)?;
+        (link.key.as_ref() == Some(key)).then_some(id)
+    }
+
+    /// Every record known to carry this match value now or before, in order.
+    pub(super) fn by_match(&self, key: &MatchKey) -> &[RecordId] {
+        self.by_match.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn get_mut(&mut self, id: RecordId) -> Option<&mut Record> {
+        self.records.get_mut(&id)
+    }
+
+    /// Takes a record out to work on it; it must be put back.
+    pub(super) fn take(&mut self, id: RecordId) -> Option<Record> {
+        self.records.remove(&id)
+    }
+
+    /// Puts back a record whose keys have not changed.
+    pub(super) fn put_back(&mut self, record: Record) {
+        self.records.insert(record.id, record);
     }
 }

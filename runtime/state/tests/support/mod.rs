@@ -30,6 +30,7 @@ pub fn field(value: Value) -> Option<FieldState> {
         provenance: Provenance { side: Some(LEFT), at: Timestamp(1_700_000_000_000_000), entry: 0 },
         hold: None,
         bounces: 0,
+        trail: Vec::new(),
     })
 }
 

@@ -1,0 +1,211 @@
+//! Rows as sides tell them: stale, an echo, news of a known record, or a key
+//! never seen.
+
+use crate::{
+    change::{ChangeBatch, ChangeKind, Row, Version},
+    delta::QuarantineChange,
+    journal::What,
+    key::Key,
+    record::{Life, Link, Presence, Record, RecordId, SideId},
+    spec::SideSpec,
+    write::{Action, Rejection},
+};
+
+use super::{
+    Absorbed, Planner, Workset,
+    cells::{Cells, Told},
+    merge::Tray,
+};
+
+impl Planner<'_> {
+    /// One streamed row (`Upsert` or `Delete` batches).
+    pub fn absorb(&mut self, set: &mut Workset, side: SideId, batch: &ChangeBatch, row: usize) -> Absorbed {
+        let (Some(side), Some(change)) = (self.spec.side(side), batch.rows.get(row)) else {
+            return Absorbed::Done;
+        };
+        let at = change.at.unwrap_or(self.now);
+        match batch.kind {
+            ChangeKind::Upsert => {
+                let layout = self.layout(side, Some(&batch.columns));
+                let told =
+                    Told { key: &change.key, cells: Cells::new(layout, &change.cells), version: &change.version, at };
+                self.absorb_told(set, side, &told)
+            }
+            ChangeKind::Delete => self.absorb_delete(set, side, &change.key, &change.version, at),
+            ChangeKind::Invalidate => Absorbed::Fetch(change.key.clone()),
+            ChangeKind::Truncate | ChangeKind::Schema | ChangeKind::Gap => Absorbed::Done,
+        }
+    }
+
+    /// One row as read by backfill, reconcile or fetch, positional by the side's columns.
+    pub fn absorb_row(&mut self, set: &mut Workset, side: SideId, row: &Row) -> Absorbed {
+        let Some(side) = self.spec.side(side) else {
+            return Absorbed::Done;
+        };
+        let layout = self.layout(side, None);
+        let told = Told {
+            key: &row.key,
+            cells: Cells::new(layout, &row.cells),
+            version: &row.version,
+            at: row.at.unwrap_or(self.now),
+        };
+        self.absorb_told(set, side, &told)
+    }
+
+    /// A linked row that a complete read or a fetch of its key did not find.
+    pub fn absorb_missing(
+        &mut self,
+        set: &mut Workset,
+        side: SideId,
+        key: &Key,
+        at: crate::value::Timestamp,
+    ) -> Absorbed {
+        let Some(side) = self.spec.side(side) else {
+            return Absorbed::Done;
+        };
+        self.absorb_delete(set, side, key, &Version::default(), at)
+    }
+
+    pub(super) fn absorb_told(&mut self, set: &mut Workset, side: &SideSpec, told: &Told<'_>) -> Absorbed {
+        let shown = match told.cells.shows_key(told.key) {
+            true => None,
+            false => told.cells.key(),
+        };
+        let by_shown = |set: &Workset| set.by_key(side.id, shown.as_ref()?);
+        let found = set.by_key(side.id, told.key).or_else(|| by_shown(set));
+        let Some(id) = found else {
+            let key = shown.as_ref().unwrap_or(told.key);
+            return self.absorb_unknown(set, side, key, told);
+        };
+        if let Some(link) = set.get_mut(id).and_then(|record| record.link_mut(side.id)) {
+            if told.version.is_stale_against(&link.version) {
+                self.tally.stale += 1;
+                return Absorbed::Stale;
+            }
+            let same_key = shown.is_none() || link.key == shown;
+            if link.is_live() && same_key && is_echo(self.spec, link, &told.cells) {
+                advance(link, told.version);
+                self.tally.echoes += 1;
+                return Absorbed::Done;
+            }
+        }
+        let Some(mut record) = set.take(id) else {
+            return Absorbed::Done;
+        };
+        if record.link(side.id).is_none_or(|link| !link.is_live()) {
+            set.put_back(record);
+            return self.absorb_again(set, side, id, shown.as_ref(), told);
+        }
+        self.touch(&record);
+        if let Some(new) = shown {
+            self.rekey(set, &mut record, side, new, told.version);
+        }
+        self.absorb_live(&mut record, side, told);
+        self.put_changed(set, record);
+        Absorbed::Done
+    }
+
+    /// News of a row that is linked and lives.
+    pub(super) fn absorb_live(&mut self, record: &mut Record, side: &SideSpec, told: &Told<'_>) {
+        if let Some(link) = record.link_mut(side.id) {
+            advance(link, told.version);
+        }
+        if matches!(record.life, Life::Deleted { .. }) {
+            return self.absorb_update_after_delete(record, side, told);
+        }
+        let mut tray = Tray::new(side.id, told.at);
+        self.absorb_cells(record, side, &told.cells, &mut tray);
+        self.empty_tray(record, tray);
+    }
+
+    /// The row has a new key. What was known by the old one stays known as
+    /// gone, so that a replay of older changes does not revive it.
+    fn rekey(&mut self, set: &mut Workset, record: &mut Record, side: &SideSpec, to: Key, version: &Version) {
+        if let Some(other) = set.by_key(side.id, &to).filter(|other| *other != record.id) {
+            self.give_way(set, side.id, other, &to, record.id);
+        }
+        let Some(link) = record.link_mut(side.id) else {
+            return;
+        };
+        let from = link.key.replace(to.clone());
+        if let Some(from) = from.filter(|from| *from != to) {
+            let what = What::Rekeyed { from: from.clone(), to };
+            self.journal(Some(record.id), Some(side.id), what);
+            self.bury_key(set, side.id, from, version.clone());
+        }
+    }
+
+    /// Another record held a key that now belongs to `taker`.
+    pub(super) fn give_way(&mut self, set: &mut Workset, side: SideId, holder: RecordId, key: &Key, taker: RecordId) {
+        let Some(mut record) = set.take(holder) else {
+            return;
+        };
+        self.touch(&record);
+        let lives = record.link(side).is_some_and(Link::is_live);
+        if let Some(link) = record.link_mut(side) {
+            link.key = None;
+            if lives {
+                link.presence = Presence::Barred;
+            }
+        }
+        if lives {
+            self.clash(&mut record, side, Action::Update, key, taker);
+        }
+        self.put_changed(set, record);
+    }
+
+    /// Two records claim one row: both keys are named and a person decides.
+    pub(super) fn clash(&mut self, record: &mut Record, side: SideId, action: Action, key: &Key, other: RecordId) {
+        let what = What::Clash { key: key.clone(), other };
+        self.journal(Some(record.id), Some(side), what);
+        let shown: Vec<String> = key.0.iter().map(crate::value::Value::show).collect();
+        let rejection = Rejection {
+            code: "LS-KEY-CLASH".into(),
+            class: "unique".into(),
+            message: format!("the row {} belongs to record {} already", shown.join(", "), other.0),
+            columns: Vec::new(),
+        };
+        self.quarantine(record, side, action, rejection, Vec::new());
+    }
+
+    /// Remembers that a key is gone, without values.
+    pub(super) fn bury_key(&mut self, set: &mut Workset, side: SideId, key: Key, version: Version) {
+        let id = self.new_id();
+        let mut link = Link::new(side, Some(key), Presence::Deleted);
+        link.version = version;
+        let record =
+            Record { id, life: Life::Deleted { by: Some(side), at: self.now }, fields: Vec::new(), links: vec![link] };
+        self.touch_new(id);
+        set.put(record);
+    }
+
+    pub(super) fn new_id(&mut self) -> RecordId {
+        let id = RecordId(self.next_record);
+        self.next_record += 1;
+        id
+    }
+
+    /// Takes back a refusal that no longer concerns anything.
+    pub(super) fn forget_refusal(&mut self, record: &mut Record, side: SideId) {
+        if let Some(link) = record.link_mut(side).filter(|link| link.quarantined) {
+            link.quarantined = false;
+            let record = record.id;
+            let change = QuarantineChange::Clear { record, side };
+            self.delta.quarantine.push(change);
+        }
+    }
+}
+
+/// Raises what is known of a link's version.
+pub(super) fn advance(link: &mut Link, version: &Version) {
+    if !version.order.is_empty() && !version.is_stale_against(&link.version) {
+        link.version = version.clone();
+    }
+}
+
+fn is_echo(spec: &crate::spec::SyncSpec, link: &Link, cells: &Cells<'_>) -> bool {
+    spec.fields().all(|field| match cells.get(field.id) {
+        None => true,
+        Some(native) => link.observed(field.id) == Some(native),
+    })
+}

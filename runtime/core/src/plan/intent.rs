@@ -1,0 +1,165 @@
+//! Which write a record wants at a side, and what it looks like: derived from
+//! the record whenever asked, never stored.
+
+use crate::{
+    record::{FieldId, Life, Link, Presence, Record, SideId},
+    spec::{SideField, SideSpec, SyncSpec},
+    value::{Cell, Value},
+    write::{Action, Intent},
+};
+
+use super::{
+    Refs, Sent,
+    standing::{Projected, Stand, is_held, project, stand},
+};
+
+/// Which write a record wants at a side, if any: derived, never stored. Does
+/// not know the phase: in a first copy, creates are not marked.
+pub fn wants(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<Action> {
+    let side = spec.side(side)?;
+    let link = record.link(side.id);
+    if link.is_some_and(|link| link.quarantined) {
+        return None;
+    }
+    match &record.life {
+        Life::HeldDelete { .. } | Life::Ambiguous { .. } => None,
+        Life::Deleted { .. } => {
+            let live = link.is_some_and(|link| link.is_live() && link.key.is_some());
+            (side.deletes && live).then_some(Action::Delete)
+        }
+        Life::Live => match link.map(|link| link.presence) {
+            Some(Presence::Barred) => None,
+            Some(Presence::Live) => {
+                let link = link?;
+                (side.updates && update_fields(spec, refs, record, link, side).next().is_some())
+                    .then_some(Action::Update)
+            }
+            None | Some(Presence::Deleted) => {
+                (side.creates && create_cells(spec, refs, record, side).is_some()).then_some(Action::Create)
+            }
+        },
+    }
+}
+
+/// The write a record wants at a side now.
+pub fn intent(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<Sent> {
+    let action = wants(spec, refs, record, side)?;
+    let side = spec.side(side)?;
+    let link = record.link(side.id);
+    let mut cells: Vec<Cell> = vec![None; side.columns.len()];
+    let mut expected: Vec<Cell> = vec![None; side.columns.len()];
+    let mut fields = Vec::new();
+    let key = match action {
+        Action::Create => {
+            for (field, canonical, native) in create_cells(spec, refs, record, side)? {
+                put(&mut cells, side, field, &native);
+                fields.push((field, canonical, native));
+            }
+            None
+        }
+        Action::Update => {
+            let link = link?;
+            for (field, canonical, native) in update_fields(spec, refs, record, link, side) {
+                put(&mut cells, side, field, &native);
+                if let Some(known) = link.observed(field) {
+                    put(&mut expected, side, field, known);
+                }
+                fields.push((field, canonical, native));
+            }
+            link.key.clone()
+        }
+        Action::Delete => {
+            let link = link?;
+            for field in spec.fields() {
+                if let Some(known) = link.observed(field.id) {
+                    put(&mut expected, side, field.id, known);
+                }
+            }
+            link.key.clone()
+        }
+    };
+    Some(Sent { record: record.id, intent: Intent { action, key, cells, expected }, fields })
+}
+
+fn put(cells: &mut [Cell], side: &SideSpec, field: FieldId, value: &Value) {
+    let place = side.field(field).and_then(|here| cells.get_mut(here.column));
+    if let Some(place) = place {
+        *place = Some(value.clone());
+    }
+}
+
+type Write = (FieldId, Value, Value);
+
+/// The fields an update has to write: units that are not held and of which the
+/// side lacks at least one value, whole.
+pub(super) fn update_fields<'r>(
+    spec: &'r SyncSpec,
+    refs: &'r Refs,
+    record: &'r Record,
+    link: &'r Link,
+    side: &'r SideSpec,
+) -> impl Iterator<Item = Write> + 'r {
+    spec.units()
+        .filter(move |unit| !is_held(record, unit))
+        .filter(move |unit| lacks(spec, refs, record, link, side, unit))
+        .flat_map(move |unit| {
+            unit.iter().filter_map(move |field| {
+                side.field(*field).filter(|here| here.writes_update)?;
+                link.observed(*field)?;
+                projection(spec, refs, record, side, *field)
+            })
+        })
+}
+
+/// Whether the side lacks a value of this unit and could take all it lacks.
+fn lacks(spec: &SyncSpec, refs: &Refs, record: &Record, link: &Link, side: &SideSpec, unit: &[FieldId]) -> bool {
+    let mut lacking = false;
+    for field in unit {
+        let Some(here) = side.field(*field) else {
+            continue;
+        };
+        if !here.writes_update || stand(spec, refs, record, link, side, *field) != Stand::Pending {
+            continue;
+        }
+        if projection(spec, refs, record, side, *field).is_none() {
+            return false;
+        }
+        lacking = true;
+    }
+    lacking
+}
+
+fn projection(spec: &SyncSpec, refs: &Refs, record: &Record, side: &SideSpec, field: FieldId) -> Option<Write> {
+    let canonical = &record.field(field)?.value;
+    match project(refs, side, spec.field(field)?, canonical) {
+        Projected::Value(native) => Some((field, canonical.clone(), native)),
+        Projected::Waiting(_) | Projected::Uncastable(_) => None,
+    }
+}
+
+/// What a create would write. `None`: it has to wait, or there is nothing to write.
+fn create_cells(spec: &SyncSpec, refs: &Refs, record: &Record, side: &SideSpec) -> Option<Vec<Write>> {
+    let mut writes = Vec::new();
+    for unit in spec.units() {
+        let held = is_held(record, unit);
+        for field in unit {
+            let Some(here) = side.field(*field) else {
+                continue;
+            };
+            if !here.writes_create {
+                continue;
+            }
+            let write = projection(spec, refs, record, side, *field);
+            match write {
+                Some(write) if !held => writes.push(write),
+                _ if must_have(here) => return None,
+                _ => {}
+            }
+        }
+    }
+    writes.iter().any(|(_, value, _)| !value.is_null()).then_some(writes)
+}
+
+fn must_have(here: &SideField) -> bool {
+    here.required
+}

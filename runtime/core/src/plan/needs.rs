@@ -1,0 +1,157 @@
+//! What has to be gathered before a plan can be made.
+
+use std::sync::Arc;
+
+use crate::{
+    change::{ChangeBatch, ChangeKind, Row},
+    key::{Key, MatchKey},
+    matching,
+    record::{FieldId, HoldReason, Life, Record, RecordId, SideId},
+    spec::{SideSpec, SyncSpec},
+    value::{Cell, Value},
+};
+
+use super::{
+    Needs, Refs,
+    cells::{Cells, Layout},
+    standing::{Lifted, Projected, lift, project},
+};
+
+/// What has to be looked up before a batch can be absorbed. The records found
+/// are gathered whole, and with each of them its [`parents`].
+pub fn needs(spec: &SyncSpec, side: SideId, batch: &ChangeBatch) -> Needs {
+    let mut needs = Needs::default();
+    let Some(side) = spec.side(side) else {
+        return needs;
+    };
+    let layout = Arc::new(Layout::new(side, Some(&batch.columns)));
+    for row in &batch.rows {
+        needs.keys.push((side.id, row.key.clone()));
+        if batch.kind == ChangeKind::Upsert {
+            told(spec, side, &layout, &row.key, &row.cells, &mut needs);
+        }
+    }
+    needs
+}
+
+/// What has to be looked up before rows as read, or rows in outcomes, can be
+/// absorbed: the same, for rows positional by the side's columns.
+pub fn needs_rows<'r>(spec: &SyncSpec, side: SideId, rows: impl IntoIterator<Item = &'r Row>) -> Needs {
+    let mut needs = Needs::default();
+    let Some(side) = spec.side(side) else {
+        return needs;
+    };
+    let layout = Arc::new(Layout::new(side, None));
+    for row in rows {
+        needs.keys.push((side.id, row.key.clone()));
+        told(spec, side, &layout, &row.key, &row.cells, &mut needs);
+    }
+    needs
+}
+
+fn told(spec: &SyncSpec, side: &SideSpec, layout: &Arc<Layout>, key: &Key, row: &[Cell], needs: &mut Needs) {
+    let cells = Cells::new(layout.clone(), row);
+    if let Some(shown) = cells.key().filter(|shown| shown != key) {
+        needs.keys.push((side.id, shown));
+    }
+    for field in spec.fields() {
+        if let (Some(parents), Some(native)) = (&field.reference, cells.get(field.id))
+            && !native.is_null()
+        {
+            let key = Key::new(vec![native.clone()]);
+            needs.parents.push((parents.clone(), side.name.clone(), key));
+        }
+    }
+    needs.matches.extend(row_matches(spec, side, &cells));
+}
+
+/// The match values of a row, in the order of the match sets.
+pub(super) fn row_matches(spec: &SyncSpec, side: &SideSpec, cells: &Cells<'_>) -> Vec<MatchKey> {
+    if spec.match_on.is_empty() {
+        return Vec::new();
+    }
+    // References cannot be lifted before their parents are gathered, so they do not match.
+    let nowhere = Refs::default();
+    let mut values: Vec<Option<Value>> = vec![None; spec.fields.len()];
+    for field in spec.match_on.iter().flatten() {
+        if let Some(native) = cells.get(*field)
+            && let Lifted::Value(value) = lift(spec, &nowhere, side, *field, native)
+            && let Some(place) = values.get_mut(usize::from(field.0))
+        {
+            *place = Some(value);
+        }
+    }
+    matching::match_keys(spec, &values)
+}
+
+/// The match values a record carries: none once it is deleted.
+pub fn record_matches(spec: &SyncSpec, record: &Record) -> Vec<MatchKey> {
+    if spec.match_on.is_empty() || matches!(record.life, Life::Deleted { .. }) {
+        return Vec::new();
+    }
+    matching::match_keys_of(spec, |field| record.field(field).map(|state| &state.value))
+}
+
+/// The parents a record refers to, as (parent sync, record there): their keys
+/// at every side belong into [`Refs`] whenever the record is worked on.
+pub fn parents(spec: &SyncSpec, record: &Record) -> Vec<(Arc<str>, RecordId)> {
+    let mut found = Vec::new();
+    for field in spec.fields() {
+        let value = record.field(field.id).map(|state| &state.value);
+        if let (Some(sync), Some(Value::Ref(parent))) = (&field.reference, value) {
+            found.push((sync.clone(), *parent));
+        }
+    }
+    found
+}
+
+/// A reference that cannot be followed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub field: FieldId,
+    /// The parent's sync.
+    pub sync: Arc<str>,
+    /// The side at which the parent is missing.
+    pub side: Arc<str>,
+    pub parent: Parent,
+}
+
+/// The parent waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parent {
+    /// A row with this key at the side is not linked yet.
+    Key(Key),
+    /// This record has no row at the side yet.
+    Record(RecordId),
+}
+
+/// What a record waits for. When it arrives, gather the record with the
+/// parent in [`Refs`] and [`super::Planner::review`] it.
+pub fn waits(spec: &SyncSpec, refs: &Refs, record: &Record) -> Vec<Wait> {
+    let mut found = Vec::new();
+    if matches!(record.life, Life::Deleted { .. }) {
+        return found;
+    }
+    for field in spec.fields() {
+        let (Some(sync), Some(state)) = (&field.reference, record.field(field.id)) else {
+            continue;
+        };
+        for side in spec.sides() {
+            let wait = |parent| Wait { field: field.id, sync: sync.clone(), side: side.name.clone(), parent };
+            let awaiting =
+                state.hold.as_ref().is_some_and(|hold| matches!(hold.reason, HoldReason::AwaitingParent { .. }));
+            let observed = record.link(side.id).and_then(|link| link.observed(field.id));
+            if let (true, Some(native)) = (awaiting, observed)
+                && let Lifted::Waiting(key) = lift(spec, refs, side, field.id, native)
+            {
+                found.push(wait(Parent::Key(key)));
+            }
+            if side.field(field.id).is_some()
+                && let Projected::Waiting(parent) = project(refs, side, field, &state.value)
+            {
+                found.push(wait(Parent::Record(parent)));
+            }
+        }
+    }
+    found
+}
