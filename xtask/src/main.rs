@@ -1,5 +1,6 @@
 //! Everything done to the repository by a command: `cargo xtask --help`.
 
+mod bench;
 mod demo;
 mod guests;
 mod test;
@@ -14,6 +15,8 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", max_term_width = 100)]
 enum Task {
+    /// Measure Lockstep and its peers side by side
+    Bench(bench::Args),
     /// Three live databases in step on this machine, and what happens to edits
     Demo(demo::Args),
     /// Build every connector and test guest as a WebAssembly component
@@ -24,6 +27,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
+        Task::Bench(args) => bench::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Guests(args) => args.run(),
         Task::Test(args) => test::run(&args),

@@ -75,6 +75,16 @@ impl Binaries {
     pub fn major(&self) -> u32 {
         self.major
     }
+
+    /// Whether this server knows a setting; one it does not know stops it from starting.
+    pub fn knows_setting(&self, name: &str) -> Result<bool> {
+        let output = Command::new(self.program("postgres"))
+            .arg("--describe-config")
+            .output()
+            .context("asking postgres for its settings")?;
+        let known = String::from_utf8_lossy(&output.stdout);
+        Ok(known.lines().any(|line| line.split('\t').next() == Some(name)))
+    }
 }
 
 fn holds_server(folder: &Path) -> bool {

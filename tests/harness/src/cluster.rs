@@ -335,7 +335,8 @@ impl Cluster {
         self.folder.path().join("data")
     }
 
-    fn log_path(&self) -> PathBuf {
+    /// Where the server logs to.
+    pub fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 
