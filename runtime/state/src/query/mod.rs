@@ -89,10 +89,8 @@ fn answer(mut conn: Connection, sql: &str, limits: &QueryLimits) -> Result<Query
     }))?;
     let told = |error| told(error, limits);
     let mut statement = conn.prepare(sql).map_err(told)?;
-    let mut result = QueryResult {
-        columns: statement.column_names().into_iter().map(str::to_owned).collect(),
-        ..QueryResult::default()
-    };
+    let mut result =
+        QueryResult { columns: statement.column_names().map(str::to_owned).collect(), ..QueryResult::default() };
     if !statement.readonly() || result.columns.is_empty() {
         return Err(StateError::QueryRefused { message: "it does not only read".to_owned() });
     }
