@@ -91,6 +91,7 @@ fn record(n: u64) -> Record {
                     provenance: Provenance { side: Some(LEFT), at: Timestamp(NOW), entry: 0 },
                     hold: None,
                     bounces: 0,
+                    trail: Vec::new(),
                 })
             })
             .collect(),
