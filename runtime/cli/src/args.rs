@@ -98,6 +98,16 @@ pub enum Command {
     Backfill(verbs::backfill::Args),
     /// Manage syncs
     Sync(verbs::sync::Args),
+    /// Print the JSON Schema of the configuration file
+    Schema(verbs::schema::Args),
+    /// Look into the configuration: what is in force, and from where
+    Config(verbs::config::Args),
+    /// Read-only SQL over the state
+    Sql(verbs::sql::Args),
+    /// Copy the state file, also while Lockstep runs
+    Backup(verbs::backup::Args),
+    /// Put a copy of the state file in place
+    Restore(verbs::restore::Args),
     /// Explain an error code, or a command
     Help(verbs::help::Args),
     /// Print a shell completion script

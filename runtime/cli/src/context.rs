@@ -9,6 +9,7 @@ use lockstep_server::{Client, Problem, socket};
 
 use crate::{
     args::Globals,
+    configuration,
     failure::Failure,
     screen::Screen,
     wiring::{self, State},
@@ -29,12 +30,22 @@ impl<'a> Context<'a> {
         &self.globals.config
     }
 
-    /// The state file: as told, else beside the configuration.
-    pub fn state_path(&self) -> PathBuf {
-        match &self.globals.state {
-            Some(path) => path.clone(),
-            None => self.globals.config.with_file_name("lockstep.db"),
+    /// The state file and who says so: the command line or environment, else
+    /// the configuration, else beside it.
+    pub fn state_source(&self) -> (PathBuf, &'static str) {
+        if let Some(path) = &self.globals.state {
+            return (path.clone(), "--state or LOCKSTEP_STATE");
         }
+        let folder = self.globals.config.with_file_name("");
+        // A file with errors is told about by whoever needs what is in it.
+        match configuration::load(&self.globals.config).ok().and_then(|config| config.state.path) {
+            Some(path) => (folder.join(path), "the configuration, [state] path"),
+            None => (folder.join("lockstep.db"), "default, beside the configuration"),
+        }
+    }
+
+    pub fn state_path(&self) -> PathBuf {
+        self.state_source().0
     }
 
     /// Whoever does operations: the running Lockstep, or this process.

@@ -42,33 +42,36 @@ pub struct Place {
 /// A failed verb.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    pub code: String,
-    pub summary: String,
+    pub code: Box<str>,
+    pub summary: Box<str>,
     /// Further lines: what the other system said, what was tried.
     pub details: Vec<String>,
     pub place: Option<Box<Place>>,
     /// What to do. Empty if nothing but to read the page of the code.
-    pub remedy: String,
+    pub remedy: Box<str>,
     pub exit: Exit,
+    /// Further ones found at the same time.
+    pub others: Vec<Failure>,
 }
 
 impl Failure {
-    pub fn new(code: impl Into<String>, summary: impl Into<String>) -> Self {
+    pub fn new(code: impl Into<Box<str>>, summary: impl Into<Box<str>>) -> Self {
         Failure {
             code: code.into(),
             summary: summary.into(),
             details: Vec::new(),
             place: None,
-            remedy: String::new(),
+            remedy: Box::default(),
             exit: Exit::Failed,
+            others: Vec::new(),
         }
     }
 
-    pub fn usage(code: impl Into<String>, summary: impl Into<String>) -> Self {
+    pub fn usage(code: impl Into<Box<str>>, summary: impl Into<Box<str>>) -> Self {
         Failure { exit: Exit::Usage, ..Failure::new(code, summary) }
     }
 
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+    pub fn remedy(mut self, remedy: impl Into<Box<str>>) -> Self {
         self.remedy = remedy.into();
         self
     }
@@ -102,6 +105,9 @@ impl Failure {
                 "file": place.file, "line": line, "column": column, "label": place.label,
             });
         }
+        if !self.others.is_empty() {
+            problem["others"] = self.others.iter().map(Failure::problem).collect();
+        }
         problem
     }
 
@@ -113,6 +119,10 @@ impl Failure {
             miette::GraphicalReportHandler::new_themed(theme).with_width(width.clamp(60, 120)).with_context_lines(2);
         if handler.render_report(&mut text, &Shown::new(self)).is_err() {
             text = format!("{}: {}\n", self.code, self.summary);
+        }
+        for other in &self.others {
+            text.push('\n');
+            text.push_str(&other.render(colours, width));
         }
         text
     }

@@ -3,12 +3,14 @@
 //! every verb asks the engine, in a running Lockstep or in this process.
 
 mod args;
+mod configuration;
 mod context;
 mod failure;
 mod logging;
 mod moment;
 mod pages;
 mod screen;
+mod state_failure;
 mod table;
 mod trouble;
 mod verbs;

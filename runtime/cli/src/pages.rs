@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_code_is_recognised() {
-        assert_eq!(nearest("ls-cli-0011"), Some("LS-CLI-001"));
+        assert_eq!(nearest("ls-cli-0001"), Some("LS-CLI-001"));
         assert_eq!(nearest("banana"), None);
     }
 
@@ -59,5 +59,41 @@ mod tests {
             assert!(text.starts_with(&format!("# {code}: ")), "{code}");
             assert!(text.contains("\n## What to do\n"), "{code}");
         }
+    }
+
+    #[test]
+    fn every_code_in_the_sources_has_a_page_and_every_page_a_code_in_the_sources() {
+        let runtime = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut used = std::collections::BTreeSet::new();
+        collect(&runtime, &mut used);
+        let known: std::collections::BTreeSet<String> = PAGES.iter().map(|(code, _)| (*code).to_owned()).collect();
+        let without: Vec<_> = used.difference(&known).collect();
+        assert!(without.is_empty(), "codes without a page in docs/errors: {without:?}");
+        let unused: Vec<_> = known.difference(&used).collect();
+        assert!(unused.is_empty(), "pages for codes nothing uses: {unused:?}");
+    }
+
+    /// Codes in any Rust source below a folder.
+    fn collect(folder: &std::path::Path, codes: &mut std::collections::BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                collect(&path, codes);
+            } else if path.extension().is_some_and(|found| found == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for (at, _) in text.match_indices("LS-") {
+                    if let Some(code) = text.get(at..at + 10).filter(|code| is_code(code)) {
+                        codes.insert(code.to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_code(text: &str) -> bool {
+        let parts: Vec<&str> = text.split('-').collect();
+        matches!(&parts[..], [_, family, number]
+            if family.len() == 3 && family.bytes().all(|b| b.is_ascii_uppercase())
+            && number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit()))
     }
 }

@@ -1,10 +1,14 @@
 //! Putting the parts together: configuration, connectors, state, engine.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use lockstep_engine::Engine;
+use lockstep_engine::{Engine, Setup, SystemClock};
 
-use crate::failure::Failure;
+use crate::{configuration, failure::Failure};
 
 /// Which state an engine stands on.
 pub enum State {
@@ -15,6 +19,12 @@ pub enum State {
 
 /// An engine on this configuration and state. Connects to nothing yet.
 pub fn engine(config: &Path, state: State) -> Result<Engine, Failure> {
-    let _ = (config, state);
-    Err(Failure::new("LS-CLI-999", "not wired"))
+    let config = configuration::load(config)?;
+    let _ = config;
+    let path = match state {
+        State::Kept(path) => path,
+        State::Throwaway => std::env::temp_dir().join(format!("lockstep-{}.db", std::process::id())),
+    };
+    Engine::open(Setup { state: path, connectors: BTreeMap::new(), clock: Arc::new(SystemClock) })
+        .map_err(|error| lockstep_server::router::problem(&error).into())
 }

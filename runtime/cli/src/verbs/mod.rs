@@ -3,8 +3,10 @@
 pub mod apply;
 pub mod audit;
 pub mod backfill;
+pub mod backup;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod conflicts;
 pub mod discover;
 pub mod explain;
@@ -15,9 +17,12 @@ pub mod man;
 pub mod pause;
 pub mod plan;
 pub mod replay;
+pub mod restore;
 pub mod revert;
 pub mod run;
+pub mod schema;
 pub mod selection;
+pub mod sql;
 pub mod status;
 pub mod sync;
 pub mod tail;
@@ -51,6 +56,11 @@ pub async fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Resume(args) => pause::run(args, context, "resume").await,
         Command::Backfill(args) => backfill::run(args, context).await,
         Command::Sync(args) => sync::run(args, context).await,
+        Command::Schema(args) => schema::run(args, context),
+        Command::Config(args) => config::run(args, context),
+        Command::Sql(args) => sql::run(args, context),
+        Command::Backup(args) => backup::run(args, context),
+        Command::Restore(args) => restore::run(args, context).await,
         Command::Help(args) => help::run(args, screen),
         Command::Completions(args) => completions::run(args, screen),
         Command::Man(args) => man::run(args, screen),

@@ -1,0 +1,34 @@
+//! `lockstep backup`: a copy of the state file, also while Lockstep runs.
+
+use std::path::PathBuf;
+
+use lockstep_state::{Options, Store};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+    table::thousands,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the copy goes; a file of that name is replaced when the copy is complete
+    pub to: PathBuf,
+}
+
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let screen = context.screen;
+    let store = Store::open_read_only(&context.state_path(), &Options::default())?;
+    let bar = screen.progress("copying", None);
+    let bytes = store.backup(&args.to);
+    bar.finish_and_clear();
+    let bytes = bytes?;
+    let shown = args.to.display();
+    if screen.json {
+        screen.out_json(&serde_json::json!({ "backup": shown.to_string(), "bytes": bytes }));
+    } else {
+        screen.out(format!("{shown}: {} KiB, as of now", thousands(bytes / 1024)));
+        screen.next(format!("`lockstep restore {shown}` puts it back, however old it is by then"));
+    }
+    Ok(Exit::Done)
+}
