@@ -13,6 +13,7 @@ pub mod config;
 pub mod delta;
 pub mod journal;
 pub mod key;
+pub mod mapping;
 pub mod matching;
 pub mod plan;
 pub mod policy;

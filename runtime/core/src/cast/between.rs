@@ -19,6 +19,8 @@ pub struct CastPlan {
     pub narrows: Option<String>,
     /// No value of one converts to the other.
     pub impossible: bool,
+    pub(crate) lift: Way,
+    pub(crate) project: Way,
 }
 
 impl CastPlan {
@@ -36,7 +38,15 @@ impl Cast {
     pub fn between(native: &ColumnType, canonical: &ColumnType) -> CastPlan {
         let (native, canonical) = (Form::from(native), Form::from(canonical));
         if native == canonical {
-            return CastPlan { cast: Cast::Identity, lossless: true, loss: None, narrows: None, impossible: false };
+            return CastPlan {
+                cast: Cast::Identity,
+                lossless: true,
+                loss: None,
+                narrows: None,
+                impossible: false,
+                lift: Way::Exact,
+                project: Way::Exact,
+            };
         }
         let up = way(&native, &canonical);
         let down = way(&canonical, &native);
@@ -66,6 +76,8 @@ impl Cast {
             loss,
             narrows,
             impossible,
+            lift: up,
+            project: down,
             cast: Cast::Convert(Box::new(Conversion { native, canonical, lossy: false })),
         }
     }
@@ -73,7 +85,7 @@ impl Cast {
 
 /// What becomes of values on one way of a cast.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     /// All of them fit.
     Exact,
     /// Some are refused.

@@ -10,6 +10,7 @@ mod form;
 mod text;
 
 pub use between::CastPlan;
+pub(crate) use between::Way;
 pub use form::Form;
 
 use crate::value::Value;

@@ -22,6 +22,7 @@ pub use field::{Field, FieldColumn, Reviewed};
 pub use policy::Policy;
 pub use schema::json_schema;
 pub use settings::{JournalSettings, ServerSettings, StateSettings};
+pub(crate) use suggest::{closest, listed};
 pub use sync::{DeleteStorm, Group, Side, Sync};
 
 use error::{Code, Problems};
