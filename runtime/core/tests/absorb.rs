@@ -1,5 +1,7 @@
 //! What absorbing one side's rows makes of a record: base, each side, result.
 
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 use lockstep_core::{

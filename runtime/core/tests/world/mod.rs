@@ -1,5 +1,5 @@
 //! Specs and rows for tests of the planner.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use lockstep_core::{
 };
 
 pub mod sides;
+pub mod sync;
 
 /// A sync of `sides` sides with the same columns: `id` (the key, not mapped)
 /// and one column per field name. The first field is matched on.
