@@ -14,7 +14,33 @@ pub fn kept_from_conflicts(listing: &Value, names: &BTreeMap<u64, String>) -> Re
         .as_array()
         .or_else(|| listing.get("conflicts").and_then(Value::as_array))
         .context("the conflict listing is neither a list nor holds one under `conflicts`")?;
-    rows.iter().map(|row| read_conflict(row, names).with_context(|| format!("in conflict {row}"))).collect()
+    let mut kept = Vec::new();
+    for row in rows {
+        let one = read_conflict(row, names).with_context(|| format!("in conflict {row}"))?;
+        kept.extend(displaced_fields(&one));
+        kept.push(one);
+    }
+    Ok(kept)
+}
+
+/// A delete conflict lists what it displaced as `field=value, …`: one export a
+/// field. Values must hold neither `, ` nor `=`.
+fn displaced_fields(whole: &Kept) -> Vec<Kept> {
+    if whole.field.is_some() {
+        return Vec::new();
+    }
+    let lists = whole.values.iter().flatten();
+    lists
+        .flat_map(|list| list.split(", "))
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(field, value)| Kept {
+            record: whole.record.clone(),
+            field: Some(field.to_owned()),
+            state: whole.state,
+            values: vec![Some(value.to_owned())],
+            result: None,
+        })
+        .collect()
 }
 
 fn read_conflict(row: &Value, names: &BTreeMap<u64, String>) -> Result<Kept> {
@@ -68,6 +94,22 @@ mod tests {
                 result: Some("p1".into()),
             }]
         );
+    }
+
+    #[test]
+    fn what_a_delete_conflict_displaced_is_read_field_by_field() {
+        let listing = json!([{
+            "record": 7, "field": null, "state": "decided",
+            "contenders": [{"side": "b", "value": null}, {"side": "a", "value": "name=n1, phone=p1"}],
+            "result": "deleted"
+        }]);
+        let names = BTreeMap::from([(7, "r7".to_owned())]);
+        let kept = kept_from_conflicts(&listing, &names).unwrap();
+        let fields: Vec<_> = kept.iter().map(|one| (one.field.as_deref(), one.values.last().cloned())).collect();
+        assert_eq!(fields[0], (Some("name"), Some(Some("n1".to_owned()))));
+        assert_eq!(fields[1], (Some("phone"), Some(Some("p1".to_owned()))));
+        assert_eq!(fields[2].0, None);
+        assert!(kept.iter().all(|one| one.record.as_deref() == Some("r7")));
     }
 
     #[test]

@@ -1,1 +1,12 @@
-//! See ARCHITECTURE.md.
+//! Scenarios in which edits could get lost: two real databases, the real
+//! binary between them, faults, and the independent checker at the end. What
+//! happened is told by triggers in the databases, not by the runtime.
+
+mod config;
+mod load;
+mod recording;
+mod world;
+
+pub use config::Config;
+pub use load::{Load, LoadShape};
+pub use world::{Side, World};

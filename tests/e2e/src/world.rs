@@ -1,0 +1,210 @@
+//! Two databases, a breakable network, one runtime.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use lockstep_checker::{Verdict, check};
+use lockstep_harness::{Cluster, ClusterOptions, Launch, Proxy, Runtime, SUPERUSER};
+use tokio_postgres::Client;
+
+use crate::{
+    config::Config,
+    recording::{self, FIELDS, RUNTIME_ROLE, TABLES},
+};
+
+const DATABASE: &str = "app";
+/// How long anything may take; generous, since machines are slow under test.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_millis(25);
+/// The record whose edits show that what came before them has been delivered.
+const SENTINEL: &str = "sentinel";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    A,
+    B,
+}
+
+impl Side {
+    pub const BOTH: [Side; 2] = [Side::A, Side::B];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Side::A => "a",
+            Side::B => "b",
+        }
+    }
+
+    pub fn other(self) -> Side {
+        match self {
+            Side::A => Side::B,
+            Side::B => Side::A,
+        }
+    }
+}
+
+pub struct World {
+    pub a: Cluster,
+    pub b: Cluster,
+    /// Between the runtime and each database; edits go around it.
+    pub proxies: [Proxy; 2],
+    pub runtime: Runtime,
+    config: Config,
+    sentinels: u32,
+}
+
+impl World {
+    /// Both tables empty but for what `seed` (an SQL statement) puts into A's.
+    /// The runtime is not started.
+    pub async fn new(config: Config, options: ClusterOptions, seed: &str) -> Result<Self> {
+        let a = Cluster::start(options.clone())?;
+        let b = Cluster::start(options)?;
+        for cluster in [&a, &b] {
+            cluster.create_role("app", "")?;
+            cluster.create_role(RUNTIME_ROLE, "REPLICATION")?;
+            cluster.create_database(DATABASE)?;
+            let rights = format!(
+                "ALTER SCHEMA public OWNER TO app; GRANT app TO {RUNTIME_ROLE};
+                 GRANT CREATE ON DATABASE {DATABASE} TO {RUNTIME_ROLE};"
+            );
+            cluster.psql(DATABASE, &format!("{rights}{TABLES}"))?;
+        }
+        let sentinel = format!("INSERT INTO people (email, name) VALUES ('{SENTINEL}', 'begin');");
+        a.psql(DATABASE, &format!("{sentinel}{seed}"))?;
+        let proxies = [Proxy::start(a.port())?, Proxy::start(b.port())?];
+        let text = config.text([proxies[0].port(), proxies[1].port()], DATABASE);
+        let runtime = Runtime::new(&text, Launch::default().env("E2E_PASSWORD", a.password()))?;
+        Ok(World { a, b, proxies, runtime, config, sentinels: 0 })
+    }
+
+    /// As [`Self::new`] with `count` records at A, started and in step.
+    pub async fn in_step(config: Config, options: ClusterOptions, count: u32) -> Result<Self> {
+        let mut world = World::new(config, options, &seed(count)).await?;
+        world.runtime.start()?;
+        world.settle().await?;
+        Ok(world)
+    }
+
+    pub fn cluster(&self, side: Side) -> &Cluster {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    pub fn cluster_mut(&mut self, side: Side) -> &mut Cluster {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+
+    pub fn proxy(&self, side: Side) -> &Proxy {
+        match side {
+            Side::A => &self.proxies[0],
+            Side::B => &self.proxies[1],
+        }
+    }
+
+    /// A person's connection, not through the proxy.
+    pub async fn person(&self, side: Side) -> Result<Client> {
+        self.cluster(side).connect(DATABASE).await
+    }
+
+    /// Does something as a person.
+    pub fn sql(&self, side: Side, sql: &str) -> Result<String> {
+        self.cluster(side).psql(DATABASE, sql)
+    }
+
+    /// Ends the runtime in order; edits made meanwhile wait in the databases.
+    pub fn stop_delivery(&mut self) -> Result<()> {
+        let status = self.runtime.terminate(PATIENCE)?;
+        ensure!(status.success(), "the runtime ended with {status}: {}", self.runtime.log_tail());
+        Ok(())
+    }
+
+    pub fn resume_delivery(&mut self) -> Result<()> {
+        self.runtime.start()
+    }
+
+    /// Waits until an edit made now has arrived in each direction and nothing
+    /// is left to do.
+    pub async fn settle(&mut self) -> Result<()> {
+        for from in Side::BOTH {
+            self.sentinels += 1;
+            let token = format!("sentinel {}", self.sentinels);
+            self.await_arrival(from, &token).await?;
+        }
+        let seconds = PATIENCE.as_secs().to_string();
+        self.runtime.call("status", &["--wait-quiet", "--timeout", &seconds])?;
+        Ok(())
+    }
+
+    async fn await_arrival(&mut self, from: Side, token: &str) -> Result<()> {
+        let to = self.person(from.other()).await?;
+        let until = Instant::now() + PATIENCE;
+        // The first copy may not have brought the record here yet.
+        let update = format!("UPDATE people SET name = $1 WHERE email = '{SENTINEL}'");
+        let writer = self.person(from).await?;
+        while writer.execute(&update, &[&token]).await? == 0 {
+            self.check_waiting(until, "the sentinel record")?;
+            tokio::time::sleep(LOOK).await;
+        }
+        let arrived = format!("SELECT 1 FROM people WHERE email = '{SENTINEL}' AND name = $1");
+        while to.query(&arrived, &[&token]).await?.is_empty() {
+            self.check_waiting(until, &format!("an edit from {} to arrive", from.name()))?;
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    fn check_waiting(&mut self, until: Instant, what: &str) -> Result<()> {
+        let running = self.runtime.is_running()?;
+        ensure!(running, "the runtime ended while waiting for {what}: {}", self.runtime.log_tail());
+        if Instant::now() > until {
+            let status = self.runtime.try_call("status", &["--json"]).map(|done| done.stdout);
+            let log = self.runtime.log_tail();
+            anyhow::bail!("{what}: not within {PATIENCE:?}\nstatus: {status:?}\nlog: {log}");
+        }
+        Ok(())
+    }
+
+    /// Settles, and has the checker judge everything since the beginning.
+    pub async fn judge(&mut self) -> Result<Verdict> {
+        self.settle().await?;
+        let (a, b) = (self.person(Side::A).await?, self.person(Side::B).await?);
+        let identity = if self.config.shares_key { "id" } else { "email" };
+        let history = recording::collect([("a", &a), ("b", &b)], identity, &self.runtime).await?;
+        let verdict = check(&history)?;
+        eprintln!("{verdict}");
+        if !verdict.is_clean()
+            && let Some(path) = std::env::var_os("E2E_KEEP")
+        {
+            std::fs::write(&path, serde_json::to_vec_pretty(&history)?).context("keeping the history")?;
+            eprintln!("the history is in {}", std::path::Path::new(&path).display());
+        }
+        Ok(verdict)
+    }
+
+    /// Judges, and fails the test on any violation.
+    pub async fn expect_clean(&mut self) -> Result<Verdict> {
+        let verdict = self.judge().await?;
+        ensure!(verdict.is_clean(), "{verdict}\nthe runtime said: {}", self.runtime.log_tail());
+        Ok(verdict)
+    }
+
+    /// The superuser's name, for connection strings.
+    pub fn person_name(&self) -> &'static str {
+        SUPERUSER
+    }
+}
+
+/// A statement that makes records 1 to `count`, every value a token.
+pub(crate) fn seed(count: u32) -> String {
+    let columns = FIELDS.join(", ");
+    let values: Vec<String> = FIELDS.iter().map(|field| format!("'{field} ' || n || ' seeded'")).collect();
+    format!(
+        "INSERT INTO people (id, {columns}) SELECT md5('person' || n)::uuid, {} FROM generate_series(1, {count}) n;",
+        values.join(", ")
+    )
+}
