@@ -36,7 +36,7 @@ ALTER TABLE people OWNER TO app;";
 
 /// Collects the history of a quiet sync. `identity`: the column that makes a
 /// record the same one on both sides.
-pub(crate) async fn collect(sides: [(&str, &Client); 2], identity: &str, runtime: &Runtime) -> Result<History> {
+pub(crate) async fn collect(sides: [(&str, &Client); 2], identity: &str, kept: Vec<Kept>) -> Result<History> {
     let mut history = History {
         sides: sides.iter().map(|(name, _)| (*name).to_owned()).collect(),
         fields: FIELDS.iter().map(|field| (*field).to_owned()).collect(),
@@ -72,7 +72,7 @@ pub(crate) async fn collect(sides: [(&str, &Client); 2], identity: &str, runtime
         history.tables.insert(name.to_owned(), rows?);
     }
     history.edits.sort_by_key(|edit| edit.at_micros);
-    history.kept = kept(runtime, identity)?;
+    history.kept = kept;
     Ok(history)
 }
 
@@ -112,7 +112,7 @@ fn text(row: &Value, field: &str) -> Option<String> {
 }
 
 /// What the runtime says it displaced, holds or could not write.
-fn kept(runtime: &Runtime, identity: &str) -> Result<Vec<Kept>> {
+pub(crate) fn kept(runtime: &Runtime, identity: &str) -> Result<Vec<Kept>> {
     let conflicts = runtime.call_json("conflicts", &["--all", "--limit", "1000000"])?;
     let failures = runtime.call_json("failures", &["--limit", "1000000"])?;
     let mut names = BTreeMap::new();
@@ -155,4 +155,50 @@ fn name_of(runtime: &Runtime, record: u64, identity: &str) -> Result<Option<Stri
         Some(one.get(value)?.as_str()?.to_owned())
     };
     Ok(if identity == "id" { of("links", "", "key") } else { of("fields", identity, "value") })
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_checker::{ViolationKind, check};
+    use lockstep_harness::{Cluster, ClusterOptions};
+
+    use super::*;
+
+    const COPY: &str =
+        "INSERT INTO people (id, email, name) VALUES ('00000000-0000-0000-0000-000000000001', 'e', 'n0')";
+
+    async fn database(cluster: &Cluster, name: &str) -> Result<()> {
+        cluster.create_database(name)?;
+        cluster.psql(name, TABLES).map(drop)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn peoples_deeds_are_told_from_the_runtimes_and_a_silent_overwrite_is_found() -> Result<()> {
+        let cluster = Cluster::start(ClusterOptions::default().without_fsync())?;
+        cluster.create_role("app", "")?;
+        cluster.create_role(RUNTIME_ROLE, "IN ROLE app")?;
+        for name in ["a", "b"] {
+            database(&cluster, name).await?;
+        }
+        let person = [cluster.connect("a").await?, cluster.connect("b").await?];
+        let runtime = [cluster.connect_as(RUNTIME_ROLE, "a").await?, cluster.connect_as(RUNTIME_ROLE, "b").await?];
+        person[0].batch_execute(COPY).await?;
+        runtime[1].batch_execute(COPY).await?;
+        person[0].batch_execute("UPDATE people SET name = 'n1'; UPDATE people SET name = 'n1'").await?;
+        runtime[1].batch_execute("UPDATE people SET name = 'n1'").await?;
+        let sides = || [("a", &person[0]), ("b", &person[1])];
+
+        let history = collect(sides(), "id", Vec::new()).await?;
+        assert_eq!(history.edits.len(), 2, "an update that changes nothing is no edit");
+        assert_eq!(history.effective_writes, Some(2));
+        let verdict = check(&history)?;
+        assert!(verdict.is_clean(), "{verdict}");
+
+        // What a last-write-wins tool does: b's edit vanishes under a's.
+        person[1].batch_execute("UPDATE people SET name = 'n2'").await?;
+        runtime[1].batch_execute("UPDATE people SET name = 'n1'").await?;
+        let verdict = check(&collect(sides(), "id", Vec::new()).await?)?;
+        assert_eq!(verdict.count(ViolationKind::LostEdit), 1, "{verdict}");
+        Ok(())
+    }
 }

@@ -174,7 +174,8 @@ impl World {
         self.settle().await?;
         let (a, b) = (self.person(Side::A).await?, self.person(Side::B).await?);
         let identity = if self.config.shares_key { "id" } else { "email" };
-        let history = recording::collect([("a", &a), ("b", &b)], identity, &self.runtime).await?;
+        let kept = recording::kept(&self.runtime, identity)?;
+        let history = recording::collect([("a", &a), ("b", &b)], identity, kept).await?;
         let verdict = check(&history)?;
         eprintln!("{verdict}");
         if !verdict.is_clean()
