@@ -7,6 +7,7 @@ use std::{
 };
 
 use lockstep_engine::{Engine, Setup, SystemClock};
+use lockstep_state::{Options, Store};
 
 use crate::{configuration, failure::Failure};
 
@@ -20,11 +21,12 @@ pub enum State {
 /// An engine on this configuration and state. Connects to nothing yet.
 pub fn engine(config: &Path, state: State) -> Result<Engine, Failure> {
     let config = configuration::load(config)?;
-    let _ = config;
     let path = match state {
         State::Kept(path) => path,
         State::Throwaway => std::env::temp_dir().join(format!("lockstep-{}.db", std::process::id())),
     };
-    Engine::open(Setup { state: path, connectors: BTreeMap::new(), clock: Arc::new(SystemClock) })
+    let store = Store::open(&path, &Options::default())
+        .map_err(|error| lockstep_server::router::problem(&error.into()))?;
+    Engine::open(Setup { config, store, connectors: BTreeMap::new(), clock: Arc::new(SystemClock) })
         .map_err(|error| lockstep_server::router::problem(&error).into())
 }

@@ -1,47 +1,217 @@
 //! The engine as others hold it: opened on a configuration and a state file,
 //! then run, or asked to do one operation.
 
-use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    hash::{BuildHasher, Hasher},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
-use tokio::sync::broadcast;
+use lockstep_core::{config::Config, spec::SyncSpec};
+use lockstep_state::Store;
+use tokio::sync::{broadcast, mpsc, watch};
 
-use crate::{Clock, Connector, EngineError, Operations, operations::EntryView};
+use crate::{
+    Clock, EngineError, Operations,
+    assemble::{Assembly, Connectors},
+    connection::ConnectionHandle,
+    operations::EntryView,
+    supervise::Keeper,
+    sync::{Children, Core, Linked, Request, SharedStatus},
+};
 
 /// Entries a follower may be behind before it misses some.
 const FOLLOWERS_BEHIND_MAX: usize = 4096;
+/// How long stopping waits for the state's log to reach the disk.
+const SYNC_WAIT: Duration = Duration::from_secs(5);
 
 /// What an engine stands on.
 pub struct Setup {
-    /// The state file; created if missing.
-    pub state: PathBuf,
+    pub config: Config,
+    pub store: Store,
     /// By connection name.
-    pub connectors: BTreeMap<String, Arc<dyn Connector>>,
+    pub connectors: Connectors,
     pub clock: Arc<dyn Clock>,
 }
 
 /// A cheap handle; clones are the same engine.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    entries: broadcast::Sender<EntryView>,
+/// A running sync, as operations reach it.
+#[derive(Clone, Default)]
+pub(crate) struct Runner {
+    pub(crate) status: SharedStatus,
+    requests: Arc<Mutex<Option<mpsc::Sender<Request>>>>,
+}
+
+impl Runner {
+    pub(crate) fn open(&self, requests: mpsc::Sender<Request>) {
+        *lock(&self.requests) = Some(requests);
+    }
+
+    pub(crate) fn close(&self) {
+        *lock(&self.requests) = None;
+        self.status.lock().running = false;
+    }
+
+    /// `None`: no actor is at work.
+    pub(crate) fn requests(&self) -> Option<mpsc::Sender<Request>> {
+        lock(&self.requests).clone()
+    }
+}
+
+/// What runs while the engine runs.
+pub(crate) struct Running {
+    pub(crate) syncs: BTreeMap<String, Runner>,
+    pub(crate) connections: BTreeMap<String, ConnectionHandle>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) connectors: Connectors,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) owner: u128,
+    pub(crate) entries: broadcast::Sender<EntryView>,
+    pub(crate) children: Children,
+    running: Mutex<Option<Running>>,
+    specs: Mutex<BTreeMap<String, Arc<SyncSpec>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Shared {
+    pub(crate) fn remember_spec(&self, sync: &str, spec: &Arc<SyncSpec>) {
+        lock(&self.specs).insert(sync.to_owned(), spec.clone());
+    }
+
+    pub(crate) fn open_door(&self, sync: &Arc<str>, door: mpsc::Sender<Linked>) {
+        lock(&self.children).insert(sync.clone(), door);
+    }
+
+    pub(crate) fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        lock(&self.running)
+    }
+
+    /// The actor of a sync, if one is at work.
+    pub(crate) fn door(&self, sync: &str) -> Option<mpsc::Sender<Request>> {
+        self.running().as_ref()?.syncs.get(sync)?.requests()
+    }
+
+    /// The configured sync of this name.
+    pub(crate) fn sync(&self, name: &str) -> Result<&lockstep_core::config::Sync, EngineError> {
+        self.config.sync(name).ok_or_else(|| EngineError::UnknownSync(name.to_owned()))
+    }
+
+    fn assembly<'a>(&'a self, sync: &'a lockstep_core::config::Sync) -> Assembly<'a> {
+        Assembly { sync, store: &self.store, clock: &self.clock, owner: self.owner }
+    }
+
+    /// A sync's core for one operation while no actor is at work.
+    pub(crate) async fn core(&self, name: &str) -> Result<Core, EngineError> {
+        let assembly = self.assembly(self.sync(name)?);
+        let objects = match assembly.remembered()? {
+            Some(objects) => objects,
+            None => assembly.discover(&self.connectors).await?,
+        };
+        let core = assembly.core(&objects)?;
+        self.remember_spec(name, &core.spec);
+        Ok(core)
+    }
+
+    /// A sync's compiled mapping.
+    pub(crate) async fn spec(&self, name: &str) -> Result<Arc<SyncSpec>, EngineError> {
+        if let Some(spec) = lock(&self.specs).get(name).cloned() {
+            return Ok(spec);
+        }
+        Ok(self.core(name).await?.spec.clone())
+    }
 }
 
 impl Engine {
-    /// Opens the state. Connects to nothing yet.
+    /// Takes the state over. Connects to nothing yet.
     pub fn open(setup: Setup) -> Result<Self, EngineError> {
-        let _ = setup;
         let (entries, _) = broadcast::channel(FOLLOWERS_BEHIND_MAX);
-        Ok(Engine { shared: Arc::new(Shared { entries }) })
+        Ok(Engine {
+            shared: Arc::new(Shared {
+                config: setup.config,
+                store: setup.store,
+                connectors: setup.connectors,
+                clock: setup.clock,
+                owner: random(),
+                entries,
+                children: Children::default(),
+                running: Mutex::new(None),
+                specs: Mutex::default(),
+            }),
+        })
     }
 
     /// Runs every sync until `shutdown` completes, then drains: tails stop,
     /// writes in flight are finished and settled, the state is synced to disk.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) -> Result<(), EngineError> {
+        let (stop_in, stop) = watch::channel(false);
+        let mut connections = BTreeMap::new();
+        let mut tails = Vec::new();
+        let mut runners = BTreeMap::new();
+        for (name, connector) in &self.shared.connectors {
+            let syncs = &self.shared.config.syncs;
+            let sides = syncs.iter().flat_map(|sync| &sync.sides);
+            let expected = sides.filter(|side| side.connection == *name).count();
+            if expected == 0 {
+                continue;
+            }
+            let (handle, task) =
+                ConnectionHandle::spawn(Arc::from(name.as_str()), connector.clone(), expected, stop.clone());
+            connections.insert(name.clone(), handle);
+            tails.push(task);
+        }
+        let mut keepers = Vec::new();
+        for sync in &self.shared.config.syncs {
+            let runner = Runner::default();
+            runners.insert(sync.name.clone(), runner.clone());
+            let keeper = Keeper {
+                shared: self.shared.clone(),
+                sync: sync.clone(),
+                runner,
+                connections: connections.clone(),
+                stop: stop.clone(),
+            };
+            keepers.push(tokio::spawn(keeper.run()));
+        }
+        *self.shared.running() = Some(Running { syncs: runners, connections });
         shutdown.await;
+        let _ = stop_in.send(true);
+        for task in keepers.into_iter().chain(tails) {
+            if task.await.is_err() {
+                tracing::error!("a task of the engine ended by a defect");
+            }
+        }
+        *self.shared.running() = None;
+        self.wait_for_disk().await;
         Ok(())
+    }
+
+    async fn wait_for_disk(&self) {
+        let until = tokio::time::Instant::now() + SYNC_WAIT;
+        while tokio::time::Instant::now() < until {
+            let durable = self.shared.store.durable();
+            let behind = durable.iter().any(|(sync, seq)| {
+                let state = self.shared.store.sync_state(*sync);
+                state.is_ok_and(|state| state.commit_seq > *seq)
+            });
+            if !behind {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub fn operations(&self) -> Operations {
@@ -51,4 +221,10 @@ impl Engine {
     pub(crate) fn follow(&self) -> broadcast::Receiver<EntryView> {
         self.shared.entries.subscribe()
     }
+}
+
+/// Names this process among owners of the state.
+fn random() -> u128 {
+    let half = || u128::from(std::hash::RandomState::new().build_hasher().finish());
+    (half() << 64) | half()
 }

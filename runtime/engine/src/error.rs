@@ -85,3 +85,9 @@ impl EngineError {
         EngineError::Session { connection: connection.to_owned(), source }
     }
 }
+
+impl From<lockstep_state::StateError> for EngineError {
+    fn from(error: lockstep_state::StateError) -> Self {
+        EngineError::State { code: error.code(), message: error.to_string() }
+    }
+}

@@ -7,9 +7,15 @@ pub mod operations;
 pub mod port;
 pub mod views;
 
+mod assemble;
 mod clock;
+mod connection;
 mod engine;
 mod error;
+mod policy;
+mod supervise;
+mod sync;
+mod writer;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, Setup};

@@ -80,6 +80,11 @@ impl Workset {
         known.sort_unstable();
     }
 
+    /// All of them, in no particular order.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values()
+    }
+
     pub fn get(&self, id: RecordId) -> Option<&Record> {
         self.records.get(&id)
     }

@@ -4,6 +4,7 @@
 
 mod filter;
 mod report;
+mod status;
 
 use crate::{EngineError, engine::Engine};
 
@@ -13,7 +14,6 @@ pub use report::*;
 /// Every operation, on one engine.
 #[derive(Clone)]
 pub struct Operations {
-    #[allow(dead_code)]
     engine: Engine,
 }
 
@@ -23,7 +23,7 @@ impl Operations {
     }
 
     pub async fn status(&self) -> Result<Status, EngineError> {
-        unfinished()
+        status::status(&self.engine.shared)
     }
 
     /// What every connection (or the one named) says about itself.

@@ -1,0 +1,439 @@
+//! The connection's actor: starts or resumes the stream, reads first copies in
+//! its snapshot, then hands changes to every subscriber, in order.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use lockstep_core::change::{ChangeBatch, Changes, Cursor, Selection};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use super::{Command, Durable, FromStream, Position, Subscriber, Subscription, position::Handed};
+use crate::{
+    Connector, Role, Session, SessionError, SessionErrorKind,
+    failpoint::{self, Failpoint},
+    operations::ConnectionStatus,
+    policy::{Backoff, Reaction, reaction},
+    port::{ChangesRequest, PageRequest},
+};
+
+/// Changes taken in one call.
+const RECORDS_MAX: u32 = 2_000;
+const BYTES_MAX: u32 = 4 << 20;
+/// How long a call waits for changes; commands wait as long.
+const WAIT_MS: u32 = 300;
+/// Rows of a first copy read in one call.
+const PAGE_ROWS_MAX: u32 = 2_000;
+/// A stream that nobody takes from is kept alive this often.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// How long the stream waits at the start for sides that are still to attach.
+const GATHERING: Duration = Duration::from_secs(3);
+
+/// A subscriber with its progress.
+struct Side {
+    subscription: Subscription,
+    durable: Durable,
+    /// Has been told where the stream stands.
+    begun: bool,
+}
+
+pub(super) struct Actor {
+    name: Arc<str>,
+    connector: Arc<dyn Connector>,
+    commands: mpsc::Receiver<Command>,
+    stop: watch::Receiver<bool>,
+    expected: usize,
+    status: Arc<Mutex<ConnectionStatus>>,
+    sides: Vec<Side>,
+    generation: u32,
+    cursor_version: u32,
+    /// Where the stream stands, once it does.
+    at: Option<Position>,
+    handed: Option<Handed>,
+    /// The stream does not reach back: start it again.
+    anew: bool,
+}
+
+/// Why serving a session ended without an error.
+enum Served {
+    Stopped,
+}
+
+impl Actor {
+    pub(super) fn new(
+        name: Arc<str>,
+        connector: Arc<dyn Connector>,
+        commands: mpsc::Receiver<Command>,
+        stop: watch::Receiver<bool>,
+        expected: usize,
+        status: Arc<Mutex<ConnectionStatus>>,
+    ) -> Self {
+        Actor {
+            name,
+            connector,
+            commands,
+            stop,
+            expected,
+            status,
+            sides: Vec::new(),
+            generation: 0,
+            cursor_version: 0,
+            at: None,
+            handed: None,
+            anew: false,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut backoff = Backoff::new(&self.name);
+        self.gather().await;
+        let mut session: Option<Box<dyn Session>> = None;
+        while !self.stopped() {
+            let error = match self.serve_once(&mut session, &mut backoff).await {
+                Ok(Served::Stopped) => break,
+                Err(error) => error,
+            };
+            match reaction(error.kind) {
+                Reaction::Again => {}
+                Reaction::Reopen | Reaction::Park => session = None,
+                Reaction::StartAnew => {
+                    self.anew = true;
+                    session = None;
+                }
+            }
+            let wait = backoff.failed(&error);
+            tracing::warn!(connection = %self.name, code = error.kind.code(), wait_ms = wait.as_millis() as u64, "{error}");
+            self.say("waiting", Some(&error));
+            let _ = timeout(wait, self.stop.wait_for(|stop| *stop)).await;
+        }
+        self.say("idle", None);
+    }
+
+    async fn serve_once(
+        &mut self,
+        session: &mut Option<Box<dyn Session>>,
+        backoff: &mut Backoff,
+    ) -> Result<Served, SessionError> {
+        let session = match session {
+            Some(session) => session,
+            None => {
+                let mut opened = self.connector.open(Role::Tail).await?;
+                self.cursor_version = opened.spec().await?.cursor_version;
+                session.insert(opened)
+            }
+        };
+        self.serve(session.as_mut(), backoff).await
+    }
+
+    /// Takes the sides that attach at the start, so that they share one snapshot.
+    async fn gather(&mut self) {
+        let until = tokio::time::Instant::now() + GATHERING;
+        while self.sides.len() < self.expected && !self.stopped() {
+            match tokio::time::timeout_at(until, self.commands.recv()).await {
+                Ok(Some(command)) => self.obey(command),
+                Ok(None) | Err(_) => break,
+            }
+        }
+    }
+
+    async fn serve(&mut self, session: &mut dyn Session, backoff: &mut Backoff) -> Result<Served, SessionError> {
+        loop {
+            while let Ok(command) = self.commands.try_recv() {
+                self.obey(command);
+            }
+            if self.stopped() {
+                return Ok(Served::Stopped);
+            }
+            if self.sides.iter().all(|side| side.subscription.to.is_none()) {
+                self.say("idle", None);
+                let stop = &mut self.stop;
+                let command = tokio::select! {
+                    command = self.commands.recv() => command,
+                    _ = stop.wait_for(|stop| *stop) => None,
+                };
+                match command {
+                    Some(command) => self.obey(command),
+                    None => return Ok(Served::Stopped),
+                }
+                continue;
+            }
+            if self.anew || self.sides.iter().any(|side| !side.begun) {
+                self.begin(session).await?;
+                continue;
+            }
+            if let Some(index) = self.copying() {
+                self.say("reading", None);
+                self.copy_page(session, index).await?;
+                backoff.succeeded();
+                continue;
+            }
+            self.take(session).await?;
+            self.say("streaming", None);
+            backoff.succeeded();
+        }
+    }
+
+    fn copying(&self) -> Option<usize> {
+        self.sides.iter().position(|side| side.subscription.to.is_some() && side.subscription.copy.is_some())
+    }
+
+    fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Attach(subscription) => {
+                let kept = self.forget(&subscription.who);
+                let durable = kept.unwrap_or_else(|| Durable::at(0));
+                self.sides.push(Side { subscription: *subscription, durable, begun: false });
+            }
+            Command::Detach(who) => {
+                for side in &mut self.sides {
+                    if side.subscription.who == who {
+                        side.subscription.to = None;
+                    }
+                }
+            }
+            Command::Forget(who) => {
+                self.forget(&who);
+            }
+        }
+    }
+
+    fn forget(&mut self, who: &Subscriber) -> Option<Durable> {
+        let index = self.sides.iter().position(|side| side.subscription.who == *who)?;
+        Some(self.sides.remove(index).durable)
+    }
+
+    /// Finds where the stream has to stand for everyone, and tells everyone.
+    async fn begin(&mut self, session: &mut dyn Session) -> Result<(), SessionError> {
+        self.say("starting", None);
+        let resumes = self.sides.iter().filter_map(|side| {
+            // What a running side took is ordered after what it has on disk, and
+            // taking it again is harmless.
+            side.subscription.resume.clone()
+        });
+        let oldest = resumes.min_by_key(|position| position.order);
+        let newest = self.sides.iter().filter_map(|side| side.subscription.resume.as_ref());
+        let next_order = newest.map(|position| position.order).max().map_or(1, |order| order + 1);
+        self.generation =
+            self.sides.iter().map(|side| side.subscription.generation).chain([self.generation]).max().unwrap_or(0);
+        let fresh = self.sides.iter().any(|side| side.subscription.resume.is_none());
+        let started = if self.anew || fresh { Some(session.start(&self.selections()).await?) } else { None };
+        let at = match (oldest, started) {
+            (Some(oldest), _) if !self.anew => oldest,
+            (_, Some(cursor)) => Position { order: next_order, cursor },
+            (_, None) => {
+                return Err(SessionError::new(SessionErrorKind::Internal, "the stream has no place to start from"));
+            }
+        };
+        if self.anew {
+            self.generation += 1;
+        }
+        self.announce(&at).await;
+        self.handed = Some(Handed::from(at.clone()));
+        self.at = Some(at);
+        self.anew = false;
+        Ok(())
+    }
+
+    /// Tells every side where the stream stands and waits until all have committed it.
+    async fn announce(&mut self, at: &Position) {
+        let mut answers = Vec::new();
+        for side in &mut self.sides {
+            let gap = self.anew && side.subscription.copy.is_none();
+            side.durable = Durable::at(at.order);
+            side.begun = true;
+            side.subscription.resume = Some(at.clone());
+            side.subscription.generation = self.generation;
+            let Some(to) = &side.subscription.to else {
+                // Not there to commit it: it has to be told when it comes back.
+                continue;
+            };
+            let (taken, answer) = oneshot::channel();
+            let begin = FromStream::Begin {
+                at: at.clone(),
+                generation: self.generation,
+                cursor_version: self.cursor_version,
+                gap,
+                durable: side.durable.clone(),
+                taken,
+            };
+            if to.send((side.subscription.who.side, begin)).await.is_err() {
+                side.subscription.to = None;
+            } else {
+                answers.push(answer);
+            }
+        }
+        for answer in answers {
+            // An error: the sync is gone and will attach again.
+            let _ = answer.await;
+        }
+    }
+
+    /// The union of what all sides want, one selection an object.
+    fn selections(&self) -> Vec<Selection> {
+        let mut all: Vec<Selection> = Vec::new();
+        for side in &self.sides {
+            let wanted = &side.subscription.selection;
+            match all.iter_mut().find(|known| known.object == wanted.object) {
+                None => all.push(wanted.clone()),
+                Some(known) => {
+                    for column in &wanted.columns {
+                        if !known.columns.contains(column) {
+                            known.columns.push(column.clone());
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    async fn copy_page(&mut self, session: &mut dyn Session, index: usize) -> Result<(), SessionError> {
+        let generation = self.generation;
+        let Some(side) = self.sides.get_mut(index) else {
+            return Ok(());
+        };
+        let request = PageRequest {
+            selection: side.subscription.selection.clone(),
+            after: side.subscription.copy.clone().unwrap_or_default(),
+            rows_max: PAGE_ROWS_MAX,
+            bytes_max: BYTES_MAX,
+        };
+        let mut page = session.read(&request).await?;
+        failpoint::pass(Failpoint::MidBackfill);
+        for row in &mut page.rows {
+            row.version.generation = generation;
+        }
+        side.subscription.copy = (!page.next.is_empty()).then(|| page.next.clone());
+        let message = FromStream::Page { rows: page.rows, next: page.next };
+        if let Some(to) = &side.subscription.to
+            && to.send((side.subscription.who.side, message)).await.is_err()
+        {
+            side.subscription.to = None;
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, at: &Position, records_max: u32) -> ChangesRequest {
+        let least = self.sides.iter().map(|side| side.durable.order()).min();
+        let durable = match &mut self.handed {
+            Some(handed) => handed.durable(least.unwrap_or(at.order)).cursor.clone(),
+            None => Cursor::default(),
+        };
+        failpoint::pass(Failpoint::BeforeDurableReport);
+        ChangesRequest {
+            selections: self.selections().into(),
+            after: at.cursor.clone(),
+            durable,
+            records_max,
+            bytes_max: BYTES_MAX,
+            wait_ms: if records_max == 0 { 0 } else { WAIT_MS },
+        }
+    }
+
+    async fn take(&mut self, session: &mut dyn Session) -> Result<(), SessionError> {
+        let Some(at) = self.at.clone() else {
+            return Ok(());
+        };
+        let request = self.request(&at, RECORDS_MAX);
+        let changes = session.changes(&request).await?;
+        self.count(&changes);
+        if changes.cursor == at.cursor && changes.batches.is_empty() {
+            return Ok(());
+        }
+        let next = Position { order: at.order + 1, cursor: changes.cursor };
+        let batches: Vec<Arc<ChangeBatch>> = changes
+            .batches
+            .into_iter()
+            .map(|mut batch| {
+                for row in &mut batch.rows {
+                    row.version.generation = self.generation;
+                }
+                Arc::new(batch)
+            })
+            .collect();
+        if let Some(handed) = &mut self.handed {
+            handed.add(next.clone());
+        }
+        self.at = Some(next.clone());
+        for index in 0..self.sides.len() {
+            self.hand(session, index, &batches, &next).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives one side its share, keeping the stream alive while the side is busy.
+    async fn hand(
+        &mut self,
+        session: &mut dyn Session,
+        index: usize,
+        batches: &[Arc<ChangeBatch>],
+        at: &Position,
+    ) -> Result<(), SessionError> {
+        let Some(side) = self.sides.get(index) else {
+            return Ok(());
+        };
+        let Some(to) = side.subscription.to.clone() else {
+            return Ok(());
+        };
+        let object = &side.subscription.selection.object;
+        let share = batches
+            .iter()
+            // A batch that names no object is about all of them.
+            .filter(|batch| *batch.object == **object || batch.object.is_empty())
+            .cloned()
+            .collect();
+        let message = FromStream::Changes { batches: share, at: at.clone() };
+        let id = side.subscription.who.side;
+        loop {
+            match timeout(KEEP_ALIVE, to.reserve()).await {
+                Ok(Ok(room)) => {
+                    room.send((id, message));
+                    return Ok(());
+                }
+                Ok(Err(_)) => {
+                    if let Some(side) = self.sides.get_mut(index) {
+                        side.subscription.to = None;
+                    }
+                    return Ok(());
+                }
+                Err(_) => {
+                    let request = self.request(at, 0);
+                    session.changes(&request).await?;
+                }
+            }
+            if self.stopped() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn count(&self, changes: &Changes) {
+        let rows: usize = changes.batches.iter().map(|batch| batch.rows.len()).sum();
+        let mut status = self.status.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        status.changes += rows as u64;
+        status.lag_bytes = changes.lag_bytes;
+        status.lag_ms = changes.lag_ms;
+    }
+
+    fn say(&self, state: &str, trouble: Option<&SessionError>) {
+        let mut status = self.status.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if status.state != state {
+            state.clone_into(&mut status.state);
+        }
+        if let Some(error) = trouble {
+            status.trouble = error.message.clone();
+            status.remedy = error.remedy.clone();
+        } else if !status.trouble.is_empty() {
+            status.trouble.clear();
+            status.remedy.clear();
+        }
+    }
+}

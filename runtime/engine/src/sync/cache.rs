@@ -1,0 +1,178 @@
+//! Records a sync has at hand: what it has planned and not yet seen committed
+//! (authoritative, kept until acknowledged), and what it used lately (bounded).
+
+use std::collections::{HashMap, VecDeque};
+
+use lockstep_core::{
+    delta::{Delta, IndexChange},
+    key::{Key, MatchKey},
+    record::{Record, RecordId, SideId},
+};
+
+/// Bytes of records kept beside those not committed yet.
+const BYTES_MAX: usize = 64 << 20;
+
+#[derive(Default)]
+struct Generation {
+    records: HashMap<RecordId, Record>,
+    keys: HashMap<(SideId, Key), RecordId>,
+    bytes: usize,
+}
+
+impl Generation {
+    fn put(&mut self, record: Record) {
+        self.bytes += size_bytes(&record);
+        for link in &record.links {
+            if let Some(key) = &link.key {
+                self.keys.insert((link.side, key.clone()), record.id);
+            }
+        }
+        self.records.insert(record.id, record);
+    }
+}
+
+/// What one commit that is under way has changed.
+struct Pending {
+    seq: u64,
+    records: Vec<RecordId>,
+    keys: Vec<(SideId, Key)>,
+    matches: Vec<MatchKey>,
+}
+
+#[derive(Default)]
+pub(crate) struct Cache {
+    /// With the newest commit that changes them.
+    uncommitted: HashMap<RecordId, (u64, Record)>,
+    uncommitted_keys: HashMap<(SideId, Key), (u64, RecordId)>,
+    uncommitted_matches: HashMap<MatchKey, Vec<(u64, RecordId)>>,
+    pending: VecDeque<Pending>,
+    young: Generation,
+    old: Generation,
+}
+
+impl Cache {
+    /// The record as it is, if at hand.
+    pub(crate) fn get(&mut self, id: RecordId) -> Option<&Record> {
+        if self.uncommitted.contains_key(&id) {
+            return self.uncommitted.get(&id).map(|(_, record)| record);
+        }
+        if !self.young.records.contains_key(&id)
+            && let Some(record) = self.old.records.remove(&id)
+        {
+            self.young.put(record);
+        }
+        self.young.records.get(&id)
+    }
+
+    /// The record that has this key at this side, if at hand.
+    pub(crate) fn by_key(&mut self, side: SideId, key: &Key) -> Option<RecordId> {
+        let place = (side, key.clone());
+        let id = self
+            .uncommitted_keys
+            .get(&place)
+            .map(|(_, id)| *id)
+            .or_else(|| self.young.keys.get(&place).copied())
+            .or_else(|| self.old.keys.get(&place).copied())?;
+        let link = self.get(id)?.link(side)?;
+        (link.key.as_ref() == Some(key)).then_some(id)
+    }
+
+    /// Records that got this match value in commits under way.
+    pub(crate) fn by_match(&self, key: &MatchKey) -> Vec<RecordId> {
+        self.uncommitted_matches.get(key).map(|ids| ids.iter().map(|(_, id)| *id).collect()).unwrap_or_default()
+    }
+
+    /// Whether a commit under way changes this record.
+    pub(crate) fn is_uncommitted(&self, id: RecordId) -> bool {
+        self.uncommitted.contains_key(&id)
+    }
+
+    /// Keeps a record read from the state. What is at hand is newer and stays.
+    pub(crate) fn keep(&mut self, record: Record) {
+        if self.uncommitted.contains_key(&record.id) || self.young.records.contains_key(&record.id) {
+            return;
+        }
+        self.young.put(record);
+        self.bound();
+    }
+
+    /// Remembers what a commit changes until it is acknowledged.
+    pub(crate) fn pend(&mut self, seq: u64, delta: &Delta) {
+        let mut pending =
+            Pending { seq, records: Vec::with_capacity(delta.records.len()), keys: Vec::new(), matches: Vec::new() };
+        for record in &delta.records {
+            pending.records.push(record.id);
+            self.young.records.remove(&record.id);
+            self.old.records.remove(&record.id);
+            self.uncommitted.insert(record.id, (seq, record.clone()));
+        }
+        for change in &delta.index {
+            match change {
+                IndexChange::AddKey { side, key, record } => {
+                    let place = (*side, key.clone());
+                    pending.keys.push(place.clone());
+                    self.uncommitted_keys.insert(place, (seq, *record));
+                }
+                IndexChange::AddMatch { key, record } => {
+                    pending.matches.push(key.clone());
+                    self.uncommitted_matches.entry(key.clone()).or_default().push((seq, *record));
+                }
+                // Whoever finds a record by an old key or value looks at the record itself.
+                IndexChange::DropKey { .. } | IndexChange::DropMatch { .. } => {}
+            }
+        }
+        self.pending.push_back(pending);
+    }
+
+    /// Everything up to this commit is in the state.
+    pub(crate) fn committed(&mut self, seq: u64) {
+        while self.pending.front().is_some_and(|next| next.seq <= seq) {
+            let Some(done) = self.pending.pop_front() else {
+                return;
+            };
+            for id in done.records {
+                if self.uncommitted.get(&id).is_some_and(|(newest, _)| *newest <= seq)
+                    && let Some((_, record)) = self.uncommitted.remove(&id)
+                {
+                    self.young.put(record);
+                }
+            }
+            for place in done.keys {
+                if self.uncommitted_keys.get(&place).is_some_and(|(newest, _)| *newest <= seq) {
+                    self.uncommitted_keys.remove(&place);
+                }
+            }
+            for key in done.matches {
+                if let Some(ids) = self.uncommitted_matches.get_mut(&key) {
+                    ids.retain(|(newest, _)| *newest > seq);
+                    if ids.is_empty() {
+                        self.uncommitted_matches.remove(&key);
+                    }
+                }
+            }
+        }
+        self.bound();
+    }
+
+    fn bound(&mut self) {
+        if self.young.bytes > BYTES_MAX / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+    }
+}
+
+fn size_bytes(record: &Record) -> usize {
+    let fields: usize = record.fields.iter().flatten().map(|field| field.value.size_bytes() + 64).sum();
+    let links: usize = record
+        .links
+        .iter()
+        .map(|link| {
+            128 + link
+                .observed
+                .iter()
+                .map(|value| 24 + value.as_ref().map_or(0, |value| value.size_bytes()))
+                .sum::<usize>()
+        })
+        .sum();
+    256 + fields + links
+}

@@ -1,0 +1,300 @@
+//! A sync's records and how they change: gather, plan, commit. The same whether
+//! a running actor works on them or a single operation on the state file. Knows
+//! nothing of streams, sessions and waiting.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lockstep_core::{
+    delta::Delta,
+    key::Key,
+    plan::{self, Needs, Phase, Planner, Refs, Tally, Workset},
+    record::{Presence, RecordId, SideId},
+    spec::SyncSpec,
+};
+use lockstep_state::{Claim, Committed, StateError, Store, StreamChange, SyncId, SyncPhase};
+
+use super::cache::Cache;
+use crate::{Clock, EngineError};
+
+/// What a commit changes beside records.
+#[derive(Default)]
+pub(crate) struct Besides {
+    pub(crate) streams: Vec<(SideId, StreamChange)>,
+    pub(crate) phase: Option<SyncPhase>,
+    pub(crate) settings: Vec<(String, Option<String>)>,
+}
+
+impl Besides {
+    fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.phase.is_none() && self.settings.is_empty()
+    }
+}
+
+/// Another sync that references point into.
+struct Parent {
+    sync: SyncId,
+    sides: BTreeMap<Arc<str>, SideId>,
+}
+
+pub(crate) struct Core {
+    pub(crate) spec: Arc<SyncSpec>,
+    pub(crate) store: Store,
+    pub(crate) claim: Claim,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cache: Cache,
+    pub(crate) phase: SyncPhase,
+    /// The sync's commit number after everything handed over so far.
+    pub(crate) seq: u64,
+    next_record: u64,
+    next_entry: u64,
+    parents: BTreeMap<Arc<str>, Parent>,
+}
+
+impl Core {
+    pub(crate) fn new(spec: Arc<SyncSpec>, store: Store, claim: Claim, clock: Arc<dyn Clock>) -> Self {
+        let state = &claim.state;
+        Core {
+            cache: Cache::default(),
+            phase: state.phase,
+            seq: state.commit_seq,
+            next_record: state.next_record,
+            next_entry: state.next_entry,
+            parents: BTreeMap::new(),
+            spec,
+            store,
+            clock,
+            claim,
+        }
+    }
+
+    pub(crate) fn sync(&self) -> SyncId {
+        self.claim.state.sync
+    }
+
+    /// Records numbered from here on did not exist before.
+    pub(crate) fn next_record(&self) -> u64 {
+        self.next_record
+    }
+
+    pub(crate) fn plan_phase(&self) -> Phase {
+        match self.phase {
+            SyncPhase::FirstCopy => Phase::FirstCopy,
+            SyncPhase::Sweep { .. } | SyncPhase::Live => Phase::Live,
+        }
+    }
+
+    /// Everything a plan may look at: what was asked for, and the records named.
+    pub(crate) fn gather(&mut self, needs: &Needs, ids: &[RecordId]) -> Result<(Workset, Refs), EngineError> {
+        let mut set = Workset::default();
+        let mut missing_keys = Vec::new();
+        let mut missing_ids = Vec::new();
+        for (side, key) in &needs.keys {
+            match self.cache.by_key(*side, key) {
+                Some(id) => put(&mut set, &mut self.cache, id),
+                None => missing_keys.push((*side, key.clone())),
+            }
+        }
+        for id in ids {
+            if set.get(*id).is_none() {
+                match self.cache.get(*id) {
+                    Some(record) => set.put(record.clone()),
+                    None => missing_ids.push(*id),
+                }
+            }
+        }
+        if !missing_keys.is_empty() || !needs.matches.is_empty() {
+            let gathered = self.store.gather(self.sync(), &missing_keys, &needs.matches)?;
+            for record in gathered.records {
+                let id = record.id;
+                self.cache.keep(record);
+                put(&mut set, &mut self.cache, id);
+            }
+            for (key, found) in needs.matches.iter().zip(gathered.matches) {
+                let fresh = self.cache.by_match(key);
+                for id in &fresh {
+                    put(&mut set, &mut self.cache, *id);
+                }
+                let all: Vec<_> = found.into_iter().chain(fresh).collect();
+                if !all.is_empty() {
+                    set.put_match(key.clone(), all);
+                }
+            }
+        }
+        if !missing_ids.is_empty() {
+            for record in self.store.records(self.sync(), &missing_ids)? {
+                self.cache.keep(record.clone());
+                set.put(record);
+            }
+        }
+        let refs = self.refs(needs, &set)?;
+        Ok((set, refs))
+    }
+
+    /// Whether any field refers to another sync's records.
+    pub(crate) fn has_references(&self) -> bool {
+        self.spec.fields().any(|field| field.reference.is_some())
+    }
+
+    fn refs(&mut self, needs: &Needs, set: &Workset) -> Result<Refs, EngineError> {
+        let mut refs = Refs::default();
+        if !self.has_references() {
+            return Ok(refs);
+        }
+        let mut told: BTreeMap<(Arc<str>, Arc<str>), Vec<Key>> = BTreeMap::new();
+        for (sync, side, key) in &needs.parents {
+            told.entry((sync.clone(), side.clone())).or_default().push(key.clone());
+        }
+        for ((sync, side), keys) in told {
+            self.refs_by_key(&mut refs, &sync, &side, &keys)?;
+        }
+        let mut wanted: BTreeMap<Arc<str>, Vec<RecordId>> = BTreeMap::new();
+        for record in set.records() {
+            for (sync, parent) in plan::parents(&self.spec, record) {
+                wanted.entry(sync).or_default().push(parent);
+            }
+        }
+        for (sync, mut ids) in wanted {
+            ids.sort_unstable();
+            ids.dedup();
+            self.refs_by_record(&mut refs, &sync, &ids)?;
+        }
+        Ok(refs)
+    }
+
+    fn refs_by_key(
+        &mut self,
+        refs: &mut Refs,
+        sync: &Arc<str>,
+        side: &Arc<str>,
+        keys: &[Key],
+    ) -> Result<(), EngineError> {
+        let Some(parent) = self.parent(sync)? else {
+            return Ok(());
+        };
+        let Some(side_id) = parent.sides.get(side).copied() else {
+            return Ok(());
+        };
+        let parent_sync = parent.sync;
+        let own = parent_sync == self.sync();
+        let mut missing = Vec::new();
+        for key in keys {
+            match own.then(|| self.cache.by_key(side_id, key)).flatten() {
+                Some(id) => refs.link(sync, side, key.clone(), id),
+                None => missing.push((side_id, key.clone())),
+            }
+        }
+        let found = self.store.gather(parent_sync, &missing, &[])?;
+        for ((_, key), id) in missing.into_iter().zip(found.keys) {
+            if let Some(id) = id {
+                refs.link(sync, side, key, id);
+            }
+        }
+        Ok(())
+    }
+
+    fn refs_by_record(&mut self, refs: &mut Refs, sync: &Arc<str>, ids: &[RecordId]) -> Result<(), EngineError> {
+        let Some(parent) = self.parent(sync)? else {
+            return Ok(());
+        };
+        let (parent_sync, sides) = (parent.sync, parent.sides.clone());
+        let mut found = self.store.records(parent_sync, ids)?;
+        if parent_sync == self.sync() {
+            for id in ids {
+                if let Some(record) = self.cache.get(*id) {
+                    found.retain(|known| known.id != *id);
+                    found.push(record.clone());
+                }
+            }
+        }
+        for record in found {
+            for (name, side) in &sides {
+                if let Some(link) = record.link(*side)
+                    && link.presence == Presence::Live
+                    && let Some(key) = &link.key
+                {
+                    refs.link(sync, name, key.clone(), record.id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn parent(&mut self, name: &Arc<str>) -> Result<Option<&Parent>, EngineError> {
+        if !self.parents.contains_key(name) {
+            let Some(sync) = self.store.sync_id(name)? else {
+                return Ok(None);
+            };
+            let state = self.store.sync_state(sync)?;
+            let sides = state.sides.iter().map(|side| (Arc::from(side.name.as_str()), side.id)).collect();
+            self.parents.insert(name.clone(), Parent { sync, sides });
+        }
+        Ok(self.parents.get(name))
+    }
+
+    /// Plans with what was gathered: `work` calls the planner's verbs.
+    pub(crate) fn plan<R>(
+        &self,
+        set: &mut Workset,
+        refs: &Refs,
+        work: impl FnOnce(&mut Planner<'_>, &mut Workset) -> R,
+    ) -> (R, Delta, Tally) {
+        let spec = self.spec.clone();
+        let mut planner =
+            Planner::new(&spec, refs, self.clock.now(), self.plan_phase(), self.next_record, self.next_entry);
+        let answer = work(&mut planner, set);
+        let (delta, tally) = planner.finish(set);
+        (answer, delta, tally)
+    }
+
+    /// Hands a commit to the state, in order. `done` is called on the state's
+    /// thread. The number it will have; `None`: there was nothing to commit.
+    pub(crate) fn commit(
+        &mut self,
+        delta: Delta,
+        besides: Besides,
+        done: impl FnOnce(Result<Committed, StateError>) + Send + 'static,
+    ) -> Option<u64> {
+        if delta.is_empty() && besides.is_empty() {
+            return None;
+        }
+        if let Some(newest) = delta.records.iter().map(|record| record.id.0).max() {
+            self.next_record = self.next_record.max(newest + 1);
+        }
+        if let Some(newest) = delta.journal.iter().map(|entry| entry.seq).max() {
+            self.next_entry = self.next_entry.max(newest + 1);
+        }
+        let mut commit = self.claim.commit(self.seq);
+        self.seq += 1;
+        self.cache.pend(self.seq, &delta);
+        if let Some(phase) = besides.phase {
+            self.phase = phase;
+        }
+        commit.delta = delta;
+        commit.streams = besides.streams;
+        commit.phase = besides.phase;
+        commit.settings = besides.settings;
+        self.store.commit(commit, Box::new(done));
+        Some(self.seq)
+    }
+
+    /// Commits and waits until the state has it: for single operations.
+    pub(crate) fn commit_now(&mut self, delta: Delta) -> Result<(), EngineError> {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let committed = self.commit(delta, Besides::default(), move |made| {
+            let _ = tell.send(made);
+        });
+        if let Some(seq) = committed {
+            told.recv().map_err(|_| EngineError::Stopped)??;
+            self.cache.committed(seq);
+        }
+        Ok(())
+    }
+}
+
+fn put(set: &mut Workset, cache: &mut Cache, id: RecordId) {
+    if set.get(id).is_none()
+        && let Some(record) = cache.get(id)
+    {
+        set.put(record.clone());
+    }
+}

@@ -1,0 +1,278 @@
+//! From the first copy to live: taking part in streams, what they say of
+//! themselves, and the sweep that marks what every side still lacks.
+
+use std::sync::Arc;
+
+use lockstep_core::{
+    change::ChangeKind,
+    delta::Delta,
+    plan::Needs,
+    record::{RecordId, SideId},
+    write::Action,
+};
+use lockstep_state::{Backfill, StreamChange, SyncPhase};
+
+use super::{
+    actor::{Actor, Ended, Flight},
+    core::Besides,
+    side::Wanted,
+};
+use crate::{
+    EngineError,
+    connection::{self, FromStream, Position, Subscriber, Subscription},
+    writer::Asked,
+};
+
+/// Records reviewed in one commit of the sweep.
+const SWEEP_MAX: usize = 2_000;
+/// Setting that says that a side is to be compared in full.
+pub(super) const COMPARE: &str = "compare.";
+
+impl Actor {
+    /// Takes up where the state stands.
+    pub(super) async fn begin(&mut self) -> Result<(), EngineError> {
+        let state = self.core.store.sync_state(self.core.sync())?;
+        self.paused = state.paused;
+        for stored in &state.sides {
+            let Some(run) = self.sides.get_mut(&stored.id) else {
+                continue;
+            };
+            run.paused = stored.paused;
+            run.generation = stored.generation;
+            run.committed = stored.cursor.as_ref().and_then(Position::from_stored);
+            run.queue.look_at_all();
+            let marks = self.core.store.marks(self.core.sync(), stored.id, RecordId(0), SWEEP_MAX)?;
+            run.suspects_open =
+                self.core.spec.match_on.is_empty() && marks.iter().any(|mark| mark.action == Some(Action::Create));
+        }
+        self.rebuild_waiting()?;
+        if !self.paused {
+            let ids: Vec<SideId> = self.sides.keys().copied().collect();
+            for id in ids {
+                self.attach(id).await?;
+            }
+            self.resume_compares()?;
+        }
+        Ok(())
+    }
+
+    /// Finds again who waits for whom: only where there are references.
+    fn rebuild_waiting(&mut self) -> Result<(), EngineError> {
+        if !self.core.has_references() {
+            return Ok(());
+        }
+        let mut after = RecordId(0);
+        loop {
+            let page = self.core.store.scan(self.core.sync(), after, SWEEP_MAX)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.id;
+            let ids: Vec<RecordId> = page.iter().map(|record| record.id).collect();
+            let (set, refs) = self.core.gather(&Needs::default(), &ids)?;
+            for record in set.records() {
+                let waits = lockstep_core::plan::waits(&self.core.spec, &refs, record);
+                self.waiting.add(record.id, &waits);
+            }
+        }
+    }
+
+    /// Takes part in a side's stream, from where the state stands.
+    pub(super) async fn attach(&mut self, id: SideId) -> Result<(), EngineError> {
+        let state = self.core.store.sync_state(self.core.sync())?;
+        let stored = state.sides.iter().find(|side| side.id == id);
+        let Some(run) = self.sides.get_mut(&id) else {
+            return Ok(());
+        };
+        if run.paused {
+            return Ok(());
+        }
+        let resume = stored.and_then(|side| side.cursor.as_ref()).and_then(Position::from_stored);
+        let copy: Option<Arc<[u8]>> = match stored.map(|side| &side.backfill) {
+            None | Some(Backfill::NotBegun) => Some(Arc::from([])),
+            Some(Backfill::At(bytes)) => Some(Arc::from(bytes.as_slice())),
+            Some(Backfill::Finished) => None,
+        };
+        run.reading = copy.is_some().then_some(0);
+        run.attached = false;
+        run.forget_stream();
+        let subscription = Subscription {
+            who: Subscriber { sync: self.name.clone(), side: id },
+            selection: run.selection.clone(),
+            resume,
+            generation: run.generation,
+            copy,
+            to: Some(self.channels.streams_in.clone()),
+        };
+        run.connection.send(connection::Command::Attach(Box::new(subscription))).await;
+        Ok(())
+    }
+
+    /// Leaves a side's stream; what was taken and not absorbed will come again.
+    pub(super) async fn detach(&mut self, id: SideId) {
+        let Some(run) = self.sides.get_mut(&id) else {
+            return;
+        };
+        run.attached = false;
+        run.reading = None;
+        run.forget_stream();
+        self.staged.freed.retain(|(side, _)| *side != id);
+        self.staged.batches.retain(|(side, _, _)| *side != id);
+        self.staged.pages.retain(|(side, _, _)| *side != id);
+        self.staged.batch_rows = self.staged.batches.iter().map(|(_, _, batch)| batch.rows.len()).sum();
+        let who = Subscriber { sync: self.name.clone(), side: id };
+        run.connection.send(connection::Command::Detach(who)).await;
+    }
+
+    /// Stages what a stream brought.
+    pub(super) fn take(&mut self, id: SideId, message: FromStream) -> Result<(), EngineError> {
+        let Some(run) = self.sides.get_mut(&id) else {
+            return Ok(());
+        };
+        match message {
+            FromStream::Begin { at, generation, cursor_version, gap, durable, taken } => {
+                run.attached = true;
+                run.generation = generation;
+                run.durable = durable;
+                run.undurable.clear();
+                run.watermark.reset();
+                run.reached = None;
+                let mut delta = Delta::default();
+                delta.cursors.push((id, at.to_stored()));
+                let mut besides = Besides::default();
+                besides.streams.push((
+                    id,
+                    StreamChange {
+                        cursor_version: Some(cursor_version),
+                        generation: Some(generation),
+                        ..StreamChange::default()
+                    },
+                ));
+                if gap {
+                    besides.settings.push((format!("{COMPARE}{}", run.name), Some("gap".to_owned())));
+                }
+                let flight = Flight { taken: Some(taken), ..Flight::default() };
+                self.commit(delta, besides, flight);
+                if gap {
+                    self.compare(id);
+                }
+            }
+            // Left over from before it was told to leave.
+            FromStream::Page { .. } | FromStream::Changes { .. } if !run.attached => {}
+            FromStream::Page { rows, next } => self.staged.pages.push_back((id, rows, next)),
+            FromStream::Changes { batches, at } => {
+                let ticket = run.watermark.enter(at);
+                for _ in &batches {
+                    run.watermark.hold(ticket);
+                }
+                for batch in batches {
+                    self.stage_batch(id, ticket, batch);
+                }
+                if let Some(run) = self.sides.get_mut(&id) {
+                    run.watermark.free(ticket);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stage_batch(&mut self, id: SideId, ticket: u64, batch: Arc<lockstep_core::change::ChangeBatch>) {
+        let Some(run) = self.sides.get_mut(&id) else {
+            return;
+        };
+        match batch.kind {
+            ChangeKind::Upsert | ChangeKind::Delete => {
+                self.staged.batch_rows += batch.rows.len();
+                self.staged.batches.push_back((id, ticket, batch));
+            }
+            ChangeKind::Invalidate => {
+                for row in &batch.rows {
+                    run.watermark.hold(ticket);
+                    run.fetches.push_back(Wanted {
+                        by: run.key_columns.clone(),
+                        key: row.key.clone(),
+                        asked: Asked::News { ticket: Some(ticket) },
+                    });
+                }
+                run.watermark.free(ticket);
+            }
+            // Every row gone, or nobody knows which: what is not there any more is
+            // found by a full compare, and passes the delete storm guard there.
+            ChangeKind::Truncate | ChangeKind::Gap => {
+                run.watermark.free(ticket);
+                let why = match batch.kind {
+                    ChangeKind::Truncate => "truncate",
+                    _ => "gap",
+                };
+                self.staged.settings.push((format!("{COMPARE}{}", run.name), Some(why.to_owned())));
+                self.compare(id);
+            }
+            ChangeKind::Schema => {
+                run.watermark.free(ticket);
+                tracing::info!(sync = %self.name, side = %run.name, "the columns changed");
+                self.ended = Some(Ended::SchemaChanged);
+            }
+        }
+    }
+
+    /// Notes in the plan's delta how far a full read has come.
+    pub(super) fn page_done(&mut self, id: SideId, next: &Arc<[u8]>, delta: &mut Delta) {
+        let Some(run) = self.sides.get_mut(&id) else {
+            return;
+        };
+        if next.is_empty() {
+            run.reading = None;
+            delta.backfill.push((id, None));
+        } else {
+            delta.backfill.push((id, Some(next.to_vec())));
+        }
+    }
+
+    /// One step from the first copy to live, when nothing is under way.
+    pub(super) fn sweep(&mut self) -> Result<(), EngineError> {
+        match self.core.phase {
+            SyncPhase::Live => Ok(()),
+            SyncPhase::FirstCopy => {
+                let read = self.staged.pages.is_empty()
+                    && self.flights.is_empty()
+                    && !self.paused
+                    && self.sides.values().all(|run| run.attached && run.reading.is_none());
+                if read {
+                    self.step(SyncPhase::Sweep { after: RecordId(0) }, Delta::default());
+                }
+                Ok(())
+            }
+            SyncPhase::Sweep { after } => {
+                // What the first copy added has to be in the state to be found there.
+                if after == RecordId(0) && !self.flights.is_empty() {
+                    return Ok(());
+                }
+                let page = self.core.store.scan(self.core.sync(), after, SWEEP_MAX)?;
+                let Some(last) = page.last().map(|record| record.id) else {
+                    self.step(SyncPhase::Live, Delta::default());
+                    return Ok(());
+                };
+                let ids: Vec<RecordId> = page.iter().map(|record| record.id).collect();
+                let (mut set, refs) = self.core.gather(&Needs::default(), &ids)?;
+                let ((), delta, _) = self.core.plan(&mut set, &refs, |planner, set| {
+                    for id in &ids {
+                        planner.review(set, *id);
+                    }
+                });
+                if self.core.has_references() {
+                    for record in set.records() {
+                        let waits = lockstep_core::plan::waits(&self.core.spec, &refs, record);
+                        self.waiting.add(record.id, &waits);
+                    }
+                }
+                self.step(SyncPhase::Sweep { after: last }, delta);
+                Ok(())
+            }
+        }
+    }
+
+    fn step(&mut self, phase: SyncPhase, delta: Delta) {
+        let besides = Besides { phase: Some(phase), ..Besides::default() };
+        self.commit(delta, besides, Flight::default());
+    }
+}

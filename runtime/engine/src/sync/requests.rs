@@ -1,0 +1,243 @@
+//! What people and helpers ask of a running sync.
+
+use lockstep_core::{delta::Delta, key::Key, record::SideId};
+use lockstep_state::{StreamChange, SyncPhase};
+use tokio::sync::oneshot;
+
+use super::{
+    Comparison, Core,
+    actor::{Actor, Flight},
+    core::Besides,
+    guard::Storm,
+    phase::COMPARE,
+    side::Wanted,
+};
+use crate::{EngineError, policy::Backoff, writer::Asked};
+
+/// Setting that says why a sync is paused.
+pub(crate) const PAUSE_REASON: &str = "pause.reason";
+
+/// What some work on the core wants committed, and who is told then.
+pub(crate) struct Worked {
+    pub(crate) delta: Delta,
+    pub(crate) answer: Box<dyn FnOnce() + Send>,
+}
+
+type Answer = oneshot::Sender<Result<(), EngineError>>;
+
+pub(crate) enum Request {
+    /// Looks at records and plans; the plan is committed in its turn.
+    Work(Box<dyn FnOnce(&mut Core) -> Worked + Send>),
+    Pause {
+        side: Option<SideId>,
+        reason: String,
+        answer: Answer,
+    },
+    Resume {
+        side: Option<SideId>,
+        answer: Answer,
+    },
+    /// Reads a side in full again.
+    Backfill {
+        side: SideId,
+        answer: Answer,
+    },
+    /// These rows are to be read again and absorbed.
+    Confirm {
+        side: SideId,
+        keys: Vec<Key>,
+    },
+    /// A full compare the sync asked for is done.
+    Compared {
+        side: SideId,
+        keys: Vec<Key>,
+    },
+}
+
+impl Actor {
+    pub(super) async fn serve(&mut self, request: Request) -> Result<(), EngineError> {
+        match request {
+            Request::Work(work) => {
+                let worked = work(&mut self.core);
+                let flight = Flight { answer: Some(worked.answer), ..Flight::default() };
+                self.commit(worked.delta, Besides::default(), flight);
+            }
+            Request::Pause { side, reason, answer } => {
+                let done = self.pause(side, &reason).await;
+                let _ = answer.send(done);
+            }
+            Request::Resume { side, answer } => {
+                let done = self.resume(side).await;
+                let _ = answer.send(done);
+            }
+            Request::Backfill { side, answer } => {
+                let done = self.backfill(side).await;
+                let _ = answer.send(done);
+            }
+            Request::Confirm { side, keys } => self.confirm(side, keys),
+            Request::Compared { side, keys } => {
+                self.confirm(side, keys);
+                if let Some(run) = self.sides.get_mut(&side) {
+                    run.comparing = Some(false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, side: Option<SideId>, reason: &str) -> Result<(), EngineError> {
+        let (store, sync) = (self.core.store.clone(), self.core.sync());
+        store.set_paused(sync, side, true)?;
+        match side {
+            Some(side) => {
+                if let Some(run) = self.sides.get_mut(&side) {
+                    run.paused = true;
+                }
+                self.detach(side).await;
+            }
+            None => {
+                store.set_setting(sync, PAUSE_REASON, Some(reason))?;
+                self.paused = true;
+                let ids: Vec<SideId> = self.sides.keys().copied().collect();
+                for id in ids {
+                    self.detach(id).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn resume(&mut self, side: Option<SideId>) -> Result<(), EngineError> {
+        let (store, sync) = (self.core.store.clone(), self.core.sync());
+        store.set_paused(sync, side, false)?;
+        self.guard.consent(self.core.clock.now());
+        let ids: Vec<SideId> = match side {
+            Some(side) => {
+                if let Some(run) = self.sides.get_mut(&side) {
+                    run.paused = false;
+                }
+                vec![side]
+            }
+            None => {
+                store.set_setting(sync, PAUSE_REASON, None)?;
+                self.paused = false;
+                self.sides.keys().copied().collect()
+            }
+        };
+        for id in ids {
+            if self.sides.get(&id).is_some_and(|run| !run.attached) && !self.paused {
+                self.attach(id).await?;
+            }
+        }
+        self.resume_compares()
+    }
+
+    /// So many deletes are asked about first.
+    pub(super) async fn pause_for_storm(&mut self, storm: Storm) -> Result<(), EngineError> {
+        let side = self.sides.get(&storm.side).map_or_else(String::new, |run| run.name.to_string());
+        let reason =
+            format!("{} deletes at '{side}' (which has {} rows) wait for your consent", storm.deletes, storm.rows);
+        tracing::warn!(sync = %self.name, "{reason}");
+        self.pause(None, &reason).await
+    }
+
+    /// The side is read in full again, beside its stream; rows that hold what is
+    /// known change nothing.
+    async fn backfill(&mut self, side: SideId) -> Result<(), EngineError> {
+        if self.core.phase == SyncPhase::FirstCopy {
+            return Ok(());
+        }
+        let change = StreamChange::default();
+        let besides = Besides {
+            streams: vec![(side, change)],
+            settings: vec![(self.compare_setting(side), Some("asked".to_owned()))],
+            ..Besides::default()
+        };
+        self.commit(Delta::default(), besides, Flight::default());
+        self.compare(side);
+        Ok(())
+    }
+
+    pub(super) fn compare_setting(&self, side: SideId) -> String {
+        let name = self.sides.get(&side).map_or("", |run| &run.name);
+        format!("{COMPARE}{name}")
+    }
+
+    fn confirm(&mut self, side: SideId, keys: Vec<Key>) {
+        if let Some(run) = self.sides.get_mut(&side) {
+            run.fetches.extend(keys.into_iter().map(|key| Wanted {
+                by: run.key_columns.clone(),
+                key,
+                asked: Asked::News { ticket: None },
+            }));
+        }
+    }
+
+    /// Takes up compares that were asked for and not finished.
+    pub(super) fn resume_compares(&mut self) -> Result<(), EngineError> {
+        let state = self.core.store.sync_state(self.core.sync())?;
+        let ids: Vec<SideId> = self.sides.keys().copied().collect();
+        for id in ids {
+            if state.settings.contains_key(&self.compare_setting(id)) {
+                self.compare(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a full compare of a side; what differs is then read again.
+    pub(super) fn compare(&mut self, id: SideId) {
+        let Some(run) = self.sides.get_mut(&id) else {
+            return;
+        };
+        let Some(side) = self.core.spec.side(id) else {
+            return;
+        };
+        if run.comparing.is_some() {
+            return;
+        }
+        run.comparing = Some(true);
+        let comparison = Comparison {
+            connection: run.connection.name.to_string(),
+            connector: run.connector.clone(),
+            store: self.core.store.clone(),
+            sync: self.core.sync(),
+            side: side.clone(),
+        };
+        let told = self.channels.requests_in.clone();
+        let mut backoff = Backoff::new(&run.name);
+        let mut stop = self.channels.stop.clone();
+        tokio::spawn(async move {
+            let keys = loop {
+                match comparison.run().await {
+                    Ok(compared) => break compared.suspects,
+                    Err(error) => {
+                        tracing::warn!("{error}");
+                        let wait = tokio::time::sleep(backoff.wait(None));
+                        tokio::select! {
+                            () = wait => {}
+                            _ = stop.wait_for(|stop| *stop) => return,
+                        }
+                    }
+                }
+            };
+            let _ = told.send(Request::Compared { side: id, keys }).await;
+        });
+    }
+
+    /// Ends compares of which every doubt was cleared.
+    pub(super) fn finish_compares(&mut self) {
+        let mut done = Vec::new();
+        for run in self.sides.values_mut() {
+            let waits = !run.fetches.is_empty() || run.writer.outstanding > 0;
+            if run.comparing == Some(false) && !waits {
+                run.comparing = None;
+                done.push(run.id);
+            }
+        }
+        for side in done {
+            let setting = (self.compare_setting(side), None);
+            self.staged.settings.push(setting);
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! What a running sync keeps for one of its sides: what waits to be written or
+//! fetched, what is in flight, and the rows that wait for it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use lockstep_core::{
+    change::{ChangeBatch, Selection},
+    key::Key,
+    record::{RecordId, SideId},
+    spec::SideSpec,
+};
+use tokio::time::Instant;
+
+use super::watermark::Watermark;
+use crate::{
+    Connector,
+    connection::{ConnectionHandle, Durable, Position},
+    policy::Backoff,
+    writer::{Asked, Writer},
+};
+
+/// Records waiting to be written that are kept in memory; the rest stays in the state.
+const WINDOW_MAX: usize = 20_000;
+
+/// A streamed row that waits, as a batch of its own.
+pub(super) struct ParkedRow {
+    pub(super) batch: Arc<ChangeBatch>,
+    pub(super) ticket: u64,
+}
+
+/// A key to fetch.
+pub(super) struct Wanted {
+    pub(super) by: Vec<String>,
+    pub(super) key: Key,
+    pub(super) asked: Asked,
+}
+
+pub(super) struct SideRun {
+    pub(super) id: SideId,
+    pub(super) name: Arc<str>,
+    pub(super) connection: ConnectionHandle,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) selection: Selection,
+    pub(super) key_columns: Vec<String>,
+    pub(super) writer: Writer,
+    pub(super) generation: u32,
+    pub(super) durable: Durable,
+    /// Takes part in the stream, and has been told where it stands.
+    pub(super) attached: bool,
+    pub(super) paused: bool,
+    pub(super) watermark: Watermark,
+    /// Absorbed, but not committed yet.
+    pub(super) reached: Option<Position>,
+    /// Commits that reached a position and are not on disk yet.
+    pub(super) undurable: VecDeque<(u64, u64)>,
+    /// Where the stored effects reach.
+    pub(super) committed: Option<Position>,
+    /// The full read: `None` when it is not under way.
+    pub(super) reading: Option<u64>,
+    pub(super) queue: Queue,
+    pub(super) in_flight: HashSet<RecordId>,
+    /// Creates whose row may show in the stream before their outcome is known, by group.
+    pub(super) creating: BTreeMap<u64, HashSet<RecordId>>,
+    pub(super) parked: HashMap<RecordId, VecDeque<ParkedRow>>,
+    /// Rows nobody knows, which may be creates in flight: until that group is settled.
+    pub(super) strangers: VecDeque<(u64, ParkedRow)>,
+    pub(super) parked_rows: usize,
+    pub(super) fetches: VecDeque<Wanted>,
+    /// Creates of records below this may have been sent by an earlier process...
+    pub(super) suspect_below: u64,
+    /// ...unless they were looked up.
+    pub(super) cleared: HashSet<RecordId>,
+    /// Rows nobody knows wait until such creates have all been looked up: only
+    /// where nothing but the key would tell that they belong together.
+    pub(super) suspects_open: bool,
+    /// A full compare: under way, or read and waiting for its doubts to be cleared.
+    pub(super) comparing: Option<bool>,
+    pub(super) busy_until: Option<Instant>,
+    pub(super) backoff: Backoff,
+    pub(super) trouble: String,
+}
+
+impl SideRun {
+    pub(super) fn new(
+        side: &SideSpec,
+        sync: &str,
+        connection: ConnectionHandle,
+        connector: Arc<dyn Connector>,
+        writer: Writer,
+        suspect_below: u64,
+    ) -> Self {
+        SideRun {
+            id: side.id,
+            name: side.name.clone(),
+            connection,
+            connector,
+            selection: Selection { object: side.object.to_string(), columns: side.columns.to_vec() },
+            key_columns: side.key.iter().filter_map(|place| side.columns.get(*place).cloned()).collect(),
+            writer,
+            generation: 0,
+            durable: Durable::at(0),
+            attached: false,
+            paused: false,
+            watermark: Watermark::default(),
+            reached: None,
+            undurable: VecDeque::new(),
+            committed: None,
+            reading: None,
+            queue: Queue::default(),
+            in_flight: HashSet::new(),
+            creating: BTreeMap::new(),
+            parked: HashMap::new(),
+            strangers: VecDeque::new(),
+            parked_rows: 0,
+            fetches: VecDeque::new(),
+            suspect_below,
+            cleared: HashSet::new(),
+            suspects_open: false,
+            comparing: None,
+            busy_until: None,
+            backoff: Backoff::new(&format!("{sync}/{}", side.name)),
+            trouble: String::new(),
+        }
+    }
+
+    /// Why a row of this record cannot be absorbed now, if it cannot.
+    pub(super) fn blocks(&self, record: RecordId) -> bool {
+        self.in_flight.contains(&record) || self.parked.contains_key(&record)
+    }
+
+    /// The last group with creates that are not settled, if a row nobody knows
+    /// may be one of them.
+    pub(super) fn creating_group(&self) -> Option<u64> {
+        let group = self.creating.keys().next_back().copied();
+        group.or(self.suspects_open.then_some(0))
+    }
+
+    pub(super) fn park(&mut self, record: RecordId, row: ParkedRow) {
+        self.watermark.hold(row.ticket);
+        self.parked_rows += 1;
+        self.parked.entry(record).or_default().push_back(row);
+    }
+
+    pub(super) fn park_stranger(&mut self, group: u64, row: ParkedRow) {
+        self.watermark.hold(row.ticket);
+        self.parked_rows += 1;
+        self.strangers.push_back((group, row));
+    }
+
+    /// The link is free again: what waited for it is to be absorbed.
+    pub(super) fn settled(&mut self, record: RecordId, freed: &mut VecDeque<(SideId, ParkedRow)>) {
+        self.in_flight.remove(&record);
+        self.creating.retain(|_, records| {
+            records.remove(&record);
+            !records.is_empty()
+        });
+        if let Some(rows) = self.parked.remove(&record) {
+            self.parked_rows -= rows.len().min(self.parked_rows);
+            freed.extend(rows.into_iter().map(|row| (self.id, row)));
+        }
+        self.free_strangers(freed);
+    }
+
+    /// Rows nobody knew and which cannot be creates in flight any more.
+    pub(super) fn free_strangers(&mut self, freed: &mut VecDeque<(SideId, ParkedRow)>) {
+        if self.suspects_open {
+            return;
+        }
+        let open = self.creating.keys().next().copied().unwrap_or(u64::MAX);
+        while self.strangers.front().is_some_and(|(group, _)| *group < open) {
+            if let Some((_, row)) = self.strangers.pop_front() {
+                self.parked_rows = self.parked_rows.saturating_sub(1);
+                freed.push_back((self.id, row));
+            }
+        }
+    }
+
+    /// Forgets what was taken from the stream and not absorbed: it will come again.
+    pub(super) fn forget_stream(&mut self) {
+        self.watermark.reset();
+        self.parked.clear();
+        self.strangers.clear();
+        self.parked_rows = 0;
+        self.reached = None;
+    }
+
+    /// Writes wait at least this long.
+    pub(super) fn busy_for(&mut self, wait: Duration) {
+        let until = Instant::now() + wait;
+        self.busy_until = Some(self.busy_until.map_or(until, |known| known.max(until)));
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.queue.is_empty()
+            && self.in_flight.is_empty()
+            && self.fetches.is_empty()
+            && self.parked_rows == 0
+            && self.watermark.is_empty()
+            && self.writer.outstanding == 0
+            && self.reading.is_none()
+            && self.comparing.is_none()
+    }
+}
+
+/// Records to be written, in the order they were marked; a bounded window over
+/// the marks in the state.
+#[derive(Default)]
+pub(super) struct Queue {
+    ready: VecDeque<RecordId>,
+    known: HashSet<RecordId>,
+    delayed: BTreeSet<(Instant, RecordId)>,
+    attempts: HashMap<RecordId, u32>,
+    /// Marks after this one have not been looked at; `None`: all are in the window.
+    beyond: Option<RecordId>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, record: RecordId) {
+        if self.known.contains(&record) {
+            return;
+        }
+        if self.ready.len() >= WINDOW_MAX {
+            self.beyond.get_or_insert(RecordId(0));
+            return;
+        }
+        self.known.insert(record);
+        self.ready.push_back(record);
+    }
+
+    /// Comes back after a while, longer each time.
+    pub(super) fn delay(&mut self, record: RecordId, after: Duration) {
+        let attempts = self.attempts.entry(record).or_default();
+        *attempts = attempts.saturating_add(1);
+        let after = after * (1 << (*attempts - 1).min(8));
+        self.known.insert(record);
+        self.delayed.insert((Instant::now() + after, record));
+    }
+
+    pub(super) fn succeeded(&mut self, record: RecordId) {
+        self.attempts.remove(&record);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<RecordId> {
+        let record = self.ready.pop_front()?;
+        self.known.remove(&record);
+        Some(record)
+    }
+
+    /// What was taken but not sent goes back to the front.
+    pub(super) fn put_back(&mut self, records: impl DoubleEndedIterator<Item = RecordId>) {
+        for record in records.rev() {
+            if self.known.insert(record) {
+                self.ready.push_front(record);
+            }
+        }
+    }
+
+    pub(super) fn wake(&mut self, now: Instant) {
+        while let Some((at, record)) = self.delayed.first().copied()
+            && at <= now
+        {
+            self.delayed.pop_first();
+            self.ready.push_back(record);
+        }
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.delayed.first().map(|(at, _)| *at)
+    }
+
+    /// Where to look for more marks, when there is room for them.
+    pub(super) fn refill_after(&self) -> Option<RecordId> {
+        self.beyond.filter(|_| self.ready.len() < WINDOW_MAX / 4)
+    }
+
+    /// What was found there; fewer than `limit`: that was all.
+    pub(super) fn refill(&mut self, found: &[RecordId], limit: usize) {
+        for record in found {
+            if self.known.insert(*record) {
+                self.ready.push_back(*record);
+            }
+        }
+        self.beyond = found.last().copied().filter(|_| found.len() == limit);
+    }
+
+    /// All marks in the state are to be looked at.
+    pub(super) fn look_at_all(&mut self) {
+        self.beyond = Some(RecordId(0));
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.delayed.is_empty() && self.beyond.is_none()
+    }
+}

@@ -1,0 +1,515 @@
+//! One turn: what was staged becomes one plan and one commit. Outcomes first,
+//! then rows that waited for them, then what streams and full reads brought.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use lockstep_core::{
+    change::{ChangeBatch, ChangeKind, Found, Row},
+    delta::{Delta, Mark},
+    key::Key,
+    plan::{self, Absorbed, Needs, Planner, Refs, Sent, Settled, Workset},
+    record::{Presence, RecordId, SideId},
+    write::{Action, Outcome},
+};
+
+use super::{
+    actor::{Actor, Flight, Staged, TURN_ROWS_MAX},
+    core::Besides,
+    guard::Storm,
+    side::{ParkedRow, SideRun, Wanted},
+};
+use crate::{
+    EngineError, SessionError,
+    failpoint::{self, Failpoint},
+    port::FetchRequest,
+    writer::{Answer, Asked, BUSY_WAIT_MIN},
+};
+
+/// What one turn takes.
+#[derive(Default)]
+struct Taken {
+    written: Vec<(SideId, Vec<Sent>, Vec<Outcome>)>,
+    fetched: Vec<(SideId, FetchRequest, Vec<Asked>, Vec<Found>)>,
+    freed: VecDeque<(SideId, ParkedRow)>,
+    batches: Vec<(SideId, u64, std::sync::Arc<ChangeBatch>)>,
+    pages: Vec<(SideId, Vec<Row>, std::sync::Arc<[u8]>)>,
+    reviews: Vec<RecordId>,
+    settings: Vec<(String, Option<String>)>,
+}
+
+impl Taken {
+    /// Outcomes of writes have to be settled whatever else happens; everything
+    /// else will come again.
+    fn keep_settlements_only(&mut self) {
+        self.freed.clear();
+        self.batches.clear();
+        self.pages.clear();
+        for (_, request, asked, found) in &mut self.fetched {
+            let keep: Vec<bool> = asked.iter().map(|asked| !matches!(asked, Asked::News { .. })).collect();
+            let mut places = Vec::with_capacity(keep.len());
+            let mut next = 0u32;
+            for keep in &keep {
+                places.push(keep.then_some(next));
+                next += u32::from(*keep);
+            }
+            found.retain_mut(|found| match places.get(found.index as usize).copied().flatten() {
+                Some(place) => {
+                    found.index = place;
+                    true
+                }
+                None => false,
+            });
+            let mut kept = keep.iter();
+            request.keys.retain(|_| kept.next().copied().unwrap_or(false));
+            let mut kept = keep.iter();
+            asked.retain(|_| kept.next().copied().unwrap_or(false));
+        }
+    }
+}
+
+/// What a plan asks to be done beside its delta.
+#[derive(Default)]
+pub(super) struct Follow {
+    freed: VecDeque<(SideId, ParkedRow)>,
+    /// Records whose outcome was settled: they may want another write.
+    settled: Vec<(SideId, RecordId)>,
+    touched: Vec<RecordId>,
+}
+
+impl Actor {
+    pub(super) async fn turn(&mut self) -> Result<(), EngineError> {
+        failpoint::pass(Failpoint::AfterStage);
+        let mut taken = self.take_turn();
+        let (needs, ids) = self.needs(&taken);
+        let (mut set, refs) = self.core.gather(&needs, &ids)?;
+        let storm = self.ask_guard(&taken, &set)?;
+        if storm.is_some() {
+            taken.keep_settlements_only();
+        }
+        let sides = &mut self.sides;
+        let now = self.core.clock.now();
+        let (follow, mut delta, tally) = self.core.plan(&mut set, &refs, |planner, set| {
+            let mut follow = Follow::default();
+            for (side, sent, outcomes) in &taken.written {
+                if let Some(run) = sides.get_mut(side) {
+                    settle(planner, set, run, sent, outcomes, &mut follow);
+                }
+            }
+            for (side, request, asked, found) in &taken.fetched {
+                if let Some(run) = sides.get_mut(side) {
+                    absorb_fetched(planner, set, run, (request, asked, found), now, &mut follow);
+                }
+            }
+            for (side, row) in &taken.freed {
+                if let Some(run) = sides.get_mut(side) {
+                    absorb_batch(planner, set, run, &row.batch, row.ticket, &mut follow);
+                }
+            }
+            for (side, ticket, batch) in &taken.batches {
+                if let Some(run) = sides.get_mut(side) {
+                    absorb_batch(planner, set, run, batch, *ticket, &mut follow);
+                }
+            }
+            for (side, rows, _) in &taken.pages {
+                if let Some(run) = sides.get_mut(side) {
+                    absorb_page(planner, set, run, rows, &mut follow);
+                }
+            }
+            for record in &taken.reviews {
+                planner.review(set, *record);
+                follow.touched.push(*record);
+            }
+            follow
+        });
+        for (side, _, next) in &taken.pages {
+            self.page_done(*side, next, &mut delta);
+        }
+        self.reach(&mut delta);
+        let mut flight = Flight::default();
+        self.remember_waits(&set, &refs, &delta, &follow);
+        flight.marks = self.wanted_again(&set, &refs, &follow);
+        flight.after = Some(if !taken.pages.is_empty() {
+            Failpoint::AfterBackfillCommit
+        } else if taken.written.is_empty() {
+            Failpoint::AfterPlanCommit
+        } else {
+            Failpoint::AfterSettleCommit
+        });
+        self.status.count(&tally, &delta);
+        self.staged.freed.extend(follow.freed);
+        failpoint::pass(Failpoint::BeforePlanCommit);
+        let besides = Besides { settings: taken.settings, ..Besides::default() };
+        self.commit(delta, besides, flight);
+        match storm {
+            Some(storm) => self.pause_for_storm(storm).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether so many live rows would be gone after this that a person is asked.
+    fn ask_guard(&mut self, taken: &Taken, set: &Workset) -> Result<Option<Storm>, EngineError> {
+        let lives = |side: SideId, key: &Key| {
+            let record = set.by_key(side, key).and_then(|id| set.get(id));
+            record.and_then(|record| record.link(side)).is_some_and(|link| link.presence == Presence::Live)
+        };
+        let mut deletes: BTreeMap<SideId, u64> = BTreeMap::new();
+        let batches = taken.batches.iter().map(|(side, _, batch)| (side, batch));
+        for (side, batch) in batches.chain(taken.freed.iter().map(|(side, row)| (side, &row.batch))) {
+            if batch.kind == ChangeKind::Delete {
+                let gone = batch.rows.iter().filter(|row| lives(*side, &row.key)).count();
+                *deletes.entry(*side).or_default() += gone as u64;
+            }
+        }
+        for (side, request, asked, found) in &taken.fetched {
+            let missing = (0u32..).zip(request.keys.iter().zip(asked)).filter(|(index, (key, asked))| {
+                matches!(asked, Asked::News { .. })
+                    && !found.iter().any(|found| found.index == *index)
+                    && lives(*side, key)
+            });
+            *deletes.entry(*side).or_default() += missing.count() as u64;
+        }
+        deletes.retain(|_, gone| *gone > 0);
+        if deletes.is_empty() {
+            return Ok(None);
+        }
+        let counts = self.core.store.counts(self.core.sync())?;
+        let now = self.core.clock.now();
+        for (side, gone) in deletes {
+            let rows = counts.sides.get(&side).map_or(0, |side| side.links);
+            if let Err(storm) = self.guard.admit(now, side, gone, rows) {
+                return Ok(Some(storm));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_turn(&mut self) -> Taken {
+        let mut taken = Taken::default();
+        let Staged { answers, freed, batches, batch_rows, pages, reviews, settings } = &mut self.staged;
+        for (side, answer) in answers.drain(..) {
+            let Some(run) = self.sides.get_mut(&side) else {
+                continue;
+            };
+            match answer {
+                Answer::Written { sent, outcomes, .. } => {
+                    run.backoff.succeeded();
+                    run.trouble.clear();
+                    taken.written.push((side, sent, outcomes));
+                }
+                Answer::NotSent { group, sent, error } => not_sent(run, group, &sent, &error, freed),
+                Answer::Fetched { request, asked, found: Ok(found) } => {
+                    taken.fetched.push((side, request, asked, found))
+                }
+                Answer::Fetched { request, asked, found: Err(error) } => fetch_again(run, request, asked, &error),
+            }
+        }
+        taken.freed = std::mem::take(freed);
+        let mut rows = 0;
+        while rows < TURN_ROWS_MAX
+            && let Some((side, ticket, batch)) = batches.pop_front()
+        {
+            rows += batch.rows.len();
+            taken.batches.push((side, ticket, batch));
+        }
+        *batch_rows = batch_rows.saturating_sub(rows);
+        if rows < TURN_ROWS_MAX {
+            taken.pages.extend(pages.pop_front());
+        }
+        taken.reviews = std::mem::take(reviews);
+        taken.settings = std::mem::take(settings);
+        taken
+    }
+
+    fn needs(&self, taken: &Taken) -> (Needs, Vec<RecordId>) {
+        let spec = &self.core.spec;
+        let mut all = Needs::default();
+        let mut ids = taken.reviews.clone();
+        for (side, sent, outcomes) in &taken.written {
+            ids.extend(sent.iter().map(|sent| sent.record));
+            add(&mut all, plan::needs_rows(spec, *side, outcomes.iter().filter_map(row_of)));
+        }
+        for (side, request, asked, found) in &taken.fetched {
+            ids.extend(asked.iter().filter_map(|asked| match asked {
+                Asked::News { .. } => None,
+                Asked::Refetch { sent } | Asked::Suspect { sent } => Some(sent.record),
+            }));
+            add(&mut all, plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
+            all.keys.extend(request.keys.iter().map(|key| (*side, key.clone())));
+        }
+        for (side, row) in &taken.freed {
+            add(&mut all, plan::needs(spec, *side, &row.batch));
+        }
+        for (side, _, batch) in &taken.batches {
+            add(&mut all, plan::needs(spec, *side, batch));
+        }
+        for (side, rows, _) in &taken.pages {
+            add(&mut all, plan::needs_rows(spec, *side, rows));
+        }
+        (all, ids)
+    }
+
+    /// Cursors that these effects reach.
+    fn reach(&mut self, delta: &mut Delta) {
+        for run in self.sides.values_mut() {
+            if let Some(reached) = run.watermark.advance() {
+                run.reached = Some(reached);
+            }
+        }
+        if !delta.is_empty() {
+            for run in self.sides.values_mut() {
+                if let Some(reached) = run.reached.take() {
+                    delta.cursors.push((run.id, reached.to_stored()));
+                }
+            }
+        }
+    }
+
+    /// What was settled and wants another write, because it was edited meanwhile.
+    fn wanted_again(&self, set: &Workset, refs: &Refs, follow: &Follow) -> Vec<Mark> {
+        follow
+            .settled
+            .iter()
+            .filter_map(|(side, record)| {
+                let action = plan::wants(&self.core.spec, refs, set.get(*record)?, *side)?;
+                Some(Mark { record: *record, side: *side, action: Some(action) })
+            })
+            .collect()
+    }
+
+    fn remember_waits(&mut self, set: &Workset, refs: &Refs, delta: &Delta, follow: &Follow) {
+        if !self.core.has_references() {
+            return;
+        }
+        let changed = delta.records.iter();
+        for record in changed.chain(follow.touched.iter().filter_map(|id| set.get(*id))) {
+            let waits = plan::waits(&self.core.spec, refs, record);
+            self.waiting.add(record.id, &waits);
+        }
+    }
+}
+
+fn add(all: &mut Needs, more: Needs) {
+    all.keys.extend(more.keys);
+    all.matches.extend(more.matches);
+    all.parents.extend(more.parents);
+}
+
+fn row_of(outcome: &Outcome) -> Option<&Row> {
+    match outcome {
+        Outcome::Applied(row) | Outcome::Conflict(row) | Outcome::Overwrote(row, _) | Outcome::Duplicate(row) => {
+            Some(row)
+        }
+        Outcome::Gone
+        | Outcome::Rejected(_)
+        | Outcome::Throttled { .. }
+        | Outcome::Unavailable { .. }
+        | Outcome::Unknown { .. } => None,
+    }
+}
+
+/// Nothing of this group was written: it waits, and so does the side.
+fn not_sent(
+    run: &mut SideRun,
+    _group: u64,
+    sent: &[Sent],
+    error: &SessionError,
+    freed: &mut VecDeque<(SideId, ParkedRow)>,
+) {
+    tracing::warn!(side = %run.name, code = error.kind.code(), writes = sent.len(), "{error}");
+    run.trouble.clone_from(&error.message);
+    let wait = run.backoff.failed(error);
+    run.busy_for(wait);
+    for sent in sent {
+        run.settled(sent.record, freed);
+    }
+    run.queue.put_back(sent.iter().map(|sent| sent.record));
+}
+
+fn fetch_again(run: &mut SideRun, request: FetchRequest, asked: Vec<Asked>, error: &SessionError) {
+    run.trouble.clone_from(&error.message);
+    let wait = run.backoff.failed(error);
+    run.busy_for(wait);
+    for (key, asked) in request.keys.into_iter().zip(asked) {
+        run.fetches.push_back(Wanted { by: request.by.clone(), key, asked });
+    }
+}
+
+fn settle(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    sent: &[Sent],
+    outcomes: &[Outcome],
+    follow: &mut Follow,
+) {
+    for (sent, outcome) in sent.iter().zip(outcomes) {
+        match planner.settle(set, run.id, sent, outcome) {
+            Settled::Done => {
+                run.queue.succeeded(sent.record);
+                follow.settled.push((run.id, sent.record));
+                run.settled(sent.record, &mut follow.freed);
+            }
+            Settled::Refetch(key) => refetch(planner, run, sent, key, follow),
+            Settled::Retry { after_ms } => {
+                let wait = std::time::Duration::from_millis(u64::from(after_ms)).max(BUSY_WAIT_MIN);
+                match outcome {
+                    Outcome::Throttled { .. } | Outcome::Unavailable { .. } => run.busy_for(wait),
+                    _ => {}
+                }
+                run.settled(sent.record, &mut follow.freed);
+                run.queue.delay(sent.record, wait);
+            }
+        }
+    }
+}
+
+/// The link stays blocked until the row was read again.
+fn refetch(planner: &Planner<'_>, run: &mut SideRun, sent: &Sent, key: Option<Key>, follow: &mut Follow) {
+    let lookup = match key.or_else(|| sent.intent.key.clone()) {
+        Some(key) => Some((run.key_columns.clone(), key)),
+        None => lookup(planner, run, sent),
+    };
+    match lookup {
+        Some((by, key)) => {
+            run.fetches.push_back(Wanted { by, key, asked: Asked::Refetch { sent: Box::new(sent.clone()) } })
+        }
+        // Nothing it could be found by: the stream will tell, if it was made.
+        None => {
+            run.settled(sent.record, &mut follow.freed);
+            run.queue.delay(sent.record, std::time::Duration::from_secs(2));
+        }
+    }
+}
+
+fn lookup(planner: &Planner<'_>, run: &SideRun, sent: &Sent) -> Option<(Vec<String>, Key)> {
+    super::deliver::lookup(planner.spec, run.id, &run.key_columns, sent)
+}
+
+fn absorb_fetched(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    (request, asked, found): (&FetchRequest, &Vec<Asked>, &Vec<Found>),
+    now: lockstep_core::value::Timestamp,
+    follow: &mut Follow,
+) {
+    let mut rows: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
+    for found in found {
+        rows.entry(found.index as usize).or_default().push(&found.row);
+    }
+    for (index, (asked, key)) in asked.iter().zip(&request.keys).enumerate() {
+        let rows = rows.remove(&index).unwrap_or_default();
+        match asked {
+            Asked::News { ticket } => {
+                for row in &rows {
+                    planner.absorb_row(set, run.id, row);
+                }
+                if rows.is_empty() {
+                    planner.absorb_missing(set, run.id, key, now);
+                }
+                if let Some(ticket) = ticket {
+                    run.watermark.free(*ticket);
+                }
+            }
+            Asked::Refetch { sent } => {
+                if sent.intent.action == Action::Create {
+                    if let Some(row) = made_by_us(set, run, &rows) {
+                        planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()));
+                    }
+                } else if let Some(row) = rows.first() {
+                    planner.absorb_row(set, run.id, row);
+                } else {
+                    planner.absorb_missing(set, run.id, key, now);
+                }
+                follow.settled.push((run.id, sent.record));
+                run.settled(sent.record, &mut follow.freed);
+            }
+            Asked::Suspect { sent } => {
+                run.cleared.insert(sent.record);
+                if let Some(row) = made_by_us(set, run, &rows) {
+                    planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()));
+                }
+                follow.settled.push((run.id, sent.record));
+                run.settled(sent.record, &mut follow.freed);
+            }
+        }
+    }
+}
+
+/// A row found for a create that may have been sent: one that is nobody else's.
+fn made_by_us<'r>(set: &Workset, run: &SideRun, rows: &[&'r Row]) -> Option<&'r Row> {
+    rows.iter().find(|row| set.by_key(run.id, &row.key).is_none()).copied()
+}
+
+fn absorb_batch(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    batch: &std::sync::Arc<ChangeBatch>,
+    ticket: u64,
+    follow: &mut Follow,
+) {
+    for index in 0..batch.rows.len() {
+        let Some(row) = batch.rows.get(index) else {
+            continue;
+        };
+        let alone = || ParkedRow {
+            batch: std::sync::Arc::new(ChangeBatch {
+                object: batch.object.clone(),
+                kind: batch.kind,
+                columns: batch.columns.clone(),
+                rows: vec![row.clone()],
+                origin: batch.origin.clone(),
+            }),
+            ticket,
+        };
+        match set.by_key(run.id, &row.key) {
+            Some(record) if run.blocks(record) => {
+                run.park(record, alone());
+                continue;
+            }
+            Some(record) => follow.touched.push(record),
+            None => {
+                if batch.kind == ChangeKind::Upsert
+                    && let Some(group) = run.creating_group()
+                {
+                    run.park_stranger(group, alone());
+                    continue;
+                }
+            }
+        }
+        match planner.absorb(set, run.id, batch, index) {
+            Absorbed::Done | Absorbed::Stale => {}
+            Absorbed::Fetch(key) => {
+                run.watermark.hold(ticket);
+                run.fetches.push_back(Wanted {
+                    by: run.key_columns.clone(),
+                    key,
+                    asked: Asked::News { ticket: Some(ticket) },
+                });
+            }
+        }
+    }
+    run.watermark.free(ticket);
+}
+
+fn absorb_page(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, rows: &[Row], follow: &mut Follow) {
+    for row in rows {
+        if let Some(record) = set.by_key(run.id, &row.key) {
+            follow.touched.push(record);
+            if run.blocks(record) {
+                // The write in flight tells what the row holds; the compare after it, if it fails.
+                run.fetches.push_back(Wanted {
+                    by: run.key_columns.clone(),
+                    key: row.key.clone(),
+                    asked: Asked::News { ticket: None },
+                });
+                continue;
+            }
+        }
+        planner.absorb_row(set, run.id, row);
+    }
+    if let Some(read) = &mut run.reading {
+        *read += rows.len() as u64;
+    }
+}

@@ -1,0 +1,93 @@
+//! How far a side's stream is absorbed: the cursor may only pass a batch when
+//! every row of it is, also those that had to wait.
+
+use std::collections::VecDeque;
+
+use crate::connection::Position;
+
+struct Open {
+    ticket: u64,
+    /// Rows, and the batch itself, that still wait.
+    waiting: usize,
+    at: Position,
+}
+
+/// Batches in stream order, each with what of it still waits.
+#[derive(Default)]
+pub(super) struct Watermark {
+    open: VecDeque<Open>,
+    next_ticket: u64,
+}
+
+impl Watermark {
+    /// A batch arrived that reaches this position; it waits until freed once.
+    pub(super) fn enter(&mut self, at: Position) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.open.push_back(Open { ticket, waiting: 1, at });
+        ticket
+    }
+
+    /// A row of the batch has to wait longer.
+    pub(super) fn hold(&mut self, ticket: u64) {
+        if let Some(open) = self.find(ticket) {
+            open.waiting += 1;
+        }
+    }
+
+    /// Something of the batch is absorbed.
+    pub(super) fn free(&mut self, ticket: u64) {
+        if let Some(open) = self.find(ticket) {
+            open.waiting = open.waiting.saturating_sub(1);
+        }
+    }
+
+    /// The newest position behind which nothing waits, if it has moved.
+    pub(super) fn advance(&mut self) -> Option<Position> {
+        let mut reached = None;
+        while self.open.front().is_some_and(|open| open.waiting == 0) {
+            reached = self.open.pop_front().map(|open| open.at);
+        }
+        reached
+    }
+
+    /// Forgets every batch; tickets given out before free nothing any more.
+    pub(super) fn reset(&mut self) {
+        self.open.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    fn find(&mut self, ticket: u64) -> Option<&mut Open> {
+        let first = self.open.front()?.ticket;
+        let index = usize::try_from(ticket.checked_sub(first)?).ok()?;
+        self.open.get_mut(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_core::change::Cursor;
+
+    use super::*;
+
+    fn position(order: u64) -> Position {
+        Position { order, cursor: Cursor::default() }
+    }
+
+    #[test]
+    fn the_cursor_does_not_pass_a_batch_with_a_row_that_waits() {
+        let mut mark = Watermark::default();
+        let first = mark.enter(position(1));
+        let second = mark.enter(position(2));
+        mark.hold(first);
+        mark.free(first);
+        mark.free(second);
+        assert_eq!(mark.advance(), None);
+        mark.free(first);
+        assert_eq!(mark.advance(), Some(position(2)));
+        assert!(mark.is_empty());
+    }
+}

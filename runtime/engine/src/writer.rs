@@ -1,0 +1,192 @@
+//! One task a side: owns the write session and does one thing at a time, writes
+//! and the fetches that confirm them. Knows nothing of records; the sync that
+//! owns the side decides what an answer means.
+
+use std::{sync::Arc, time::Duration};
+
+use lockstep_core::{
+    change::{Found, Row},
+    plan::Sent,
+    record::SideId,
+    write::{Outcome, WriteRequest},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    Connector, Role, Session, SessionError, SessionErrorKind,
+    failpoint::{self, Failpoint},
+    policy::{Reaction, reaction},
+    port::FetchRequest,
+};
+
+/// Jobs a writer holds: one under way, one ready.
+pub(crate) const JOBS_MAX: usize = 2;
+
+pub(crate) enum Job {
+    Write { group: u64, request: WriteRequest, sent: Vec<Sent> },
+    Fetch { request: FetchRequest, asked: Vec<Asked> },
+}
+
+/// Why a key is fetched: decides what its answer, or its absence, means.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// The stream told too little; absorbing the answer frees this place.
+    News { ticket: Option<u64> },
+    /// The outcome of a write to this record is unknown.
+    Refetch { sent: Box<Sent> },
+    /// A create that may have been sent by an earlier process.
+    Suspect { sent: Box<Sent> },
+}
+
+pub(crate) enum Answer {
+    /// One outcome per intent.
+    Written {
+        group: u64,
+        sent: Vec<Sent>,
+        outcomes: Vec<Outcome>,
+    },
+    /// Nothing was written.
+    NotSent {
+        group: u64,
+        sent: Vec<Sent>,
+        error: SessionError,
+    },
+    Fetched {
+        request: FetchRequest,
+        asked: Vec<Asked>,
+        found: Result<Vec<Found>, SessionError>,
+    },
+}
+
+/// A way to a side's writer.
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    pub(crate) outstanding: usize,
+}
+
+impl Writer {
+    /// `answers` must take as many answers as writers hold jobs without blocking.
+    pub(crate) fn spawn(side: SideId, connector: Arc<dyn Connector>, answers: mpsc::Sender<(SideId, Answer)>) -> Self {
+        let (jobs, mut received) = mpsc::channel(JOBS_MAX);
+        tokio::spawn(async move {
+            let mut session = None;
+            while let Some(job) = received.recv().await {
+                let answer = perform(connector.as_ref(), &mut session, job).await;
+                if answers.send((side, answer)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Writer { jobs, outstanding: 0 }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.outstanding < JOBS_MAX
+    }
+
+    /// Gives a job to a writer that has room; false if it has stopped.
+    pub(crate) fn give(&mut self, job: Job) -> bool {
+        let given = self.jobs.try_send(job).is_ok();
+        self.outstanding += usize::from(given);
+        given
+    }
+}
+
+async fn perform(connector: &dyn Connector, held: &mut Option<Box<dyn Session>>, job: Job) -> Answer {
+    let session = match held {
+        Some(session) => session,
+        None => match connector.open(Role::Write).await {
+            Ok(session) => held.insert(session),
+            Err(error) => return not_done(job, error),
+        },
+    };
+    match job {
+        Job::Write { group, request, sent } => {
+            failpoint::pass(Failpoint::BeforeWrite);
+            let written = session.write(&request).await;
+            failpoint::pass(Failpoint::AfterWriteBeforeSettle);
+            if let Err(error) = &written {
+                drop_if_spent(held, error.kind);
+            }
+            written_answer(group, sent, written)
+        }
+        Job::Fetch { request, asked } => {
+            let found = session.fetch(&request).await;
+            if let Err(error) = &found {
+                drop_if_spent(held, error.kind);
+            }
+            Answer::Fetched { request, asked, found }
+        }
+    }
+}
+
+fn not_done(job: Job, error: SessionError) -> Answer {
+    match job {
+        Job::Write { group, sent, .. } => Answer::NotSent { group, sent, error },
+        Job::Fetch { request, asked } => Answer::Fetched { request, asked, found: Err(error) },
+    }
+}
+
+fn drop_if_spent(held: &mut Option<Box<dyn Session>>, kind: SessionErrorKind) {
+    match reaction(kind) {
+        Reaction::Again => {}
+        Reaction::Reopen | Reaction::StartAnew | Reaction::Park => *held = None,
+    }
+}
+
+fn written_answer(group: u64, sent: Vec<Sent>, written: Result<Vec<Outcome>, SessionError>) -> Answer {
+    let unknown = |reason: &str, sent: Vec<Sent>| Answer::Written {
+        group,
+        outcomes: sent.iter().map(|_| Outcome::Unknown { reason: reason.to_owned() }).collect(),
+        sent,
+    };
+    match written {
+        Ok(outcomes) if outcomes.len() == sent.len() => Answer::Written { group, sent, outcomes },
+        Ok(_) => unknown("the connector did not answer every write", sent),
+        Err(error) => match error.kind {
+            // The contract: nothing was written.
+            SessionErrorKind::Retry
+            | SessionErrorKind::Throttled
+            | SessionErrorKind::Auth
+            | SessionErrorKind::Denied
+            | SessionErrorKind::Config
+            | SessionErrorKind::NotFound
+            | SessionErrorKind::Unsupported => Answer::NotSent { group, sent, error },
+            SessionErrorKind::Unavailable
+            | SessionErrorKind::CursorInvalid
+            | SessionErrorKind::Internal
+            | SessionErrorKind::Crashed => unknown(&error.message, sent),
+        },
+    }
+}
+
+/// Rows in an answer belong to the stream generation in force.
+pub(crate) fn stamp(answer: &mut Answer, generation: u32) {
+    let set = |row: &mut Row| row.version.generation = generation;
+    match answer {
+        Answer::Written { outcomes, .. } => {
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Applied(row)
+                    | Outcome::Conflict(row)
+                    | Outcome::Overwrote(row, _)
+                    | Outcome::Duplicate(row) => set(row),
+                    Outcome::Gone
+                    | Outcome::Rejected(_)
+                    | Outcome::Throttled { .. }
+                    | Outcome::Unavailable { .. }
+                    | Outcome::Unknown { .. } => {}
+                }
+            }
+        }
+        Answer::NotSent { .. } => {}
+        Answer::Fetched { found, .. } => {
+            if let Ok(found) = found {
+                found.iter_mut().for_each(|found| set(&mut found.row));
+            }
+        }
+    }
+}
+
+/// How long writes to a side wait at the least after it said it is busy.
+pub(crate) const BUSY_WAIT_MIN: Duration = Duration::from_millis(20);
