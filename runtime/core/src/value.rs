@@ -2,6 +2,7 @@
 
 pub(crate) mod calendar;
 pub(crate) mod decimal;
+mod flat;
 pub(crate) mod json;
 mod meaning;
 mod show;
@@ -43,7 +44,7 @@ pub enum Value {
     /// JSON text, as the side shows it.
     Json(Arc<str>),
     /// One dimension; elements are never lists.
-    List(Arc<[Value]>),
+    List(#[serde(deserialize_with = "flat::elements")] Arc<[Value]>),
     /// A reference in canonical form: the parent's runtime id (in the parent's sync).
     Ref(RecordId),
 }
