@@ -1,10 +1,11 @@
 //! Lockstep: the real binary between the two databases, both ways.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use lockstep_harness::{Launch, Runtime};
+use serde_json::Value;
 
 use crate::{
     pair::{DATABASE, Pair},
@@ -21,6 +22,11 @@ pub struct Lockstep {
 impl Lockstep {
     fn runtime(&mut self) -> Result<&mut Runtime> {
         self.runtime.as_mut().context("not set up")
+    }
+
+    fn listing(&mut self) -> Result<Vec<Value>> {
+        let mut listing = self.runtime()?.call_json("conflicts", &["--all", "--limit", "10000000"])?;
+        listing.as_array_mut().map(std::mem::take).context("the conflict listing is no list")
     }
 }
 
@@ -75,9 +81,20 @@ impl Peer for Lockstep {
     }
 
     async fn conflicts(&mut self, _: &Pair) -> Result<Option<u64>> {
-        let listing = self.runtime()?.call_json("conflicts", &["--all"])?;
-        let rows = listing.as_array().context("the conflict listing is no list")?;
-        Ok(Some(rows.len() as u64))
+        Ok(Some(self.listing()?.len() as u64))
+    }
+
+    /// Values with this beginning that met another and can be restored.
+    async fn kept(&mut self, beginning: &str) -> Result<u64> {
+        let listing = self.listing()?;
+        let values: BTreeSet<&str> = listing
+            .iter()
+            .filter_map(|conflict| conflict.get("contenders")?.as_array())
+            .flatten()
+            .filter_map(|contender| contender.get("value")?.as_str())
+            .filter(|value| value.starts_with(beginning))
+            .collect();
+        Ok(values.len() as u64)
     }
 
     fn processes(&self) -> Vec<u32> {

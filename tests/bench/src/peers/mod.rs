@@ -99,6 +99,13 @@ pub trait Peer: Send {
     /// Conflicts reported so far, where the peer says.
     async fn conflicts(&mut self, pair: &Pair) -> Result<Option<u64>>;
 
+    /// How many displaced values that begin like this are kept whole and can be
+    /// restored. A line of a server log, cut off and for reading only, is not.
+    async fn kept(&mut self, beginning: &str) -> Result<u64> {
+        let _ = beginning;
+        Ok(0)
+    }
+
     /// First processes of its own, besides the database servers'.
     fn processes(&self) -> Vec<u32>;
 
