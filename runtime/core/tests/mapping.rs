@@ -234,7 +234,7 @@ fn types_that_do_not_go_together_are_refused() {
         (Kind::Bytes, Kind::Int),
         (Kind::Uuid, Kind::Int),
         (Kind::Date, Kind::Bool),
-        (Kind::Bytes, Kind::Json),
+        (Kind::Bytes, Kind::List),
     ] {
         let found = errors(ONE, &typed(column_type(a), column_type(b)));
         assert!(found[0].starts_with("LS-MAP-005 the columns of field `v` do not go together: a is "), "{found:?}");

@@ -143,11 +143,11 @@ fn way(from: &Form, to: &Form) -> Way {
         }
         (List, List) => list_to_list(from, to),
         (Bool | Int | Decimal | Float | List, Json) => Way::Exact,
-        (Json, Bool | Int | Decimal | Float | Date | Time | Timestamp | LocalTimestamp | Uuid) => {
+        (Json, Bool | Int | Decimal | Float | Bytes | Date | Time | Timestamp | LocalTimestamp | Uuid) => {
             narrows("JSON of another kind", to)
         }
         (Json, List) => narrows("JSON that is no array", to),
-        (Date | Time | Timestamp | LocalTimestamp | Uuid, Json) => Way::Exact,
+        (Bytes | Date | Time | Timestamp | LocalTimestamp | Uuid, Json) => Way::Exact,
         (Text | Enum | Opaque, Json) => narrows("text that is no JSON", to),
         (Text | Enum | Opaque, List) => list_from_text(to),
         (

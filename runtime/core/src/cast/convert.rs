@@ -63,8 +63,9 @@ fn to_int(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> {
         Value::Decimal(_) | Value::Float(_) => finite(value, form)?,
         Value::Text(text) => parsed(text, "a whole number")?,
         Value::Json(text) => match json_number(text, "a whole number")? {
-            Some(number) => number,
-            None => return Ok(Value::Null),
+            JsonNumber::Finite(number) => number,
+            JsonNumber::Special(_) => return out_of_range(form),
+            JsonNumber::Null => return Ok(Value::Null),
         },
         _ => return unsupported(value, Kind::Int),
     };
@@ -106,8 +107,9 @@ fn to_decimal(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastErro
             None => parsed(text, "a number")?,
         },
         Value::Json(text) => match json_number(text, "a number")? {
-            Some(number) => number,
-            None => return Ok(Value::Null),
+            JsonNumber::Finite(number) => number,
+            JsonNumber::Special(special) => return special_decimal(special),
+            JsonNumber::Null => return Ok(Value::Null),
         },
         _ => return unsupported(value, Kind::Decimal),
     };
@@ -159,8 +161,9 @@ fn to_float(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError>
             None => return not_a("the text", "a number"),
         },
         Value::Json(text) => match json_number(text, "a number")? {
-            Some(number) => nearest_float(&number, form)?,
-            None => return Ok(Value::Null),
+            JsonNumber::Finite(number) => nearest_float(&number, form)?,
+            JsonNumber::Special(special) => special.float(),
+            JsonNumber::Null => return Ok(Value::Null),
         },
         _ => return unsupported(value, Kind::Float),
     };
@@ -239,11 +242,13 @@ fn to_enum(value: &Value, form: &Form) -> Result<Value, CastError> {
 fn to_bytes(value: &Value, form: &Form) -> Result<Value, CastError> {
     let bytes = match value {
         Value::Bytes(bytes) => bytes.clone(),
-        Value::Text(text) => match text::parse_bytes(text) {
-            Some(bytes) => bytes,
-            None => return not_a("the text", "base64"),
+        _ => match scalar_text(value, Kind::Bytes)? {
+            None => return Ok(Value::Null),
+            Some(text) => match text::parse_bytes(&text) {
+                Some(bytes) => bytes,
+                None => return not_a("the text", "base64"),
+            },
         },
-        _ => return unsupported(value, Kind::Bytes),
     };
     match form.length {
         Some(length_max) if bytes.len() > length_max as usize => {
@@ -292,7 +297,7 @@ fn to_time(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> 
 fn to_timestamp(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> {
     let micros = match value {
         Value::Timestamp(Timestamp(micros)) | Value::LocalTimestamp(micros) => *micros,
-        Value::Date(days) => midnight(*days),
+        Value::Date(days) => midnight(*days, form)?,
         _ => match scalar_text(value, Kind::Timestamp)? {
             None => return Ok(Value::Null),
             Some(text) => match text::parse_instant(&text) {
@@ -307,7 +312,7 @@ fn to_timestamp(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastEr
 fn to_local(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> {
     let micros = match value {
         Value::Timestamp(Timestamp(micros)) | Value::LocalTimestamp(micros) => *micros,
-        Value::Date(days) => midnight(*days),
+        Value::Date(days) => midnight(*days, form)?,
         _ => match scalar_text(value, Kind::LocalTimestamp)? {
             None => return Ok(Value::Null),
             Some(text) => match text::parse_local(&text) {
@@ -319,12 +324,11 @@ fn to_local(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError>
     Ok(Value::LocalTimestamp(to_fraction(micros, form, lossy)?))
 }
 
-fn midnight(days: i32) -> i64 {
+fn midnight(days: i32, form: &Form) -> Result<i64, CastError> {
     match days {
-        i32::MIN => i64::MIN,
-        i32::MAX => i64::MAX,
-        // Days beyond the range of an instant saturate short of the infinities.
-        days => i64::from(days).saturating_mul(DAY_MICROS).clamp(i64::MIN + 1, i64::MAX - 1),
+        i32::MIN => Ok(i64::MIN),
+        i32::MAX => Ok(i64::MAX),
+        days => i64::from(days).checked_mul(DAY_MICROS).map_or_else(|| out_of_range(form), Ok),
     }
 }
 
@@ -416,13 +420,23 @@ fn parsed(text: &str, wanted: &'static str) -> Result<Decimal, CastError> {
     Decimal::parse(text.trim()).map_or_else(|| not_a("the text", wanted), Ok)
 }
 
-/// `None`: JSON null.
-fn json_number(text: &str, wanted: &'static str) -> Result<Option<Decimal>, CastError> {
+fn json_number(text: &str, wanted: &'static str) -> Result<JsonNumber, CastError> {
     match text::json_scalar(text) {
-        Value::Null => Ok(None),
-        Value::Decimal(text) => parsed(&text, wanted).map(Some),
+        Value::Null => Ok(JsonNumber::Null),
+        Value::Decimal(text) => parsed(&text, wanted).map(JsonNumber::Finite),
+        Value::Text(word) => match Special::parse(&word) {
+            Some(special) => Ok(JsonNumber::Special(special)),
+            None => not_a("the JSON", wanted),
+        },
         _ => not_a("the JSON", wanted),
     }
+}
+
+/// A number in JSON; what JSON has no number for is its word, as PostgreSQL writes it.
+enum JsonNumber {
+    Null,
+    Finite(Decimal),
+    Special(Special),
 }
 
 fn not_a<T>(what: &'static str, wanted: &'static str) -> Result<T, CastError> {

@@ -78,13 +78,13 @@ impl CastError {
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
         match self {
-            CastError::NotA { .. } => "LS-CAST-001",
-            CastError::TooLong { .. } => "LS-CAST-002",
-            CastError::OutOfRange { .. } => "LS-CAST-003",
-            CastError::WouldLose { .. } => "LS-CAST-004",
-            CastError::NotListed { .. } => "LS-CAST-005",
-            CastError::NotDelimitable { .. } => "LS-CAST-006",
-            CastError::Unsupported { .. } => "LS-CAST-007",
+            CastError::NotA { .. } => "LS-CST-001",
+            CastError::TooLong { .. } => "LS-CST-002",
+            CastError::OutOfRange { .. } => "LS-CST-003",
+            CastError::WouldLose { .. } => "LS-CST-004",
+            CastError::NotListed { .. } => "LS-CST-005",
+            CastError::NotDelimitable { .. } => "LS-CST-006",
+            CastError::Unsupported { .. } => "LS-CST-007",
         }
     }
 }

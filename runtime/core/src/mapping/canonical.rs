@@ -27,7 +27,9 @@ fn join(a: &ColumnType, b: &ColumnType) -> Option<ColumnType> {
         // Delimited text splits into text elements.
         (List, Text | Enum | Opaque) => ColumnType { element: Some(Text), ..plain(List) },
         (_, Text | Enum | Opaque) => plain(Text),
-        (Bool | Int | Decimal | Float | Date | Time | LocalTimestamp | Timestamp | Uuid | List, Json) => plain(Json),
+        (Bool | Int | Decimal | Float | Date | Time | LocalTimestamp | Timestamp | Uuid | Bytes | List, Json) => {
+            plain(Json)
+        }
         _ => return None,
     })
 }
@@ -141,5 +143,5 @@ fn lists(a: &ColumnType, b: &ColumnType) -> Option<ColumnType> {
         |one: &ColumnType| ColumnType { kind: one.element.unwrap_or(Kind::Text), element: None, ..one.clone() };
     let joined = join(&element(a), &element(b))?;
     // Elements are never lists.
-    (joined.kind != Kind::List).then(|| ColumnType { kind: Kind::List, element: Some(joined.kind), ..joined })
+    (joined.kind != Kind::List).then_some(ColumnType { kind: Kind::List, element: Some(joined.kind), ..joined })
 }
