@@ -98,7 +98,7 @@ pub const SCHEMA: &str = r#"{
     "application_name": {"type": "string", "default": "lockstep"},
     "connect_timeout_ms": {"type": "integer", "minimum": 1, "default": 10000},
     "statement_timeout_ms": {"type": "integer", "minimum": 1, "default": 30000},
-    "lock_timeout_ms": {"type": "integer", "minimum": 1, "default": 5000},
+    "lock_timeout_ms": {"type": "integer", "minimum": 1, "default": 2000},
     "mode": {"enum": ["replication", "poll", "trigger"], "default": "replication"}
   }
 }"#;
@@ -128,7 +128,7 @@ impl Config {
             application_name: given.application_name.unwrap_or_else(|| "lockstep".into()),
             connect_timeout_ms: given.connect_timeout_ms.unwrap_or(10_000).max(1),
             statement_timeout_ms: given.statement_timeout_ms.unwrap_or(30_000).max(1),
-            lock_timeout_ms: given.lock_timeout_ms.unwrap_or(5_000).max(1),
+            lock_timeout_ms: given.lock_timeout_ms.unwrap_or(2_000).max(1),
             mode: given.mode,
         };
         let slot_ok =

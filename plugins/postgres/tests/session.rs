@@ -3,7 +3,9 @@
 mod native;
 
 use lockstep_harness::{Cluster, ClusterOptions, SUPERUSER};
+use lockstep_postgres::config::Config;
 use lockstep_postgres::session::{Role, Session};
+use lockstep_postgres::wire::{Connection, Kind};
 use lockstep_sdk::model::{
     Cell, ChangeBatch, ChangesAnswer, ChangesRequest, EnsureRequest, FetchRequest, Intent, Object, Outcome, Page,
     PageRequest, Scalar, Selection, WantedColumn, WriteRequest,
@@ -17,6 +19,12 @@ fn cluster() -> Cluster {
 
 fn open(cluster: &Cluster, role: Role) -> Session {
     native::session(cluster.port(), SUPERUSER, DATABASE, role)
+}
+
+/// A plain connection of somebody else's.
+fn open_raw(cluster: &Cluster) -> Connection {
+    let json = format!(r#"{{"host":"127.0.0.1","port":{},"user":"postgres"}}"#, cluster.port());
+    Connection::open(native::platform(), &Config::parse(&json).expect("valid"), Kind::Sql).expect("a connection")
 }
 
 fn sql(cluster: &Cluster, text: &str) -> String {
@@ -480,4 +488,114 @@ fn a_generated_table_takes_what_it_was_generated_for() {
     let natives = |object: &Object| object.columns.iter().map(|column| column.type_.native.clone()).collect::<Vec<_>>();
     assert_eq!(made.key, described.key);
     assert_eq!(natives(&made)[..2], natives(&described)[..2]);
+}
+
+#[test]
+fn a_row_held_by_somebody_else_does_not_keep_the_others_waiting() {
+    let cluster = cluster();
+    sql(
+        &cluster,
+        "CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t SELECT g, 'a' FROM generate_series(1, 20) g",
+    );
+    let config = format!(
+        r#"{{"host":"127.0.0.1","port":{},"user":"postgres","database":"postgres","lock_timeout_ms":50}}"#,
+        cluster.port()
+    );
+    let mut holder = open_raw(&cluster);
+    holder.simple("BEGIN; UPDATE t SET a = 'held' WHERE id = 7").expect("held");
+    let mut session = native::session_with(&config, Role::Write);
+    let intents = (1..=20).map(|id| update(Cell::Integer(id), vec![text("b")], vec![text("a")])).collect();
+    let outcomes = write(&mut session, "public.t", &["a"], intents);
+    let waiting: Vec<usize> = outcomes
+        .iter()
+        .enumerate()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Unavailable(_)))
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(waiting, [6]);
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied(_))).count(), 19);
+    holder.simple("COMMIT").expect("let go");
+    let again =
+        write(&mut session, "public.t", &["a"], vec![update(Cell::Integer(7), vec![text("b")], vec![text("a")])]);
+    assert!(matches!(&again[0], Outcome::Conflict(row) if row.cells == [text("held")]), "{again:?}");
+}
+
+#[test]
+fn a_table_added_later_joins_the_stream_that_is_there() {
+    let cluster = cluster();
+    sql(&cluster, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)");
+    let (first, second) = (selection("public.a", &["id"]), selection("public.b", &["id"]));
+    let mut reader = open(&cluster, Role::Read);
+    reader.start(std::slice::from_ref(&first)).expect("a start");
+    let position = reader.start(std::slice::from_ref(&second)).expect("an extended start");
+    sql(&cluster, "INSERT INTO b VALUES (2); INSERT INTO a VALUES (3)");
+    let read = page(&mut reader, &second, &[], 10);
+    assert_eq!(read.rows.len(), 2);
+    assert!(read.rows[0].version.is_empty(), "outside a snapshot a read cannot be ordered");
+    let mut tail = open(&cluster, Role::Tail);
+    let both = [first, second];
+    let mut objects = Vec::new();
+    let mut cursor = position.cursor;
+    while objects.len() < 2 {
+        let answer = changes(&mut tail, &both, &cursor, 10);
+        objects.extend(answer.batches.into_iter().map(|batch| batch.object));
+        cursor = answer.cursor;
+    }
+    assert_eq!(objects, ["public.b", "public.a"]);
+}
+
+#[test]
+fn the_source_may_forget_only_what_is_durable() {
+    let cluster = cluster();
+    sql(&cluster, "CREATE TABLE t (id int PRIMARY KEY)");
+    let wanted = [selection("public.t", &["id"])];
+    let position = open(&cluster, Role::Read).start(&wanted).expect("a start");
+    sql(&cluster, "INSERT INTO t VALUES (1)");
+    let mut tail = open(&cluster, Role::Tail);
+    let first = changes(&mut tail, &wanted, &position.cursor, 10);
+    assert_eq!(rows(&first.batches), 1);
+    let confirmed = || sql(&cluster, "SELECT confirmed_flush_lsn FROM pg_replication_slots");
+    let before = confirmed();
+    for _ in 0..100 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        tail.changes(&ChangesRequest {
+            selections: wanted.to_vec(),
+            after: first.cursor.clone(),
+            durable: first.cursor.clone(),
+            max_records: 0,
+            max_bytes: 0,
+            wait_ms: 0,
+        })
+        .expect("an idle call");
+        if confirmed() != before {
+            drop(tail);
+            // An older cursor than what was confirmed cannot be resumed any more.
+            let mut late = open(&cluster, Role::Tail);
+            let refused = late.changes(&ChangesRequest {
+                selections: wanted.to_vec(),
+                after: position.cursor.clone(),
+                durable: vec![],
+                max_records: 1,
+                max_bytes: 1,
+                wait_ms: 0,
+            });
+            assert_eq!(refused.expect_err("refused").code, "cursor-invalid");
+            return;
+        }
+    }
+    panic!("never confirmed");
+}
+
+#[test]
+fn a_restarted_server_is_an_error_once_and_then_works_again() {
+    let mut cluster = cluster();
+    sql(&cluster, "CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'a')");
+    let mut session = open(&cluster, Role::Write);
+    write(&mut session, "public.t", &["a"], vec![update(Cell::Integer(1), vec![text("b")], vec![])]);
+    cluster.restart().expect("a restart");
+    let intents = vec![update(Cell::Integer(1), vec![text("c")], vec![text("b")])];
+    let broken = write(&mut session, "public.t", &["a"], intents.clone());
+    assert!(matches!(&broken[0], Outcome::Unknown(_) | Outcome::Unavailable(_)), "{broken:?}");
+    let healed = write(&mut session, "public.t", &["a"], intents);
+    assert!(matches!(&healed[0], Outcome::Applied(_)), "{healed:?}");
 }

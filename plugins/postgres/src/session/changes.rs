@@ -69,6 +69,7 @@ pub fn changes(session: &mut Session, request: &ChangesRequest) -> Result<Change
             break;
         }
     }
-    let (lag_bytes, lag_ms) = tail.lag(database)?;
+    // How far behind we are is worth knowing, not worth losing the batches for.
+    let (lag_bytes, lag_ms) = tail.lag(database).unwrap_or_default();
     Ok(ChangesAnswer { batches: tail.take_batches(), cursor: tail.cursor().to_bytes(), more, lag_bytes, lag_ms })
 }

@@ -73,7 +73,7 @@ fn rows_by_all(
 }
 
 /// One array a column.
-fn columns(keys: &[&[Cell]], count: usize) -> Vec<Vec<u8>> {
+pub fn columns(keys: &[&[Cell]], count: usize) -> Vec<Vec<u8>> {
     let array = |column: usize| {
         let mut array = TextArray::default();
         for key in keys {

@@ -1,5 +1,7 @@
 //! The publication and the slot at the source, as they are now.
 
+use std::rc::Rc;
+
 use crate::config::Config;
 use crate::cursor::parse_lsn;
 use crate::failure::{Failure, Result};
@@ -65,8 +67,8 @@ pub fn published(database: &mut Database, name: &str) -> Result<Option<(bool, Ve
     Ok(Some((rows.is_true(0, 0), (0..rows.len()).filter_map(table).collect())))
 }
 
-/// Make the publication, or add to it what it lacks.
-pub fn publish(database: &mut Database, config: &Config, tables: &[std::rc::Rc<Known>]) -> Result<()> {
+/// Make the publication, or add to it what it lacks. Whether anything was done.
+pub fn publish(database: &mut Database, config: &Config, tables: &[Rc<Known>]) -> Result<bool> {
     let name = identifier(&config.publication);
     let statement = match published(database, &config.publication)? {
         None => {
@@ -81,12 +83,12 @@ pub fn publish(database: &mut Database, config: &Config, tables: &[std::rc::Rc<K
                 literal(MADE_BY_US)
             )
         }
-        Some((true, _)) => return Ok(()),
+        Some((true, _)) => return Ok(false),
         Some((false, there)) => {
             let missing = tables.iter().filter(|known| !there.contains(&known.table.name));
             let list: Vec<String> = missing.map(|known| known.table.name.sql()).collect();
             if list.is_empty() {
-                return Ok(());
+                return Ok(false);
             }
             format!("ALTER PUBLICATION {name} ADD TABLE {}", list.join(", "))
         }
@@ -96,7 +98,7 @@ pub fn publish(database: &mut Database, config: &Config, tables: &[std::rc::Rc<K
         database.connection.simple("ROLLBACK")?;
     }
     match done {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         Err(failure) if failure.sqlstate() == Some("42501") => Err(Failure::Denied {
             message: format!("publication {}: {failure}", config.publication),
             remedy: format!(

@@ -18,6 +18,8 @@ use super::read::Snapshot;
 const SLOT_WAIT_MS: u64 = 60_000;
 /// How long to wait for them when only the publication is extended.
 const OLDER_TRANSACTIONS_WAIT_MS: u64 = 30_000;
+/// How long a commit that is in the log may take to become visible.
+const VISIBLE_WAIT_MS: u64 = 1_000;
 const OLDER_TRANSACTIONS_POLL: &str = "0.02";
 
 pub fn start(session: &mut Session, selections: &[Selection]) -> Result<Position> {
@@ -36,7 +38,7 @@ pub fn start(session: &mut Session, selections: &[Selection]) -> Result<Position
         }
         tables.push(known);
     }
-    publish(database, &config, &tables)?;
+    let extended = publish(database, &config, &tables)?;
     if let Some(existing) = slot(database, &config.slot)? {
         if existing.plugin != "pgoutput" || existing.database != config.database {
             return Err(Failure::Config(format!(
@@ -45,7 +47,7 @@ pub fn start(session: &mut Session, selections: &[Selection]) -> Result<Position
             )));
         }
         if existing.wal_status != "lost" {
-            return current_end(session);
+            return current_end(session, extended);
         }
         let name = literal(&config.slot);
         database.connection.simple(&format!("SELECT pg_drop_replication_slot({name})"))?;
@@ -55,8 +57,9 @@ pub fn start(session: &mut Session, selections: &[Selection]) -> Result<Position
 
 /// The stream exists: it continues from here, once every transaction that
 /// began before the publication was extended has ended (its changes are in no
-/// stream, so the read that follows has to see them).
-fn current_end(session: &mut Session) -> Result<Position> {
+/// stream, so the read that follows has to see them). When nothing was extended
+/// only those are waited for that are just becoming visible.
+fn current_end(session: &mut Session, extended: bool) -> Result<Position> {
     let slot = session.config.slot.clone();
     let platform = session.platform.clone();
     let database = session.database()?;
@@ -73,7 +76,8 @@ fn current_end(session: &mut Session) -> Result<Position> {
         return Err(Failure::Protocol("no current position".into()));
     };
     let lsn = parse_lsn(lsn).ok_or_else(|| Failure::Protocol("no current position".into()))?;
-    let deadline = platform.monotonic_ms() + OLDER_TRANSACTIONS_WAIT_MS;
+    let wait_ms = if extended { OLDER_TRANSACTIONS_WAIT_MS } else { VISIBLE_WAIT_MS };
+    let deadline = platform.monotonic_ms() + wait_ms;
     loop {
         let older = database.ask(&format!(
             "SELECT txid_snapshot_xmin(txid_current_snapshot()) < {xmax}, pg_sleep({OLDER_TRANSACTIONS_POLL})"
@@ -82,6 +86,9 @@ fn current_end(session: &mut Session) -> Result<Position> {
             break;
         }
         if platform.monotonic_ms() >= deadline {
+            if !extended {
+                break;
+            }
             return Err(Failure::Busy {
                 message: "a transaction that began before the publication was extended is still open".into(),
                 remedy: "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start LIMIT 1; end it or wait".into(),

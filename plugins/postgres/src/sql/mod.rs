@@ -5,4 +5,4 @@ mod name;
 mod rows;
 
 pub use name::{ObjectName, identifier, literal};
-pub use rows::{Changed, delete, fetch, insert, page, update};
+pub use rows::{Changed, delete, fetch, insert, locked, page, update};

@@ -79,6 +79,16 @@ pub fn fetch(table: &str, select: &[&str], by: &[Changed<'_>], lock: bool) -> St
     )
 }
 
+/// Which of the rows with these keys another transaction holds: their numbers.
+pub fn locked(table: &str, key: &[Changed<'_>]) -> String {
+    let names: Vec<String> = numbered('k', key.len()).collect();
+    let (source, on) = (source(&names), equals(key, 'k').join(" AND "));
+    format!(
+        "WITH free AS (SELECT v.ord FROM {source} JOIN {table} AS t ON {on} FOR NO KEY UPDATE OF t SKIP LOCKED) \
+         SELECT v.ord FROM {source} JOIN {table} AS t ON {on} WHERE v.ord NOT IN (SELECT f.ord FROM free f)"
+    )
+}
+
 /// Update rows by key where they hold what is expected. Parameters: key, set, expected.
 pub fn update(
     table: &str,

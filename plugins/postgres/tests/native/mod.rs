@@ -118,9 +118,17 @@ impl Platform for Native {
     }
 }
 
+pub fn platform() -> Rc<dyn Platform> {
+    Rc::new(Native { begun: Instant::now(), logged: RefCell::default() })
+}
+
 /// A session as `user`.
 pub fn session(port: u16, user: &str, database: &str, role: Role) -> Session {
-    let platform = Rc::new(Native { begun: Instant::now(), logged: RefCell::default() });
     let config = format!(r#"{{"host":"127.0.0.1","port":{port},"user":"{user}","database":"{database}","name":"t"}}"#);
-    Session::open(platform, role, &config).expect("a valid configuration")
+    session_with(&config, role)
+}
+
+/// A session of any configuration.
+pub fn session_with(config: &str, role: Role) -> Session {
+    Session::open(platform(), role, config).expect("a valid configuration")
 }

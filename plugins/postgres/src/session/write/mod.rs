@@ -3,6 +3,7 @@
 //! is refused it is taken apart until only the refused rows are left out.
 
 mod group;
+mod locked;
 mod refuse;
 mod run;
 
@@ -13,7 +14,8 @@ use crate::failure::Result;
 use super::Session;
 use group::Plan;
 
-/// Times a deadlock, a serialization failure or a lock timeout is tried again.
+/// Times a deadlock, a serialization failure or a lock timeout is tried again
+/// (after a lock timeout, without the rows that are held).
 const BUSY_TRIES: u32 = 3;
 
 pub fn write(session: &mut Session, request: &WriteRequest) -> Result<Vec<Outcome>> {

@@ -6,10 +6,14 @@ use crate::failure::{Failure, ServerError};
 
 use super::super::database::Known;
 
-/// Whether the same may succeed in a moment.
+/// Whether the same may succeed in a moment: a serialization failure, a deadlock.
 pub fn is_passing(failure: &Failure) -> bool {
-    // Serialization, deadlock, lock not available, statement cancelled.
-    matches!(failure.sqlstate(), Some("40001" | "40P01" | "55P03" | "57014"))
+    matches!(failure.sqlstate(), Some("40001" | "40P01"))
+}
+
+/// Whether another transaction held a row for longer than `lock_timeout_ms`.
+pub fn is_locked(failure: &Failure) -> bool {
+    failure.sqlstate() == Some("55P03")
 }
 
 /// Whether it is the rows that were refused, so that others may still pass.
@@ -19,6 +23,7 @@ pub fn is_about_rows(failure: &Failure) -> bool {
     };
     !failure.ends_connection()
         && !is_passing(failure)
+        && !is_locked(failure)
         // Resources, operator intervention, system errors, undefined objects and
         // a read-only server are about everything.
         && !["53", "57", "58", "XX", "25", "08"].iter().any(|class| state.starts_with(class))

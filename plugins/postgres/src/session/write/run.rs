@@ -13,7 +13,8 @@ use super::super::fetch::{numbered_row, rows_by};
 use super::super::shape::Shape;
 use super::BUSY_TRIES;
 use super::group::{Action, Group, Plan};
-use super::refuse::{is_about_rows, is_passing, rejection};
+use super::locked::set_aside;
+use super::refuse::{is_about_rows, is_locked, is_passing, rejection};
 
 /// Statements are sent ahead of their predecessors' answers only up to this
 /// many bytes, so that neither end waits for the other to read.
@@ -59,6 +60,18 @@ pub fn run(session: &mut Session, known: &Known, request: &WriteRequest, mut pla
             Ended::Unclear => take_apart(groups, &mut work),
             Ended::Refused(failure) if is_passing(&failure) && tries < BUSY_TRIES => {
                 work.push_front((groups, tries + 1));
+            }
+            Ended::Refused(failure) if is_locked(&failure) && tries < BUSY_TRIES => {
+                let free = session.database().and_then(|database| set_aside(database, known, request, &groups));
+                let Ok((free, locked)) = free else {
+                    all(&groups, &mut outcomes, |_| Outcome::Unavailable(failure.to_string()));
+                    continue;
+                };
+                let why = "another transaction holds the row";
+                locked.into_iter().for_each(|at| put(&mut outcomes, at, Outcome::Unavailable(why.into())));
+                if !free.is_empty() {
+                    work.push_front((free, tries + 1));
+                }
             }
             Ended::Refused(failure) if is_about_rows(&failure) => match groups.as_slice() {
                 [only] if only.intents.len() == 1 => {
