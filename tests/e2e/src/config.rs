@@ -1,5 +1,7 @@
 //! The configuration of a scenario's sync.
 
+use crate::world::Side;
+
 /// What differs between scenarios.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -9,8 +11,10 @@ pub struct Config {
     pub deletes: String,
     /// The field by which records find each other.
     pub match_on: String,
-    /// The key is a mapped field: the same on both sides.
+    /// The key is a mapped field: the same on all sides.
     pub shares_key: bool,
+    /// Two sides, or all three.
+    pub three: bool,
 }
 
 impl Default for Config {
@@ -20,6 +24,7 @@ impl Default for Config {
             deletes: "update-wins".to_owned(),
             match_on: "id".to_owned(),
             shares_key: true,
+            three: false,
         }
     }
 }
@@ -42,10 +47,20 @@ impl Config {
         self
     }
 
+    pub fn three_sides(mut self) -> Self {
+        self.three = true;
+        self
+    }
+
+    pub fn sides(&self) -> &'static [Side] {
+        if self.three { &Side::ALL } else { &Side::BOTH }
+    }
+
     /// The file, for databases behind these ports.
-    pub(crate) fn text(&self, ports: [u16; 2], database: &str) -> String {
+    pub(crate) fn text(&self, ports: &[(Side, u16)], database: &str) -> String {
         let mut text = String::new();
-        for (name, port) in ["a", "b"].iter().zip(ports) {
+        for (side, port) in ports {
+            let name = side.name();
             text += &format!(
                 "[connections.{name}]\nconnector = \"postgres\"\n\
                  config = {{ url = \"postgres://lockstep@127.0.0.1:{port}/{database}\" }}\n\
@@ -53,15 +68,20 @@ impl Config {
                  grant = [\"tcp:127.0.0.1:{port}\"]\n\n"
             );
         }
-        let Config { conflict, deletes, match_on, shares_key } = self;
+        let Config { conflict, deletes, match_on, shares_key, .. } = self;
+        let everywhere = |what: &str| {
+            let each: Vec<String> = ports.iter().map(|(side, _)| format!("{} = \"{what}\"", side.name())).collect();
+            each.join(", ")
+        };
+        let objects = everywhere("public.people");
         text += &format!(
-            "[syncs.people]\nsides = {{ a = \"public.people\", b = \"public.people\" }}\n\
+            "[syncs.people]\nsides = {{ {objects} }}\n\
              match = [\"{match_on}\"]\nconflict = {conflict}\ndeletes = \"{deletes}\"\n\
              delete_storm = false\n\n[syncs.people.fields]\n"
         );
         let key = shares_key.then_some("id");
         for field in key.into_iter().chain(crate::recording::FIELDS) {
-            text += &format!("{field} = {{ a = \"{field}\", b = \"{field}\" }}\n");
+            text += &format!("{field} = {{ {} }}\n", everywhere(field));
         }
         text
     }

@@ -1,4 +1,4 @@
-//! Scenarios in which edits could get lost: two real databases, the real
+//! Scenarios in which edits could get lost: real databases, the real
 //! binary between them, faults, and the independent checker at the end. What
 //! happened is told by triggers in the databases, not by the runtime.
 

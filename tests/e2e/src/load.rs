@@ -1,4 +1,4 @@
-//! People at both sides who edit, add and delete without waiting for anyone.
+//! People at every side who edit, add and delete without waiting for anyone.
 //! Seeded: the same seed makes the same decisions, whatever the timing.
 
 use std::{
@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 
-use crate::world::{Side, World};
+use crate::world::World;
 
 const EDITED: [&str; 4] = ["name", "phone", "city", "note"];
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -57,8 +57,8 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicU64::new(0));
         let mut people = Vec::new();
-        for side in Side::BOTH {
-            let cluster = world.cluster(side);
+        for side in world.sides() {
+            let cluster = world.cluster(*side);
             let url = cluster.url_with_password(world.person_name(), "app");
             for number in 0..shape.people_per_side {
                 let name = format!("{}{number}", side.name());

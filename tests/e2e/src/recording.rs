@@ -36,7 +36,7 @@ ALTER TABLE people OWNER TO app;";
 
 /// Collects the history of a quiet sync. `identity`: the column that makes a
 /// record the same one on both sides.
-pub(crate) async fn collect(sides: [(&str, &Client); 2], identity: &str, kept: Vec<Kept>) -> Result<History> {
+pub(crate) async fn collect(sides: &[(&str, Client)], identity: &str, kept: Vec<Kept>) -> Result<History> {
     let mut history = History {
         sides: sides.iter().map(|(name, _)| (*name).to_owned()).collect(),
         fields: FIELDS.iter().map(|field| (*field).to_owned()).collect(),
@@ -69,7 +69,7 @@ pub(crate) async fn collect(sides: [(&str, &Client); 2], identity: &str, kept: V
                 Ok(Row { record: text(&row, identity).context("a row without identity")?, values: fields(&row) })
             })
             .collect();
-        history.tables.insert(name.to_owned(), rows?);
+        history.tables.insert((*name).to_owned(), rows?);
     }
     history.edits.sort_by_key(|edit| edit.at_micros);
     history.kept = kept;
@@ -180,24 +180,23 @@ mod tests {
         for name in ["a", "b"] {
             database(&cluster, name).await?;
         }
-        let person = [cluster.connect("a").await?, cluster.connect("b").await?];
+        let person = [("a", cluster.connect("a").await?), ("b", cluster.connect("b").await?)];
         let runtime = [cluster.connect_as(RUNTIME_ROLE, "a").await?, cluster.connect_as(RUNTIME_ROLE, "b").await?];
-        person[0].batch_execute(COPY).await?;
+        person[0].1.batch_execute(COPY).await?;
         runtime[1].batch_execute(COPY).await?;
-        person[0].batch_execute("UPDATE people SET name = 'n1'; UPDATE people SET name = 'n1'").await?;
+        person[0].1.batch_execute("UPDATE people SET name = 'n1'; UPDATE people SET name = 'n1'").await?;
         runtime[1].batch_execute("UPDATE people SET name = 'n1'").await?;
-        let sides = || [("a", &person[0]), ("b", &person[1])];
 
-        let history = collect(sides(), "id", Vec::new()).await?;
+        let history = collect(&person, "id", Vec::new()).await?;
         assert_eq!(history.edits.len(), 2, "an update that changes nothing is no edit");
         assert_eq!(history.effective_writes, Some(2));
         let verdict = check(&history)?;
         assert!(verdict.is_clean(), "{verdict}");
 
         // What a last-write-wins tool does: b's edit vanishes under a's.
-        person[1].batch_execute("UPDATE people SET name = 'n2'").await?;
+        person[1].1.batch_execute("UPDATE people SET name = 'n2'").await?;
         runtime[1].batch_execute("UPDATE people SET name = 'n1'").await?;
-        let verdict = check(&collect(sides(), "id", Vec::new()).await?)?;
+        let verdict = check(&collect(&person, "id", Vec::new()).await?)?;
         assert_eq!(verdict.count(ViolationKind::LostEdit), 1, "{verdict}");
         Ok(())
     }

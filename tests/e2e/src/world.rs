@@ -23,58 +23,68 @@ const SENTINEL: &str = "sentinel";
 pub enum Side {
     A,
     B,
+    C,
 }
 
 impl Side {
     pub const BOTH: [Side; 2] = [Side::A, Side::B];
+    pub const ALL: [Side; 3] = [Side::A, Side::B, Side::C];
 
     pub fn name(self) -> &'static str {
         match self {
             Side::A => "a",
             Side::B => "b",
-        }
-    }
-
-    pub fn other(self) -> Side {
-        match self {
-            Side::A => Side::B,
-            Side::B => Side::A,
+            Side::C => "c",
         }
     }
 }
 
+/// One side's database, and the breakable network between the runtime and it;
+/// people's edits go around that.
+struct Place {
+    side: Side,
+    cluster: Cluster,
+    proxy: Proxy,
+}
+
+impl Place {
+    fn make(side: Side, options: ClusterOptions) -> Result<Self> {
+        let cluster = Cluster::start(options)?;
+        cluster.create_role("app", "")?;
+        cluster.create_role(RUNTIME_ROLE, "REPLICATION")?;
+        cluster.create_database(DATABASE)?;
+        let rights = format!(
+            "ALTER SCHEMA public OWNER TO app; GRANT app TO {RUNTIME_ROLE};
+             GRANT CREATE ON DATABASE {DATABASE} TO {RUNTIME_ROLE};"
+        );
+        cluster.psql(DATABASE, &format!("{rights}{TABLES}"))?;
+        let proxy = Proxy::start(cluster.port())?;
+        Ok(Place { side, cluster, proxy })
+    }
+}
+
+/// Two or three databases and one runtime.
 pub struct World {
-    pub a: Cluster,
-    pub b: Cluster,
-    /// Between the runtime and each database; edits go around it.
-    pub proxies: [Proxy; 2],
+    places: Vec<Place>,
     pub runtime: Runtime,
     config: Config,
     sentinels: u32,
 }
 
 impl World {
-    /// Both tables empty but for what `seed` (an SQL statement) puts into A's.
+    /// All tables empty but for what `seed` (an SQL statement) puts into A's.
     /// The runtime is not started.
     pub async fn new(config: Config, options: ClusterOptions, seed: &str) -> Result<Self> {
-        let a = Cluster::start(options.clone())?;
-        let b = Cluster::start(options)?;
-        for cluster in [&a, &b] {
-            cluster.create_role("app", "")?;
-            cluster.create_role(RUNTIME_ROLE, "REPLICATION")?;
-            cluster.create_database(DATABASE)?;
-            let rights = format!(
-                "ALTER SCHEMA public OWNER TO app; GRANT app TO {RUNTIME_ROLE};
-                 GRANT CREATE ON DATABASE {DATABASE} TO {RUNTIME_ROLE};"
-            );
-            cluster.psql(DATABASE, &format!("{rights}{TABLES}"))?;
-        }
+        let places: Result<Vec<Place>> =
+            config.sides().iter().map(|side| Place::make(*side, options.clone())).collect();
+        let places = places?;
+        let first = &places.first().context("a sync has sides")?.cluster;
         let sentinel = format!("INSERT INTO people (email, name) VALUES ('{SENTINEL}', 'begin');");
-        a.psql(DATABASE, &format!("{sentinel}{seed}"))?;
-        let proxies = [Proxy::start(a.port())?, Proxy::start(b.port())?];
-        let text = config.text([proxies[0].port(), proxies[1].port()], DATABASE);
-        let runtime = Runtime::new(&text, Launch::default().env("E2E_PASSWORD", a.password()))?;
-        Ok(World { a, b, proxies, runtime, config, sentinels: 0 })
+        first.psql(DATABASE, &format!("{sentinel}{seed}"))?;
+        let ports: Vec<(Side, u16)> = places.iter().map(|place| (place.side, place.proxy.port())).collect();
+        let launch = Launch::default().env("E2E_PASSWORD", first.password());
+        let runtime = Runtime::new(&config.text(&ports, DATABASE), launch)?;
+        Ok(World { places, runtime, config, sentinels: 0 })
     }
 
     /// As [`Self::new`] with `count` records at A, started and in step.
@@ -85,25 +95,28 @@ impl World {
         Ok(world)
     }
 
-    pub fn cluster(&self, side: Side) -> &Cluster {
-        match side {
-            Side::A => &self.a,
-            Side::B => &self.b,
-        }
+    pub fn sides(&self) -> &'static [Side] {
+        self.config.sides()
     }
 
+    pub fn cluster(&self, side: Side) -> &Cluster {
+        &self.place(side).cluster
+    }
+
+    /// Panics for a side that takes no part: a mistake in the scenario.
+    #[allow(clippy::expect_used)]
     pub fn cluster_mut(&mut self, side: Side) -> &mut Cluster {
-        match side {
-            Side::A => &mut self.a,
-            Side::B => &mut self.b,
-        }
+        let place = self.places.iter_mut().find(|place| place.side == side);
+        &mut place.expect("this side takes no part").cluster
     }
 
     pub fn proxy(&self, side: Side) -> &Proxy {
-        match side {
-            Side::A => &self.proxies[0],
-            Side::B => &self.proxies[1],
-        }
+        &self.place(side).proxy
+    }
+
+    #[allow(clippy::expect_used)]
+    fn place(&self, side: Side) -> &Place {
+        self.places.iter().find(|place| place.side == side).expect("this side takes no part")
     }
 
     /// A person's connection, not through the proxy.
@@ -130,10 +143,10 @@ impl World {
     /// Waits until an edit made now has arrived in each direction and nothing
     /// is left to do.
     pub async fn settle(&mut self) -> Result<()> {
-        for from in Side::BOTH {
+        for from in self.sides() {
             self.sentinels += 1;
             let token = format!("sentinel {}", self.sentinels);
-            self.await_arrival(from, &token).await?;
+            self.await_arrival(*from, &token).await?;
         }
         let seconds = PATIENCE.as_secs().to_string();
         self.runtime.call("status", &["--wait-quiet", "--timeout", &seconds])?;
@@ -141,7 +154,6 @@ impl World {
     }
 
     async fn await_arrival(&mut self, from: Side, token: &str) -> Result<()> {
-        let to = self.person(from.other()).await?;
         let until = Instant::now() + PATIENCE;
         // The first copy may not have brought the record here yet.
         let update = format!("UPDATE people SET name = $1 WHERE email = '{SENTINEL}'");
@@ -151,9 +163,12 @@ impl World {
             tokio::time::sleep(LOOK).await;
         }
         let arrived = format!("SELECT 1 FROM people WHERE email = '{SENTINEL}' AND name = $1");
-        while to.query(&arrived, &[&token]).await?.is_empty() {
-            self.check_waiting(until, &format!("an edit from {} to arrive", from.name()))?;
-            tokio::time::sleep(LOOK).await;
+        for to in self.sides().iter().filter(|side| **side != from) {
+            let reader = self.person(*to).await?;
+            while reader.query(&arrived, &[&token]).await?.is_empty() {
+                self.check_waiting(until, &format!("an edit at {} to arrive at {}", from.name(), to.name()))?;
+                tokio::time::sleep(LOOK).await;
+            }
         }
         Ok(())
     }
@@ -172,10 +187,13 @@ impl World {
     /// Settles, and has the checker judge everything since the beginning.
     pub async fn judge(&mut self) -> Result<Verdict> {
         self.settle().await?;
-        let (a, b) = (self.person(Side::A).await?, self.person(Side::B).await?);
+        let mut sides = Vec::new();
+        for side in self.sides() {
+            sides.push((side.name(), self.person(*side).await?));
+        }
         let identity = if self.config.shares_key { "id" } else { "email" };
         let kept = recording::kept(&self.runtime, identity)?;
-        let history = recording::collect([("a", &a), ("b", &b)], identity, kept).await?;
+        let history = recording::collect(&sides, identity, kept).await?;
         let verdict = check(&history)?;
         eprintln!("{verdict}");
         if !verdict.is_clean()
