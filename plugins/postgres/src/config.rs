@@ -92,7 +92,7 @@ pub const SCHEMA: &str = r#"{
     "database": {"type": "string"},
     "user": {"type": "string"},
     "sslmode": {"enum": ["disable", "prefer", "require", "verify-ca", "verify-full"], "default": "prefer"},
-    "name": {"type": "string", "description": "names the slot, publication and origin: lockstep_NAME"},
+    "name": {"type": "string", "description": "names the slot, publication and origin: lockstep_NAME; default the database's name"},
     "slot": {"type": "string", "description": "replication slot; default lockstep_NAME"},
     "publication": {"type": "string", "description": "publication; default lockstep_NAME"},
     "application_name": {"type": "string", "default": "lockstep"},
@@ -113,13 +113,15 @@ impl Config {
             None => Url::default(),
         };
         let missing = |what: &str| Failure::Config(format!("configuration: `{what}` is missing"));
-        let name = given.name.as_deref().unwrap_or_default();
-        let default_name = default_name(name);
         let user = given.user.or(url.user).ok_or_else(|| missing("user"))?;
+        let database = given.database.or(url.database).unwrap_or_else(|| user.clone());
+        // Slots and origins belong to the whole cluster, so two databases in it
+        // must not come to the same name.
+        let default_name = default_name(given.name.as_deref().unwrap_or(&database));
         let config = Config {
             host: given.host.or(url.host).ok_or_else(|| missing("host"))?,
             port: given.port.or(url.port).unwrap_or(5432),
-            database: given.database.or(url.database).unwrap_or_else(|| user.clone()),
+            database,
             user,
             sslmode: given.sslmode.or(url.sslmode).unwrap_or_default(),
             slot: given.slot.unwrap_or_else(|| default_name.clone()),
@@ -149,9 +151,6 @@ fn slot_byte(byte: u8) -> bool {
 
 /// `lockstep_NAME`, with what a slot name cannot hold replaced.
 fn default_name(name: &str) -> String {
-    if name.is_empty() {
-        return "lockstep".into();
-    }
     let mut full = String::from("lockstep_");
     for byte in name.bytes().map(|byte| byte.to_ascii_lowercase()) {
         full.push(if slot_byte(byte) { char::from(byte) } else { '_' });
@@ -253,6 +252,12 @@ mod tests {
         let config = Config::parse(r#"{"host":"h","user":"u","name":"CRM-West"}"#).expect("valid");
         assert_eq!(config.slot, "lockstep_crm_west");
         assert_eq!(config.publication, "lockstep_crm_west");
+    }
+
+    #[test]
+    fn two_databases_of_one_server_do_not_share_a_slot() {
+        let slot = |url: &str| Config::parse(&format!(r#"{{"url":"{url}"}}"#)).expect("valid").slot;
+        assert_ne!(slot("postgres://u@h/a"), slot("postgres://u@h/b"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use lockstep_sdk::model::{self, ColumnType, Extra, Reference};
 
+use super::column_type::Types;
 use super::table::{Column, Table};
-use super::types::Types;
 
 /// The object that a table is to the runtime.
 pub fn describe(table: &Table, types: &Types) -> model::Object {

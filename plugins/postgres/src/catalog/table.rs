@@ -5,7 +5,7 @@ use crate::sql::ObjectName;
 use crate::value::{TextArray, elements};
 use crate::wire::{Connection, Param};
 
-use super::types::Types;
+use super::column_type::Types;
 
 #[derive(Clone, Debug)]
 pub struct Column {

@@ -61,8 +61,8 @@ pub fn spec() -> ConnectorSpec {
         abilities: ["delete", "ensure", "transactions", "truncate", "release"].map(String::from).into(),
         config_schema: config::SCHEMA.into(),
         cursor_version: CURSOR_VERSION,
-        permissions: vec!["tcp:config.host:config.port".into()],
-        credentials: vec!["scram-sha-256:password".into(), "postgres-md5:password".into()],
+        permissions: vec!["tcp:config.host:config.port|5432".into(), "tcp:config.url".into()],
+        credentials: vec!["scram-sha-256:password".into(), "md5:password".into()],
         extras: Vec::new(),
     }
 }

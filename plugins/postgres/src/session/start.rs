@@ -15,7 +15,7 @@ use super::publication::{publish, slot};
 use super::read::Snapshot;
 
 /// How long a new slot may wait for transactions that are open when it is made.
-const SLOT_WAIT_MS: u64 = 60_000;
+const SLOT_WAIT_MS: u64 = 40_000;
 /// How long to wait for them when only the publication is extended.
 const OLDER_TRANSACTIONS_WAIT_MS: u64 = 30_000;
 /// How long a commit that is in the log may take to become visible.

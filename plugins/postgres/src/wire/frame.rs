@@ -4,7 +4,7 @@
 use crate::failure::{Failure, Result};
 
 /// The longest message accepted from a server, in bytes.
-pub const MESSAGE_BYTES_MAX: usize = 256 * 1024 * 1024;
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Received bytes with the messages not yet taken out of them.
 #[derive(Default)]
