@@ -67,7 +67,13 @@ impl Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Args::parse()).await {
+    let args = Args::parse();
+    // Interrupted, what runs is dropped: servers end, their folders go.
+    let done = tokio::select! {
+        done = run(&args) => done,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
