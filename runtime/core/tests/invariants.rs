@@ -37,6 +37,22 @@ fn calm() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// One row, one field, two sides: every interleaving of few things.
+fn tight() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..2usize).prop_map(|side| Step::Edit { side, row: 0, field: 1 }),
+        1 => (0..2usize).prop_map(|side| Step::Remove { side, row: 0 }),
+        4 => (0..2usize).prop_map(|side| Step::Deliver { side, count: 1 }),
+        4 => (0..2usize).prop_map(|side| Step::Send { side, which: 0 }),
+        3 => Just(Step::Settle { which: 0 }),
+        1 => Just(Step::Lose { which: 0 }),
+        1 => Just(Step::Crash),
+        1 => (0..2usize, 1..4usize).prop_map(|(side, back)| Step::Replay { side, back }),
+        1 => Just(Step::Snapshot),
+        1 => (0..2usize).prop_map(|which| Step::Restore { which }),
+    ]
+}
+
 fn with_deletes() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => calm(),
@@ -63,9 +79,13 @@ fn with_restores() -> impl Strategy<Value = Step> {
 }
 
 fn run(world: &mut World, steps: &[Step]) {
-    let sides = world.systems.len();
     world.insert(0, "m0");
     world.insert(1, "m1");
+    run_on(world, steps);
+}
+
+fn run_on(world: &mut World, steps: &[Step]) {
+    let sides = world.systems.len();
     for step in steps {
         match *step {
             Step::Insert { side, mail } => {
@@ -188,6 +208,37 @@ proptest! {
         let mut world = World::new(cut(spec, &habits), &habits);
         run(&mut world, &steps);
         settled(&mut world);
+    }
+
+    #[test]
+    fn nothing_is_lost_between_two_editors_of_one_field(
+        spec in any_spec(2), habit in habits(), steps in prop::collection::vec(tight(), 0..40)
+    ) {
+        let mut world = World::new(cut(spec, &habit[..2]), &habit[..2]);
+        world.insert(0, "m0");
+        world.quiesce();
+        run_on(&mut world, &steps);
+        settled(&mut world);
+    }
+
+    #[test]
+    fn values_that_come_and_go_still_converge(
+        spec in any_spec(3), steps in prop::collection::vec((rough(), 0..3u8), 0..100)
+    ) {
+        let mut world = World::new(spec, &[Habit::Atomic; 3]);
+        world.insert(0, "m0");
+        world.quiesce();
+        for (step, value) in steps {
+            match step {
+                Step::Edit { side, row, field } => {
+                    let value = lockstep_core::value::Value::text(["x", "y", "z"][usize::from(value)]);
+                    world.edit(side, row, field, Some(value));
+                }
+                other => run_on(&mut world, &[other]),
+            }
+        }
+        world.quiesce();
+        world.check_convergence();
     }
 
     #[test]

@@ -115,12 +115,22 @@ impl Planner<'_> {
         }
         let mut tray = Tray::new(side.id, told.at);
         self.absorb_cells(record, side, &told.cells, &mut tray);
+        if tray.news {
+            self.lift_refusal(record, side.id);
+        }
         self.empty_tray(record, tray);
     }
 
     /// The row has a new key. What was known by the old one stays known as
     /// gone, so that a replay of older changes does not revive it.
-    fn rekey(&mut self, set: &mut Workset, record: &mut Record, side: &SideSpec, to: Key, version: &Version) {
+    pub(super) fn rekey(
+        &mut self,
+        set: &mut Workset,
+        record: &mut Record,
+        side: &SideSpec,
+        to: Key,
+        version: &Version,
+    ) {
         if let Some(other) = set.by_key(side.id, &to).filter(|other| *other != record.id) {
             self.give_way(set, side.id, other, &to, record.id);
         }

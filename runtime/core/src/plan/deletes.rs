@@ -103,11 +103,19 @@ impl Planner<'_> {
         let mut fields = self.spec.fields().filter_map(|field| {
             let here = side.field(field.id)?;
             let state = record.field(field.id)?;
-            let contended =
-                state.hold.as_ref().is_some_and(|hold| hold.contenders.iter().any(|other| other.side != side.id));
-            let pending = (here.writes_update || state.hold.is_some())
-                && stand(self.spec, self.refs, record, link, side, field.id) == Stand::Pending;
-            (contended || pending).then_some(state.provenance.side)
+            let unseen = match &state.hold {
+                Some(hold) => {
+                    let touched = match &hold.base {
+                        Some(base) => !base.same_meaning(&state.value),
+                        None => !state.value.is_null(),
+                    };
+                    touched || hold.contenders.iter().any(|other| other.side != side.id)
+                }
+                None => {
+                    here.writes_update && stand(self.spec, self.refs, record, link, side, field.id) == Stand::Pending
+                }
+            };
+            unseen.then_some(state.provenance.side)
         });
         fields.next()
     }
@@ -151,7 +159,7 @@ impl Planner<'_> {
     pub(super) fn absorb_update_after_delete(&mut self, record: &mut Record, side: &SideSpec, told: &Told<'_>) {
         let mut tray = Tray::new(side.id, told.at);
         self.absorb_cells(record, side, &told.cells, &mut tray);
-        let edited = tray.changes_entry != 0 || tray.resolutions_entry != 0;
+        let edited = tray.edited;
         self.empty_tray(record, tray);
         let Life::Deleted { by, at } = record.life else {
             return;

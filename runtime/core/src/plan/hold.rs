@@ -47,6 +47,7 @@ impl Planner<'_> {
         tray: &mut Tray,
     ) {
         let mut entry = 0;
+        tray.edited = true;
         if let HoldReason::Uncastable { message } = &reason
             && let Some(side) = self.spec.side(tray.side)
         {
@@ -150,6 +151,7 @@ impl Planner<'_> {
     /// An edit of a field that waits: it joins those who disagree.
     pub(super) fn contend(&mut self, record: &mut Record, shown: &Shown<'_>, tray: &mut Tray) {
         let base = hold_base(record, shown.unit);
+        tray.edited = true;
         self.resolutions_entry(tray);
         let found = resolutions(record, shown, base.as_deref(), None, "held", tray);
         tray.resolutions.extend(found);

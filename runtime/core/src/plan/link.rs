@@ -103,6 +103,7 @@ impl Planner<'_> {
             self.journal(Some(id), Some(side.id), what);
         }
         let mut tray = Tray::new(side.id, told.at);
+        tray.quiet = self.phase == Phase::FirstCopy;
         self.attach(set, &mut record, side, key, told, &mut tray);
         self.empty_tray(&record, tray);
         self.put_changed(set, record);

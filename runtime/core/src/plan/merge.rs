@@ -26,7 +26,10 @@ pub(super) struct Tray {
     pub at: Timestamp,
     /// First copies are summed up and not journaled field by field.
     pub quiet: bool,
+    /// The side shows something it had not shown before.
     pub news: bool,
+    /// What it shows is an edit of its own.
+    pub edited: bool,
     pub changes: Vec<FieldChange>,
     pub changes_entry: u64,
     pub resolutions: Vec<Resolution>,
@@ -40,6 +43,7 @@ impl Tray {
             at,
             quiet: false,
             news: false,
+            edited: false,
             changes: Vec::new(),
             changes_entry: 0,
             resolutions: Vec::new(),
@@ -204,6 +208,7 @@ impl Planner<'_> {
 
     /// The incoming value becomes canonical as this side's edit.
     pub(super) fn take(&mut self, record: &mut Record, shown: &Shown<'_>, tray: &mut Tray) {
+        tray.edited = true;
         let entry = self.changes_entry(tray);
         let provenance = Provenance { side: Some(tray.side), at: tray.at, entry };
         let changes = self.assign(record, shown, &provenance);
@@ -260,6 +265,7 @@ impl Planner<'_> {
         }
         let (verdict, by) = self.judge(record, shown, base.as_deref(), &rule, tray);
         self.tally.conflicts += 1;
+        tray.edited = true;
         let entry = self.resolutions_entry(tray);
         let outcome = match &verdict {
             Verdict::Hold => None,

@@ -76,7 +76,7 @@ impl Planner<'_> {
         self.journal_written(record, side, sent, row);
         match sent.intent.action {
             Action::Create => self.created(set, record, side, sent, row),
-            Action::Update => self.updated(record, side, sent, row),
+            Action::Update => self.updated(set, record, side, sent, row),
             Action::Delete => {
                 if let Some(link) = record.link_mut(side.id) {
                     link.presence = Presence::Deleted;
@@ -102,7 +102,7 @@ impl Planner<'_> {
         self.journal(Some(record.id), Some(side.id), what);
     }
 
-    fn updated(&mut self, record: &mut Record, side: &SideSpec, sent: &Sent, row: &Row) {
+    fn updated(&mut self, set: &mut Workset, record: &mut Record, side: &SideSpec, sent: &Sent, row: &Row) {
         let Some(link) = record.link_mut(side.id).filter(|link| link.is_live()) else {
             return;
         };
@@ -112,6 +112,7 @@ impl Planner<'_> {
             return;
         }
         self.remember(record, side, sent, row);
+        self.follow_key(set, record, side, row);
         let layout = self.layout(side, None);
         let told = Told {
             key: &row.key,
@@ -120,6 +121,14 @@ impl Planner<'_> {
             at: row.at.unwrap_or(self.now),
         };
         self.absorb_live(record, side, &told);
+    }
+
+    /// The row in an outcome is under another key than the one asked for.
+    fn follow_key(&mut self, set: &mut Workset, record: &mut Record, side: &SideSpec, row: &Row) {
+        let known = record.link(side.id).and_then(|link| link.key.as_ref());
+        if known.is_some_and(|known| *known != row.key) {
+            self.rekey(set, record, side, row.key.clone(), &row.version);
+        }
     }
 
     /// Takes down what was written and what was stored of it.
@@ -141,7 +150,7 @@ impl Planner<'_> {
     fn created(&mut self, set: &mut Workset, record: &mut Record, side: &SideSpec, sent: &Sent, row: &Row) {
         if record.link(side.id).is_some_and(Link::is_live) {
             // The stream told of the row first.
-            self.updated(record, side, sent, row);
+            self.updated(set, record, side, sent, row);
             return;
         }
         if let Some(other) = set.by_key(side.id, &row.key).filter(|id| *id != record.id)
@@ -223,12 +232,17 @@ impl Planner<'_> {
             }
             return;
         }
+        let link = record.link(side.id);
+        if link.is_some_and(|link| row.version.is_stale_against(&link.version) && row.version != link.version) {
+            return;
+        }
         let explained = sent
             .intent
             .expected
             .iter()
             .zip(&row.cells)
             .any(|(expected, found)| expected.is_some() && found.is_some() && expected != found);
+        self.follow_key(set, record, side, row);
         let layout = self.layout(side, None);
         let told = Told {
             key: &row.key,
@@ -252,7 +266,7 @@ impl Planner<'_> {
     /// it belongs to another record.
     fn duplicate(&mut self, set: &mut Workset, record: &mut Record, side: &SideSpec, sent: &Sent, row: &Row) {
         if record.link(side.id).is_some_and(Link::is_live) {
-            return self.updated(record, side, &nothing_sent(sent), row);
+            return self.updated(set, record, side, &nothing_sent(sent), row);
         }
         let holder = set.by_key(side.id, &row.key).filter(|id| *id != record.id);
         let lives = |id: &RecordId| set.get(*id).and_then(|holder| holder.link(side.id)).is_some_and(Link::is_live);
