@@ -55,9 +55,12 @@ pub struct ColumnType {
     pub kind: Kind,
     /// The system's own name, such as `numeric(12,2)`.
     pub native: String,
-    /// Characters for text, bytes for bytes, bits for int.
+    /// Characters for text, bytes for bytes, bits for int and float.
     pub length: Option<u32>,
+    /// Decimal digits in all.
     pub precision: Option<u32>,
+    /// Digits after the point; for times and timestamps, of the second's
+    /// fraction (six, unless it says less).
     pub scale: Option<i32>,
     pub values: Vec<String>,
     pub element: Option<Kind>,

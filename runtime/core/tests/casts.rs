@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lockstep_core::{
-    cast::{Cast, CastError},
+    cast::{self, Cast, CastError},
     config::Config,
     mapping::{Compiled, Ids, MappingError, compile},
     record::{FieldId, SideId},
@@ -77,6 +77,8 @@ fn values_convert_exactly_both_ways() {
             Value::text("0.10000000000000000000001"),
         ),
         (of(Kind::Float), of(Kind::Decimal), Value::Float(0.1), decimal("0.1")),
+        (long(Kind::Float, 32), of(Kind::Float), Value::Float(0.1), Value::Float(0.1)),
+        (long(Kind::Float, 32), of(Kind::Decimal), Value::Float(16_777_216.0), decimal("16777216")),
         (of(Kind::Float), of(Kind::Decimal), Value::Float(f64::INFINITY), decimal("Infinity")),
         (of(Kind::Float), of(Kind::Json), Value::Float(f64::NEG_INFINITY), json("\"-Infinity\"")),
         (long(Kind::Text, 3), of(Kind::Text), Value::text("äöü"), Value::text("äöü")),
@@ -219,7 +221,7 @@ fn an_allowed_loss_rounds_and_still_never_cuts_text() {
             Value::Timestamp(Timestamp(-1_400)),
             Value::Timestamp(Timestamp(-1_000)),
         ),
-        (long(Kind::Float, 32), Kind::Float, Value::Float(0.1), Value::Float(f64::from(0.1f32))),
+        (long(Kind::Float, 32), Kind::Float, Value::Float(0.123_456_789), Value::Float(0.123_456_79)),
     ] {
         let plan = Cast::between(&column, &of(canonical));
         assert!(!plan.lossless && plan.loss.is_some(), "{column:?}");
@@ -228,6 +230,14 @@ fn an_allowed_loss_rounds_and_still_never_cuts_text() {
     let short = Cast::between(&long(Kind::Text, 1), &of(Kind::Text));
     assert!(short.lossless && short.narrows.is_some());
     assert_eq!(short.lossy().project(&Value::text("ab")).map_err(|error| error.code()), Err("LS-CST-002"));
+}
+
+#[test]
+fn what_a_person_types_becomes_a_value_of_the_column() {
+    assert_eq!(cast::read("12.5", &numeric(6, 2)), Ok(decimal("12.50")));
+    assert_eq!(cast::read("a;b", &list(Kind::Text)), Ok(items(&[Value::text("a"), Value::text("b")])));
+    assert_eq!(cast::read("null", &of(Kind::Text)), Ok(Value::text("null")));
+    assert_eq!(cast::read("noon", &of(Kind::Time)).map_err(|error| error.code()), Err("LS-CST-001"));
 }
 
 #[test]

@@ -149,6 +149,20 @@ fn same_names_are_mapped_with_exceptions() {
 }
 
 #[test]
+fn comments_and_blank_lines_do_not_change_the_rules() {
+    let moved =
+        format!("# a new comment\n\n{}", EXAMPLE.replace("[syncs.", "\n[syncs.").replace("email = {", "email   = {"));
+    let (before, after) = (example(), Config::parse(&moved).unwrap());
+    for (before, after) in before.syncs.iter().zip(&after.syncs) {
+        assert_ne!(before, after);
+        assert_eq!(before.without_places(), after.without_places());
+    }
+    let changed = Config::parse(&EXAMPLE.replace("bounces_max = 7", "bounces_max = 8")).unwrap();
+    let of = |config: &Config| config.sync("contacts").unwrap().without_places();
+    assert_ne!(of(&before), of(&changed));
+}
+
+#[test]
 fn settings_are_read_and_have_defaults() {
     let config = example();
     assert_eq!(config.state.path.as_deref(), Some("lockstep.db"));

@@ -89,7 +89,7 @@ impl Assembly<'_> {
             sides: names.sides.into_iter().zip(side_ids).collect(),
             fields: names.fields.into_iter().zip(field_ids).collect(),
         };
-        let text = format!("{:#?}", self.sync);
+        let text = format!("{:#?}", self.sync.without_places());
         let rules = self.store.rules(claim.state.sync, &text)?;
         let compiled = mapping::compile(self.sync, objects, &ids, rules).map_err(|errors| {
             let told: Vec<String> = errors.iter().map(|error| format!("{error}; {}", error.help)).collect();

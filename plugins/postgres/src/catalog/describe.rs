@@ -69,7 +69,11 @@ fn column_type(column: &Column, types: &Types) -> ColumnType {
         "int2" => described.length = Some(16),
         "int4" => described.length = Some(32),
         "int8" => described.length = Some(64),
+        "float4" => described.length = Some(32),
+        "float8" => described.length = Some(64),
         "varchar" | "bpchar" => described.length = given,
+        // Digits of the second's fraction, stored as they are.
+        "time" | "timestamp" | "timestamptz" if typmod >= 0 => described.scale = Some(typmod),
         "numeric" => {
             if let Some(packed) = given {
                 described.precision = Some(packed >> 16);

@@ -168,7 +168,7 @@ fn to_float(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError>
         _ => return unsupported(value, Kind::Float),
     };
     let single = form.length == Some(32);
-    let stored = if single { f64::from(float as f32) } else { float };
+    let stored = if single { single_precision(float) } else { float };
     if stored.is_infinite() && float.is_finite() {
         return out_of_range(form);
     }
@@ -176,6 +176,13 @@ fn to_float(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError>
         return would_lose("digits of the number", form);
     }
     Ok(Value::Float(stored))
+}
+
+/// The number a 32-bit column shows: the shortest that reads back as the same
+/// 32 bits, not the longer one that widening those bits would give.
+fn single_precision(float: f64) -> f64 {
+    let narrow = float as f32;
+    narrow.to_string().parse().unwrap_or(f64::from(narrow))
 }
 
 /// Whether the float, written as short as reads back, is the number it came from.
@@ -189,7 +196,7 @@ fn says_the_same(value: &Value, stored: f64, single: bool) -> bool {
     let Some(number) = number else {
         return true;
     };
-    let shown = if single { Decimal::parse(&(stored as f32).to_string()) } else { Decimal::from_float(stored) };
+    let shown = Decimal::from_float(stored);
     shown.is_some_and(|shown| shown == number)
 }
 

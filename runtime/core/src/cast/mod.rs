@@ -13,7 +13,7 @@ pub use between::CastPlan;
 pub(crate) use between::Way;
 pub use form::Form;
 
-use crate::value::Value;
+use crate::{schema::ColumnType, value::Value};
 
 /// How one field converts at one side.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,12 @@ impl Cast {
             Cast::Convert(way) => convert::convert(canonical, &way.native, way.lossy),
         }
     }
+}
+
+/// A value as a person types it, for a field of this canonical type. Null
+/// cannot be typed: it is a choice of its own.
+pub fn read(text: &str, canonical: &ColumnType) -> Result<Value, CastError> {
+    convert::convert(&Value::text(text), &Form::from(canonical), false)
 }
 
 /// Why a value does not cast. Never carries the value itself, so that it may be logged.

@@ -93,6 +93,21 @@ impl Sync {
         self.sides.iter().find(|side| side.name == name)
     }
 
+    /// The same with no places in it: equal as long as it says the same, wherever
+    /// in the file and under whatever comments it stands.
+    pub fn without_places(&self) -> Sync {
+        let mut sync = self.clone();
+        sync.at = Span::default();
+        sync.match_at = Span::default();
+        sync.sides.iter_mut().for_each(|side| side.at = Span::default());
+        sync.groups.iter_mut().for_each(|group| group.at = Span::default());
+        for field in &mut sync.fields {
+            field.at = Span::default();
+            field.columns.iter_mut().for_each(|(_, column)| column.at = Span::default());
+        }
+        sync
+    }
+
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
