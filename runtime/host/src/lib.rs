@@ -1,1 +1,33 @@
-//! See ARCHITECTURE.md.
+//! Runs connectors: WebAssembly components in a sandbox.
+//!
+//! Components are loaded by digest ([`Host`]), say what they are ([`Component`])
+//! and serve sessions ([`Session`]). What a guest may reach, use and take is bounded
+//! here, and nothing it returns can panic, block or grow the host without bound. Only this
+//! crate names wasmtime; it knows the core's vocabulary, and nothing of what the engine does
+//! with it.
+
+mod cache;
+mod component;
+mod credentials;
+mod error;
+mod examine;
+mod host;
+mod limits;
+mod lines;
+mod metrics;
+mod network;
+mod request;
+mod session;
+mod store;
+mod v0_1;
+
+pub use component::{Component, ConnectionConfig, Permission, PermissionKind};
+pub use credentials::Secrets;
+pub use error::{GuestError, HostError};
+pub use examine::{Anatomy, examine};
+pub use host::{Host, HostOptions};
+pub use limits::{Limits, LoadLimits};
+pub use metrics::Metrics;
+pub use network::{BadRule, Denial};
+pub use request::{ChangesRequest, EnsureRequest, FetchRequest, PageRequest, Role, WantedColumn};
+pub use session::Session;

@@ -1,0 +1,128 @@
+//! A loaded connector, from which sessions are opened.
+
+use std::sync::Arc;
+
+use lockstep_core::schema::ConnectorSpec;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use wasmtime::component;
+
+use crate::{
+    credentials::Secrets,
+    error::HostError,
+    examine::Anatomy,
+    host::Host,
+    limits::Limits,
+    network::{BadRule, Denials, Policy, Roots},
+    request::Role,
+    session::{Session, Setup, scratch},
+    v0_1,
+};
+
+/// What the operator configured and granted for one connection.
+#[derive(Clone, Debug)]
+pub struct ConnectionConfig {
+    /// For logs and messages.
+    pub name: String,
+    /// What the connector gets at `open`; fits its schema.
+    pub config: Value,
+    pub secrets: Arc<Secrets>,
+    /// Such as `tcp:127.0.0.1:5432`.
+    pub grants: Vec<String>,
+    /// Certificates in PEM form that TLS trusts besides the system's.
+    pub root_certificates_pem: Option<Vec<u8>>,
+    /// `None`: the host's.
+    pub limits: Option<Limits>,
+}
+
+/// A loaded connector. Cheap to clone.
+#[derive(Clone)]
+pub struct Component(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) host: Host,
+    pub(crate) instantiable: v0_1::Instantiable,
+    digest: String,
+    anatomy: Anatomy,
+    spec: OnceCell<ConnectorSpec>,
+}
+
+/// One thing a connector asks for, and whether it gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// As the connector writes it, such as `tcp:config.host:config.port`.
+    pub ask: String,
+    pub kind: PermissionKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PermissionKind {
+    Connect,
+    Credential,
+}
+
+impl Component {
+    pub(crate) fn new(
+        host: Host,
+        compiled: component::Component,
+        digest: String,
+        anatomy: Anatomy,
+    ) -> Result<Self, HostError> {
+        let instantiable = v0_1::prepare(&host.0.linker, &compiled)
+            .map_err(|error| HostError::NotAComponent { reason: format!("{error:#}") })?;
+        Ok(Component(Arc::new(Inner { host, instantiable, digest, anatomy, spec: OnceCell::new() })))
+    }
+
+    /// SHA-256 of the component, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// Imports and contract version, as read from its bytes.
+    pub fn anatomy(&self) -> &Anatomy {
+        &self.0.anatomy
+    }
+
+    /// What the connector says of itself. Asked once, in an instance that may reach nothing.
+    pub async fn spec(&self) -> Result<&ConnectorSpec, HostError> {
+        self.0.spec.get_or_try_init(|| scratch::spec(self)).await
+    }
+
+    /// Everything the connector asks for.
+    pub async fn permissions(&self) -> Result<Vec<Permission>, HostError> {
+        let spec = self.spec().await?;
+        let asks = |list: &[String], kind| -> Vec<Permission> {
+            list.iter().map(|ask| Permission { ask: ask.clone(), kind }).collect()
+        };
+        let mut all = asks(&spec.permissions, PermissionKind::Connect);
+        all.extend(asks(&spec.credentials, PermissionKind::Credential));
+        Ok(all)
+    }
+
+    /// Begin a session. The instance is made, and `open` called in it, with the
+    /// first call; a session that failed is made anew with the next.
+    ///
+    /// # Errors
+    /// When grants or root certificates cannot be read, or the connector's spec cannot be had.
+    pub async fn open(&self, role: Role, connection: ConnectionConfig) -> Result<Session, HostError> {
+        let spec = self.spec().await?;
+        let limits = connection.limits.clone().unwrap_or_else(|| self.0.host.0.limits.clone());
+        let denials = Arc::<Denials>::default();
+        let policy = Policy::new(&spec.permissions, &connection.grants, &connection.config, Arc::clone(&denials))
+            .map_err(|BadRule(reason)| HostError::Config { reason })?;
+        let roots =
+            Roots::new(connection.root_certificates_pem.as_deref()).map_err(|reason| HostError::Config { reason })?;
+        Ok(Session::begin(Setup {
+            component: self.clone(),
+            role,
+            name: connection.name,
+            config: connection.config.to_string(),
+            secrets: connection.secrets,
+            credentials_asked: spec.credentials.clone(),
+            policy: Arc::new(policy),
+            roots: Arc::new(roots),
+            denials,
+            limits,
+        }))
+    }
+}

@@ -1,0 +1,129 @@
+//! What can go wrong between the runtime and a connector. Knows nothing of what
+//! the engine does about it.
+
+/// What a connector itself answered, in the contract's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct GuestError {
+    /// `retry`, `throttled`, `unavailable`, `auth`, `denied`, `config`, `not-found`, `cursor-invalid`,
+    /// `unsupported`, `internal`; anything else is to be treated as `internal`.
+    pub code: String,
+    pub message: String,
+    /// What the operator can do; empty if unknown.
+    pub remedy: String,
+    pub retry_after_ms: Option<u32>,
+}
+
+/// A failed load, open or call. After [`HostError::Trap`], [`HostError::Timeout`], [`HostError::Cancelled`]
+/// and [`HostError::Fault`] the instance is gone: whether a `write` among them took effect is unknown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    #[error("cannot read {what}: {reason}")]
+    Unreadable { what: String, reason: String },
+    #[error("the component's digest is sha256:{found}, and sha256:{expected} was asked for")]
+    Digest { expected: String, found: String },
+    #[error("this is no component: {reason}")]
+    NotAComponent { reason: String },
+    #[error("the component imports {import}, which no connector may")]
+    ForeignImport { import: String },
+    #[error("the component is made for {found}; this version serves {served}")]
+    ContractVersion { found: String, served: String },
+    #[error("the component has {bytes} bytes, and {bytes_max} are the most allowed")]
+    TooLarge { bytes: u64, bytes_max: u64 },
+    #[error("the component does not compile: {reason}")]
+    Compile { reason: String },
+    #[error("the runtime for components cannot start: {reason}")]
+    Engine { reason: String },
+    #[error("{reason}")]
+    Config { reason: String },
+    /// The connector's own answer.
+    #[error(transparent)]
+    Guest(GuestError),
+    #[error("the connector crashed in {call}: {reason}")]
+    Trap { call: &'static str, reason: String },
+    #[error("{call} took longer than {limit_ms} ms and was stopped")]
+    Timeout { call: &'static str, limit_ms: u64 },
+    #[error("{call} was cancelled")]
+    Cancelled { call: &'static str },
+    #[error("the connector broke the contract in {call}: {reason}")]
+    Fault { call: &'static str, reason: String },
+    #[error("the connector failed {failures} times and is parked; last: {reason}")]
+    Parked { failures: u32, reason: String },
+    #[error("the session is closed")]
+    Closed,
+    #[error("{call} cannot be asked: {reason}")]
+    Request { call: &'static str, reason: String },
+}
+
+impl HostError {
+    /// Stable, for people and programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            HostError::Unreadable { .. } => "LS-H001",
+            HostError::Digest { .. } => "LS-H002",
+            HostError::NotAComponent { .. } => "LS-H003",
+            HostError::ForeignImport { .. } => "LS-H004",
+            HostError::ContractVersion { .. } => "LS-H005",
+            HostError::TooLarge { .. } => "LS-H006",
+            HostError::Compile { .. } => "LS-H007",
+            HostError::Engine { .. } => "LS-H008",
+            HostError::Config { .. } => "LS-H009",
+            HostError::Guest(_) => "LS-H010",
+            HostError::Trap { .. } => "LS-H011",
+            HostError::Timeout { .. } => "LS-H012",
+            HostError::Cancelled { .. } => "LS-H013",
+            HostError::Fault { .. } => "LS-H014",
+            HostError::Parked { .. } => "LS-H015",
+            HostError::Closed => "LS-H016",
+            HostError::Request { .. } => "LS-H017",
+        }
+    }
+
+    /// What the operator can do; empty if nothing is known.
+    pub fn remedy(&self) -> String {
+        match self {
+            HostError::Guest(error) => error.remedy.clone(),
+            HostError::Digest { .. } => {
+                "Pin the digest of the component you reviewed, or restore that component.".into()
+            }
+            HostError::ForeignImport { .. } | HostError::ContractVersion { .. } | HostError::NotAComponent { .. } => {
+                "Rebuild the connector with this version's SDK.".into()
+            }
+            HostError::Parked { .. } => "Correct the cause, then resume the connection.".into(),
+            HostError::TooLarge { .. }
+            | HostError::Unreadable { .. }
+            | HostError::Compile { .. }
+            | HostError::Engine { .. }
+            | HostError::Config { .. }
+            | HostError::Trap { .. }
+            | HostError::Timeout { .. }
+            | HostError::Cancelled { .. }
+            | HostError::Fault { .. }
+            | HostError::Closed
+            | HostError::Request { .. } => String::new(),
+        }
+    }
+
+    /// Whether the instance was thrown away, so that a write may or may not have happened.
+    pub fn lost_the_instance(&self) -> bool {
+        match self {
+            HostError::Trap { .. }
+            | HostError::Timeout { .. }
+            | HostError::Cancelled { .. }
+            | HostError::Fault { .. } => true,
+            HostError::Unreadable { .. }
+            | HostError::Digest { .. }
+            | HostError::NotAComponent { .. }
+            | HostError::ForeignImport { .. }
+            | HostError::ContractVersion { .. }
+            | HostError::TooLarge { .. }
+            | HostError::Compile { .. }
+            | HostError::Engine { .. }
+            | HostError::Config { .. }
+            | HostError::Guest(_)
+            | HostError::Parked { .. }
+            | HostError::Closed
+            | HostError::Request { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a component says about itself before anything of it is compiled or run:
+//! its imports and exports, read from its bytes.
+
+use wasmparser::{Encoding, Parser, Payload};
+
+use crate::error::HostError;
+
+const EXPORT: &str = "lockstep:connector/connector";
+const OWN: &str = "lockstep:connector/";
+/// Contract versions this host serves.
+pub(crate) const SERVED: &[&str] = &["0.1.0"];
+
+/// The packages of WASI 0.2 a connector may import from.
+const WASI: &[&str] = &["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
+
+/// What a component imports and which contract version it is built for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anatomy {
+    /// Full names, such as `wasi:io/streams@0.2.12`, in the component's order.
+    pub imports: Vec<String>,
+    /// Such as `0.1.0`.
+    pub contract_version: String,
+}
+
+/// Read a component's imports and exports.
+///
+/// # Errors
+/// That it is no component, imports what no connector may, or is built for a
+/// contract version that is not served.
+pub fn examine(bytes: &[u8]) -> Result<Anatomy, HostError> {
+    let no_component = |reason: String| HostError::NotAComponent { reason };
+    let mut imports = Vec::new();
+    let mut version = None;
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| no_component(error.message().to_owned()))? {
+            Payload::Version { encoding, .. } if depth == 0 && encoding != Encoding::Component => {
+                return Err(no_component("it is a core module".into()));
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    let import = import.map_err(|error| no_component(error.message().to_owned()))?;
+                    check_import(import.name.name)?;
+                    imports.push(import.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    let export = export.map_err(|error| no_component(error.message().to_owned()))?;
+                    if let Some((EXPORT, found)) = export.name.name.split_once('@') {
+                        version = Some(found.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let served = SERVED.join(", ");
+    match version {
+        Some(found) if SERVED.contains(&found.as_str()) => Ok(Anatomy { imports, contract_version: found }),
+        Some(found) => Err(HostError::ContractVersion { found: format!("{EXPORT}@{found}"), served }),
+        None => Err(HostError::ContractVersion { found: format!("something without {EXPORT}"), served }),
+    }
+}
+
+fn check_import(name: &str) -> Result<(), HostError> {
+    let foreign = || HostError::ForeignImport { import: name.to_owned() };
+    if name.starts_with(OWN) {
+        return Ok(());
+    }
+    let rest = name.strip_prefix("wasi:").ok_or_else(foreign)?;
+    let (path, version) = rest.split_once('@').ok_or_else(foreign)?;
+    let package = path.split('/').next().unwrap_or_default();
+    if WASI.contains(&package) && version.starts_with("0.2.") { Ok(()) } else { Err(foreign()) }
+}

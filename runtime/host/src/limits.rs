@@ -1,0 +1,84 @@
+//! Every bound a connector lives in, with its default.
+
+/// Bounds of one session. All are per component instance unless they say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory, all memories together.
+    pub memory_bytes_max: usize,
+    /// Elements of all tables together.
+    pub table_elements_max: usize,
+    /// Wall-clock time of one call; `changes` may take its `wait_ms` besides.
+    pub call_ms_max: u64,
+    /// Time one call may compute (measured in epochs of 10 ms, so roughly).
+    pub compute_ms_max: u64,
+    /// Data a guest hands over in one call or answer.
+    pub answer_bytes_max: usize,
+    pub rows_max: usize,
+    pub columns_max: usize,
+    pub key_columns_max: usize,
+    pub cursor_bytes_max: usize,
+    pub version_bytes_max: usize,
+    /// Objects in one answer of `discover`.
+    pub objects_max: usize,
+    /// Length of any name, message or remedy; longer ones are cut.
+    pub words_bytes_max: usize,
+    /// Handles a guest may hold, and entries of the host's table for them.
+    pub handles_max: usize,
+    /// Open connections at a time.
+    pub connections_max: usize,
+    pub connect_ms_max: u64,
+    pub tls_handshake_ms_max: u64,
+    pub random_bytes_max: u64,
+    /// Log lines that may come at once; afterwards as many a minute.
+    pub log_lines_burst: u32,
+    pub log_line_bytes_max: usize,
+    /// Failures in `failure_window_ms` after which the session is parked.
+    pub failures_max: u32,
+    pub failure_window_ms: u64,
+    /// The first pause after a failure; doubles with each up to `backoff_ms_max`.
+    pub backoff_ms: u64,
+    pub backoff_ms_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memory_bytes_max: 256 * 1024 * 1024,
+            table_elements_max: 100_000,
+            call_ms_max: 60_000,
+            compute_ms_max: 20_000,
+            answer_bytes_max: 64 * 1024 * 1024,
+            rows_max: 100_000,
+            columns_max: 2_000,
+            key_columns_max: 32,
+            cursor_bytes_max: 64 * 1024,
+            version_bytes_max: 256,
+            objects_max: 20_000,
+            words_bytes_max: 16 * 1024,
+            handles_max: 1_000,
+            connections_max: 8,
+            connect_ms_max: 15_000,
+            tls_handshake_ms_max: 15_000,
+            random_bytes_max: 64 * 1024,
+            log_lines_burst: 300,
+            log_line_bytes_max: 4 * 1024,
+            failures_max: 8,
+            failure_window_ms: 600_000,
+            backoff_ms: 100,
+            backoff_ms_max: 10_000,
+        }
+    }
+}
+
+/// Bounds of loading, for all components of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadLimits {
+    pub component_bytes_max: u64,
+    pub compiled_bytes_max: u64,
+}
+
+impl Default for LoadLimits {
+    fn default() -> Self {
+        LoadLimits { component_bytes_max: 64 * 1024 * 1024, compiled_bytes_max: 512 * 1024 * 1024 }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a session did, counted. Numbers only ever grow.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// The counters of one session, as the host adds to them.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)* }
+
+        /// The counters of one session at a moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Metrics { $($(#[$doc])* pub $name: u64,)* }
+
+        impl Counters {
+            pub(crate) fn snapshot(&self) -> Metrics {
+                Metrics { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Calls made, failed ones too.
+    calls,
+    /// Calls that ended in an error of any kind.
+    call_errors,
+    /// Microseconds spent in calls, waiting included.
+    call_us,
+    /// Instances thrown away after a trap, timeout, cancellation or fault.
+    restarts,
+    /// Rows a connector handed over.
+    rows_received,
+    /// Intents given to a connector.
+    intents_sent,
+    connections_opened,
+    /// On the wire, before encryption.
+    bytes_received,
+    bytes_sent,
+    /// Connections and look-ups refused.
+    denials,
+    log_lines,
+    log_lines_dropped,
+}
+
+pub(crate) fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Ordering::Relaxed);
+}

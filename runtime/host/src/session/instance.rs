@@ -1,0 +1,79 @@
+//! Making an instance with everything it may use, and nothing else.
+
+use wasmtime::{Store, UpdateDeadline, component::ResourceTable};
+use wasmtime_wasi::WasiCtx;
+
+use crate::{
+    component::Component,
+    credentials::Credentials,
+    host::EPOCH,
+    limits::Limits,
+    lines::{Lines, Spoken},
+    network::Network,
+    store::{ComputedTooLong, Limiter, StoreData},
+    v0_1::Bindings,
+};
+
+/// A running instance.
+pub(super) struct Instance {
+    pub(super) store: Store<StoreData>,
+    pub(super) bindings: Bindings,
+}
+
+impl Instance {
+    pub(super) async fn new(
+        component: &Component,
+        network: Network,
+        credentials: Credentials,
+        lines: Lines,
+        limits: &Limits,
+    ) -> wasmtime::Result<Self> {
+        let spoken = |level| Spoken { lines: lines.clone(), level };
+        let wasi = WasiCtx::builder()
+            .stdout(spoken("info"))
+            .stderr(spoken("warn"))
+            .max_random_size(limits.random_bytes_max)
+            .allow_udp(false)
+            .allow_tcp(false)
+            .build();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles_max);
+        let limiter = Limiter::new(limits);
+        let data = StoreData { table, wasi, network, credentials, lines, limiter, epochs_left: 0 };
+        let mut store = Store::new(&component.0.host.0.engine, data);
+        store.limiter(|data| &mut data.limiter);
+        store.set_hostcall_fuel(limits.answer_bytes_max);
+        store.set_max_component_handles(limits.handles_max);
+        // Every epoch the guest gives the thread back, so that time-outs are
+        // noticed; after so many of them it has computed too long.
+        store.epoch_deadline_callback(|mut context| {
+            let data = context.data_mut();
+            match data.epochs_left.checked_sub(1) {
+                Some(left) => {
+                    data.epochs_left = left;
+                    Ok(UpdateDeadline::Yield(1))
+                }
+                None => Err(ComputedTooLong.into()),
+            }
+        });
+        let mut instance_store = arm(store, limits);
+        let bindings = component.0.instantiable.instantiate(&mut instance_store).await?;
+        Ok(Instance { store: instance_store, bindings })
+    }
+
+    /// Give the next call its time.
+    pub(super) fn arm(&mut self, limits: &Limits) {
+        self.store.data_mut().epochs_left = epochs(limits);
+        self.store.set_epoch_deadline(1);
+    }
+}
+
+fn arm(mut store: Store<StoreData>, limits: &Limits) -> Store<StoreData> {
+    store.data_mut().epochs_left = epochs(limits);
+    store.set_epoch_deadline(1);
+    store
+}
+
+fn epochs(limits: &Limits) -> u64 {
+    limits.compute_ms_max / EPOCH.as_millis() as u64
+}

@@ -1,0 +1,186 @@
+//! A session: one component instance, kept by one task, spoken to through a
+//! handle. What the calls mean in a contract version is not known here.
+
+mod backoff;
+mod instance;
+mod owner;
+pub(crate) mod scratch;
+
+use std::{sync::Arc, time::Duration};
+
+use lockstep_core::{
+    change::{Changes, Cursor, Found, Page, Selection},
+    schema::{CheckItem, ConnectorSpec, Object},
+    write::{Outcome, WriteRequest},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    component::Component,
+    credentials::Secrets,
+    error::HostError,
+    limits::Limits,
+    metrics::{Counters, Metrics, add},
+    network::{Denial, Denials, Policy, Roots},
+    request::{ChangesRequest, EnsureRequest, FetchRequest, PageRequest, Role},
+    v0_1::{self, Answer, Ask},
+};
+
+/// Calls that may wait for their turn.
+const WAITING_MAX: usize = 16;
+
+/// Everything a session's instances are made from.
+pub(crate) struct Setup {
+    pub(crate) component: Component,
+    pub(crate) role: Role,
+    pub(crate) name: String,
+    pub(crate) config: String,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) credentials_asked: Vec<String>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) roots: Arc<Roots>,
+    pub(crate) denials: Arc<Denials>,
+    pub(crate) limits: Limits,
+}
+
+/// What the owning task is asked to do.
+enum Job {
+    Call {
+        ask: Ask,
+        limit: Duration,
+        reply: oneshot::Sender<Result<Answer, HostError>>,
+    },
+    /// The answer to the last call broke the contract: throw the instance away.
+    Fault(HostError),
+    Unpark,
+}
+
+/// A session with a connected system. Clones share it; calls are made one at a
+/// time, in order. A call's future dropped before it is done stops the call and
+/// throws the instance away.
+#[derive(Clone)]
+pub struct Session {
+    jobs: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+}
+
+/// What handles and the owning task both see.
+pub(crate) struct Shared {
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) denials: Arc<Denials>,
+    pub(crate) limits: Limits,
+    spec: ConnectorSpecRef,
+}
+
+type ConnectorSpecRef = Component;
+
+impl Session {
+    pub(crate) fn begin(setup: Setup) -> Self {
+        let (jobs, waiting) = mpsc::channel(WAITING_MAX);
+        let shared = Arc::new(Shared {
+            counters: Arc::default(),
+            denials: Arc::clone(&setup.denials),
+            limits: setup.limits.clone(),
+            spec: setup.component.clone(),
+        });
+        tokio::spawn(owner::own(setup, Arc::clone(&shared), waiting));
+        Session { jobs, shared }
+    }
+
+    /// What was counted so far.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.counters.snapshot()
+    }
+
+    /// What the connector tried and may not, each with the line that would allow it.
+    pub fn denials(&self) -> Vec<Denial> {
+        self.shared.denials.list()
+    }
+
+    /// Let a parked session try again.
+    pub async fn unpark(&self) {
+        let _ = self.jobs.send(Job::Unpark).await;
+    }
+
+    pub async fn spec(&self) -> Result<ConnectorSpec, HostError> {
+        self.shared.spec.spec().await.cloned()
+    }
+
+    pub async fn check(&self, objects: &[String]) -> Result<Vec<CheckItem>, HostError> {
+        self.call(v0_1::ask::check(objects), 0, v0_1::answer::check).await
+    }
+
+    /// `objects` empty: every object there is.
+    pub async fn discover(&self, objects: &[String]) -> Result<Vec<Object>, HostError> {
+        self.call(v0_1::ask::discover(objects), 0, v0_1::answer::objects).await
+    }
+
+    /// Prepares the change stream for these objects and says where it starts.
+    pub async fn start(&self, selections: &[Selection]) -> Result<Cursor, HostError> {
+        self.call(v0_1::ask::start(selections), 0, v0_1::answer::position).await
+    }
+
+    /// Removes whatever `start` made at the source; says what it removed.
+    pub async fn release(&self) -> Result<Vec<String>, HostError> {
+        self.call(Ask::Release, 0, v0_1::answer::statements).await
+    }
+
+    pub async fn read(&self, request: &PageRequest) -> Result<Page, HostError> {
+        let columns = request.selection.columns.len();
+        let page = self
+            .call(v0_1::ask::read(request), 0, move |answer, limits| v0_1::answer::page(answer, columns, limits))
+            .await?;
+        add(&self.shared.counters.rows_received, page.rows.len() as u64);
+        Ok(page)
+    }
+
+    pub async fn changes(&self, request: &ChangesRequest) -> Result<Changes, HostError> {
+        let ask = v0_1::ask::changes(request);
+        let changes = self.call(ask, request.wait_ms, v0_1::answer::changes).await?;
+        let rows: usize = changes.batches.iter().map(|batch| batch.rows.len()).sum();
+        add(&self.shared.counters.rows_received, rows as u64);
+        Ok(changes)
+    }
+
+    pub async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Found>, HostError> {
+        let ask = v0_1::ask::fetch(request)?;
+        let (keys, columns) = (request.keys.len(), request.selection.columns.len());
+        let found = self.call(ask, 0, move |answer, limits| v0_1::answer::found(answer, keys, columns, limits)).await?;
+        add(&self.shared.counters.rows_received, found.len() as u64);
+        Ok(found)
+    }
+
+    /// One outcome per intent, in order. When this fails with
+    /// [`HostError::lost_the_instance`], any of the intents may have been carried out.
+    pub async fn write(&self, request: &WriteRequest) -> Result<Vec<Outcome>, HostError> {
+        let ask = v0_1::ask::write(request)?;
+        let (intents, returning) = (request.intents.len(), request.returning.len());
+        add(&self.shared.counters.intents_sent, intents as u64);
+        self.call(ask, 0, move |answer, limits| v0_1::answer::outcomes(answer, intents, returning, limits)).await
+    }
+
+    /// Creates or extends a destination object; returns the statements.
+    pub async fn ensure(&self, request: &EnsureRequest) -> Result<Vec<String>, HostError> {
+        self.call(v0_1::ask::ensure(request), 0, v0_1::answer::statements).await
+    }
+
+    /// Ask, wait, and read the answer; a broken answer costs the instance.
+    async fn call<T>(
+        &self,
+        ask: Ask,
+        wait_ms: u32,
+        read: impl FnOnce(Answer, &Limits) -> Result<T, HostError>,
+    ) -> Result<T, HostError> {
+        let (reply, answer) = oneshot::channel();
+        let limit = Duration::from_millis(self.shared.limits.call_ms_max + u64::from(wait_ms));
+        self.jobs.send(Job::Call { ask, limit, reply }).await.map_err(|_| HostError::Closed)?;
+        let answer = answer.await.map_err(|_| HostError::Closed)??;
+        match read(answer, &self.shared.limits) {
+            Ok(value) => Ok(value),
+            Err(fault) => {
+                let _ = self.jobs.send(Job::Fault(fault.clone())).await;
+                Err(fault)
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! An instance that may reach nothing, to ask a connector what it is.
+
+use std::{sync::Arc, time::Duration};
+
+use lockstep_core::schema::ConnectorSpec;
+use serde_json::Value;
+
+use super::{instance::Instance, owner::stopped};
+use crate::{
+    component::Component,
+    credentials::{Credentials, Secrets},
+    error::HostError,
+    lines::Lines,
+    metrics::Counters,
+    network::{BadRule, Network, Policy, Roots},
+    v0_1,
+};
+
+/// What the component says of itself.
+pub(crate) async fn spec(component: &Component) -> Result<ConnectorSpec, HostError> {
+    let limits = &component.0.host.0.limits;
+    let limit = Duration::from_millis(limits.call_ms_max);
+    let asked = tokio::time::timeout(limit, async {
+        let policy = Policy::new(&[], &[], &Value::Null, Arc::default())
+            .map_err(|BadRule(reason)| HostError::Config { reason })?;
+        let roots = Roots::new(None).map_err(|reason| HostError::Config { reason })?;
+        let counters = Arc::<Counters>::default();
+        let network = Network::new(policy.into(), Arc::clone(&counters), roots.into(), limits);
+        let credentials = Credentials::new(Arc::new(Secrets::new()), &[]);
+        let lines = Lines::new(component.digest(), "spec", limits, counters);
+        let failed = |error: wasmtime::Error| stopped("spec", &error, limits);
+        let mut instance = Instance::new(component, network, credentials, lines, limits).await.map_err(failed)?;
+        let spec = v0_1::spec(&mut instance.store, &instance.bindings).await.map_err(failed)?;
+        v0_1::answer::spec(spec, limits)
+    });
+    asked.await.unwrap_or(Err(HostError::Timeout { call: "spec", limit_ms: limits.call_ms_max }))
+}

@@ -1,0 +1,325 @@
+//! Answers in the core's types. A guest's answer is not trusted: every count and
+//! size is checked, and what does not fit is a fault of the connector. Unknown codes
+//! become their family's safest case.
+
+use std::sync::Arc;
+
+use lockstep_core::{
+    change::{ChangeBatch, ChangeKind, ChangeRow, Changes, Cursor, Found, Page, Row, Version},
+    key::Key,
+    schema::{CheckItem, Column, ColumnType, ConnectorSpec, Kind, Object, Reference},
+    value::{Cell, Timestamp, Value},
+    write::{Outcome, Overwritten, Rejection},
+};
+
+use super::{Answer, cells, model};
+use crate::{
+    error::{GuestError, HostError},
+    limits::Limits,
+    lines::printable,
+};
+
+/// Reads one call's answer.
+struct Reader<'a> {
+    call: &'static str,
+    limits: &'a Limits,
+}
+
+type Read<T> = Result<T, HostError>;
+
+/// The connector's own error.
+pub(crate) fn error(error: model::Error) -> GuestError {
+    const WORDS_BYTES_MAX: usize = 16 * 1024;
+    GuestError {
+        code: printable(&error.code, 64),
+        message: printable(&error.message, WORDS_BYTES_MAX),
+        remedy: printable(&error.remedy, WORDS_BYTES_MAX),
+        retry_after_ms: error.retry_after_ms,
+    }
+}
+
+pub(crate) fn spec(spec: model::ConnectorSpec, limits: &Limits) -> Read<ConnectorSpec> {
+    let reader = Reader { call: "spec", limits };
+    for list in [&spec.abilities, &spec.permissions, &spec.credentials] {
+        reader.at_most("entries", list.len(), 1000)?;
+    }
+    reader.at_most("bytes of configuration schema", spec.config_schema.len(), 1 << 20)?;
+    let words = |list: Vec<String>| list.iter().map(|text| reader.words(text)).collect();
+    Ok(ConnectorSpec {
+        name: reader.words(&spec.name),
+        version: reader.words(&spec.version),
+        changes: reader.words(&spec.changes),
+        precondition: reader.words(&spec.precondition),
+        abilities: words(spec.abilities),
+        config_schema: spec.config_schema,
+        cursor_version: spec.cursor_version,
+        permissions: words(spec.permissions),
+        credentials: words(spec.credentials),
+    })
+}
+
+pub(crate) fn check(answer: Answer, limits: &Limits) -> Read<Vec<CheckItem>> {
+    let reader = Reader { call: "check", limits };
+    let Answer::Check(items) = answer else { return Err(reader.mixed_up()) };
+    reader.at_most("items", items.len(), 10_000)?;
+    let item = |item: model::CheckItem| CheckItem {
+        name: reader.words(&item.name),
+        status: match item.status.as_str() {
+            "ok" | "warn" | "fail" => item.status,
+            _ => "fail".into(),
+        },
+        message: reader.words(&item.message),
+        remedy: reader.words(&item.remedy),
+    };
+    Ok(items.into_iter().map(item).collect())
+}
+
+pub(crate) fn objects(answer: Answer, limits: &Limits) -> Read<Vec<Object>> {
+    let reader = Reader { call: "discover", limits };
+    let Answer::Objects(objects) = answer else { return Err(reader.mixed_up()) };
+    reader.at_most("objects", objects.len(), limits.objects_max)?;
+    objects.into_iter().map(|object| reader.object(object)).collect()
+}
+
+pub(crate) fn position(answer: Answer, limits: &Limits) -> Read<Cursor> {
+    let reader = Reader { call: "start", limits };
+    let Answer::Position(position) = answer else { return Err(reader.mixed_up()) };
+    reader.cursor(position.cursor).map(Cursor)
+}
+
+pub(crate) fn statements(answer: Answer, limits: &Limits) -> Read<Vec<String>> {
+    let reader = Reader { call: "ensure or release", limits };
+    let Answer::Statements(statements) = answer else { return Err(reader.mixed_up()) };
+    reader.at_most("statements", statements.len(), 10_000)?;
+    Ok(statements.iter().map(|text| reader.words(text)).collect())
+}
+
+pub(crate) fn page(answer: Answer, columns: usize, limits: &Limits) -> Read<Page> {
+    let reader = Reader { call: "read", limits };
+    let Answer::Page(page) = answer else { return Err(reader.mixed_up()) };
+    reader.at_most("rows", page.rows.len(), limits.rows_max)?;
+    let rows = page.rows.into_iter().map(|row| reader.row(row, columns));
+    Ok(Page { rows: rows.collect::<Read<_>>()?, next: reader.cursor(page.next)? })
+}
+
+pub(crate) fn changes(answer: Answer, limits: &Limits) -> Read<Changes> {
+    let reader = Reader { call: "changes", limits };
+    let Answer::Changes(changes) = answer else { return Err(reader.mixed_up()) };
+    reader.at_most("batches", changes.batches.len(), limits.rows_max)?;
+    let rows: usize = changes.batches.iter().map(|batch| batch.rows.len()).sum();
+    reader.at_most("rows", rows, limits.rows_max)?;
+    let batches = changes.batches.into_iter().map(|batch| reader.batch(batch));
+    Ok(Changes {
+        batches: batches.collect::<Read<_>>()?,
+        cursor: Cursor(reader.cursor(changes.cursor)?),
+        more: changes.more,
+        lag_bytes: changes.lag_bytes,
+        lag_ms: changes.lag_ms,
+    })
+}
+
+pub(crate) fn found(answer: Answer, keys: usize, columns: usize, limits: &Limits) -> Read<Vec<Found>> {
+    let reader = Reader { call: "fetch", limits };
+    let Answer::Found(found) = answer else { return Err(reader.mixed_up()) };
+    reader.at_most("rows", found.len(), limits.rows_max)?;
+    let one = |found: model::Found| {
+        if found.index as usize >= keys {
+            return Err(reader.fault(format!("it answers key {} of {keys}", found.index)));
+        }
+        Ok(Found { index: found.index, row: reader.row(found.row, columns)? })
+    };
+    found.into_iter().map(one).collect()
+}
+
+pub(crate) fn outcomes(answer: Answer, intents: usize, returning: usize, limits: &Limits) -> Read<Vec<Outcome>> {
+    let reader = Reader { call: "write", limits };
+    let Answer::Outcomes(outcomes) = answer else { return Err(reader.mixed_up()) };
+    if outcomes.len() != intents {
+        return Err(reader.fault(format!("{} outcomes for {intents} intents", outcomes.len())));
+    }
+    outcomes.into_iter().map(|outcome| reader.outcome(outcome, returning)).collect()
+}
+
+impl Reader<'_> {
+    fn fault(&self, reason: String) -> HostError {
+        HostError::Fault { call: self.call, reason }
+    }
+
+    fn mixed_up(&self) -> HostError {
+        self.fault("the answer is another call's".into())
+    }
+
+    fn at_most(&self, what: &str, count: usize, max: usize) -> Read<()> {
+        if count <= max { Ok(()) } else { Err(self.fault(format!("{count} {what}; {max} are the most allowed"))) }
+    }
+
+    fn words(&self, text: &str) -> String {
+        printable(text, self.limits.words_bytes_max)
+    }
+
+    fn cursor(&self, bytes: Vec<u8>) -> Read<Arc<[u8]>> {
+        self.at_most("bytes of cursor", bytes.len(), self.limits.cursor_bytes_max)?;
+        Ok(bytes.into())
+    }
+
+    fn version(&self, bytes: Vec<u8>) -> Read<Version> {
+        self.at_most("bytes of version", bytes.len(), self.limits.version_bytes_max)?;
+        Ok(Version { generation: 0, order: bytes.into() })
+    }
+
+    fn key(&self, cells: Vec<model::Cell>) -> Read<Key> {
+        self.at_most("key columns", cells.len(), self.limits.key_columns_max)?;
+        if cells.is_empty() {
+            return Err(self.fault("a row without a key".into()));
+        }
+        cells::key_from_guest(cells).ok_or_else(|| self.fault("a key with an absent part".into()))
+    }
+
+    fn cells(&self, cells: Vec<model::Cell>, columns: usize) -> Read<Vec<Cell>> {
+        if cells.len() != columns {
+            return Err(self.fault(format!("a row of {} cells for {columns} columns", cells.len())));
+        }
+        Ok(cells.into_iter().map(cells::from_guest).collect())
+    }
+
+    fn row(&self, row: model::Row, columns: usize) -> Read<Row> {
+        Ok(Row {
+            key: self.key(row.key)?,
+            cells: self.cells(row.cells, columns)?,
+            version: self.version(row.version)?,
+            at: row.at.map(Timestamp),
+        })
+    }
+
+    fn batch(&self, batch: model::ChangeBatch) -> Read<ChangeBatch> {
+        let (kind, carries_rows) = match batch.kind.as_str() {
+            "upsert" => (ChangeKind::Upsert, true),
+            "delete" => (ChangeKind::Delete, true),
+            "invalidate" => (ChangeKind::Invalidate, true),
+            "truncate" => (ChangeKind::Truncate, false),
+            "schema" => (ChangeKind::Schema, false),
+            // What is not understood may mean anything: everything is looked at again.
+            _ => (ChangeKind::Gap, false),
+        };
+        self.at_most("columns", batch.columns.len(), self.limits.columns_max)?;
+        let columns = batch.columns.len();
+        let row = |row: model::ChangeRow| {
+            let width = if kind != ChangeKind::Upsert && row.cells.is_empty() { 0 } else { columns };
+            Ok(ChangeRow {
+                key: self.key(row.key)?,
+                cells: self.cells(row.cells, width)?,
+                version: self.version(row.version)?,
+                at: row.at.map(Timestamp),
+            })
+        };
+        let rows = if carries_rows { batch.rows } else { Vec::new() };
+        Ok(ChangeBatch {
+            object: batch.object.into(),
+            kind,
+            columns: batch.columns.into(),
+            rows: rows.into_iter().map(row).collect::<Read<_>>()?,
+            origin: self.words(&batch.origin).into(),
+        })
+    }
+
+    fn outcome(&self, outcome: model::Outcome, returning: usize) -> Read<Outcome> {
+        Ok(match outcome {
+            model::Outcome::Applied(row) => Outcome::Applied(self.row(row, returning)?),
+            model::Outcome::Conflict(row) => Outcome::Conflict(self.row(row, returning)?),
+            model::Outcome::Duplicate(row) => Outcome::Duplicate(self.row(row, returning)?),
+            model::Outcome::Overwrote((row, overwritten)) => {
+                self.at_most("overwritten fields", overwritten.len(), self.limits.columns_max)?;
+                let one = |field: model::FieldOverwrite| Overwritten {
+                    column: field.column,
+                    value: cells::from_guest(field.value).unwrap_or(Value::Null),
+                    by: self.words(&field.by),
+                    at: field.at.map(Timestamp),
+                };
+                Outcome::Overwrote(self.row(row, returning)?, overwritten.into_iter().map(one).collect())
+            }
+            model::Outcome::Gone => Outcome::Gone,
+            model::Outcome::Rejected(rejection) => {
+                self.at_most("columns", rejection.columns.len(), self.limits.columns_max)?;
+                Outcome::Rejected(Rejection {
+                    code: self.words(&rejection.code),
+                    class: self.words(&rejection.class),
+                    message: self.words(&rejection.message),
+                    columns: rejection.columns,
+                })
+            }
+            model::Outcome::Throttled(retry_after_ms) => Outcome::Throttled { retry_after_ms },
+            model::Outcome::Unavailable(reason) => Outcome::Unavailable { reason: self.words(&reason) },
+            model::Outcome::Unknown(reason) => Outcome::Unknown { reason: self.words(&reason) },
+            model::Outcome::Other((code, message)) => Outcome::Rejected(Rejection {
+                code: self.words(&code),
+                class: "other".into(),
+                message: self.words(&message),
+                columns: Vec::new(),
+            }),
+        })
+    }
+
+    fn object(&self, object: model::Object) -> Read<Object> {
+        self.at_most("columns", object.columns.len(), self.limits.columns_max)?;
+        self.at_most("key columns", object.key.len(), self.limits.key_columns_max)?;
+        self.at_most("unique keys", object.unique_keys.len(), 1000)?;
+        Ok(Object {
+            name: object.name,
+            label: self.words(&object.label),
+            columns: object.columns.into_iter().map(|column| self.column(column)).collect::<Read<_>>()?,
+            key: object.key,
+            unique_keys: object.unique_keys,
+            rows_estimate: object.rows_estimate,
+            obstacle: self.words(&object.obstacle),
+        })
+    }
+
+    fn column(&self, column: model::Column) -> Read<Column> {
+        self.at_most("enum values", column.type_.values.len(), 100_000)?;
+        Ok(Column {
+            name: column.name,
+            label: self.words(&column.label),
+            column_type: ColumnType {
+                kind: kind(&column.type_.kind),
+                native: self.words(&column.type_.native),
+                length: column.type_.length,
+                precision: column.type_.precision,
+                scale: column.type_.scale,
+                values: column.type_.values,
+                element: column.type_.element.as_deref().map(kind),
+            },
+            nullable: column.nullable,
+            has_default: column.has_default,
+            createable: column.createable,
+            updateable: column.updateable,
+            computed: column.computed,
+            unique: column.unique,
+            references: column
+                .references
+                .map(|reference| Reference { object: reference.object, columns: reference.columns }),
+            comment: self.words(&column.comment),
+        })
+    }
+}
+
+/// The kind of that name; what is not known crosses in the system's own notation.
+fn kind(name: &str) -> Kind {
+    const ALL: [Kind; 15] = [
+        Kind::Bool,
+        Kind::Int,
+        Kind::Decimal,
+        Kind::Float,
+        Kind::Text,
+        Kind::Bytes,
+        Kind::Date,
+        Kind::Time,
+        Kind::Timestamp,
+        Kind::LocalTimestamp,
+        Kind::Uuid,
+        Kind::Json,
+        Kind::Enum,
+        Kind::List,
+        Kind::Opaque,
+    ];
+    ALL.into_iter().find(|kind| super::ask::kind_name(*kind) == name).unwrap_or(Kind::Opaque)
+}

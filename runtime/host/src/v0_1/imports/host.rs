@@ -1,0 +1,32 @@
+//! `lockstep:connector/host`: log, progress, rate limits.
+
+use super::bindings::lockstep::connector::{host, model};
+use crate::store::StoreData;
+
+impl model::Host for StoreData {}
+
+impl host::Host for StoreData {
+    fn log(&mut self, level: String, message: String) -> wasmtime::Result<()> {
+        self.lines.say(&level, &message);
+        Ok(())
+    }
+
+    fn progress(&mut self, what: String, done: u64, total: Option<u64>) -> wasmtime::Result<()> {
+        match total {
+            Some(total) => self.lines.say("info", &format!("{what}: {done} of {total}")),
+            None => self.lines.say("info", &format!("{what}: {done}")),
+        }
+        Ok(())
+    }
+
+    fn rate_limit(
+        &mut self,
+        name: String,
+        used: Option<u64>,
+        limit: Option<u64>,
+        resets_in_ms: Option<u64>,
+    ) -> wasmtime::Result<()> {
+        self.lines.say("debug", &format!("rate limit {name}: {used:?} of {limit:?}, resets in {resets_in_ms:?} ms"));
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! The host's side of what a connector imports, one file an interface.
+
+mod credentials;
+mod host;
+mod lookup;
+mod tcp;
+mod tls;
+
+use super::bindings;

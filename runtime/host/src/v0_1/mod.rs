@@ -1,0 +1,173 @@
+//! Contract version 0.1: generated bindings, the host's side of the imports, and
+//! the conversions between its types and the core's. Generated types stay in here.
+
+pub(crate) mod answer;
+pub(crate) mod ask;
+mod bindings;
+mod cells;
+mod imports;
+
+use wasmtime::{
+    Engine, Store,
+    component::{Component, HasSelf, Linker},
+};
+use wasmtime_wasi::{
+    WasiView,
+    cli::{WasiCli, WasiCliView},
+    clocks::{WasiClocks, WasiClocksView},
+    filesystem::{WasiFilesystem, WasiFilesystemView},
+    p2::bindings::{self as wasi, sockets},
+    random::WasiRandom,
+    sockets::{WasiSockets, WasiSocketsView},
+};
+use wasmtime_wasi_io::bindings::wasi::io;
+
+use self::bindings::{
+    ConnectorWorld, ConnectorWorldPre,
+    lockstep::connector::{credentials, host, model, tls},
+    wasi::sockets as own_sockets,
+};
+use crate::{error::GuestError, store::StoreData};
+
+/// An instance's exports.
+pub(crate) type Bindings = ConnectorWorld;
+
+/// A component linked to its imports, ready to be instantiated.
+pub(crate) struct Instantiable(ConnectorWorldPre<StoreData>);
+
+impl Instantiable {
+    pub(crate) async fn instantiate(&self, store: &mut Store<StoreData>) -> wasmtime::Result<Bindings> {
+        self.0.instantiate_async(store).await
+    }
+}
+
+/// Link a component to what the host offers.
+pub(crate) fn prepare(linker: &Linker<StoreData>, component: &Component) -> wasmtime::Result<Instantiable> {
+    Ok(Instantiable(ConnectorWorldPre::new(linker.instantiate_pre(component)?)?))
+}
+
+struct HasIo;
+
+impl wasmtime::component::HasData for HasIo {
+    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
+}
+
+/// Everything a connector may import. Sockets and name lookup are the host's own;
+/// files, environment and arguments are there and empty.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    io::error::add_to_linker::<StoreData, HasIo>(l, |data| &mut data.table)?;
+    io::poll::add_to_linker::<StoreData, HasIo>(l, |data| &mut data.table)?;
+    io::streams::add_to_linker::<StoreData, HasIo>(l, |data| &mut data.table)?;
+    wasi::clocks::wall_clock::add_to_linker::<StoreData, WasiClocks>(l, StoreData::clocks)?;
+    wasi::clocks::monotonic_clock::add_to_linker::<StoreData, WasiClocks>(l, StoreData::clocks)?;
+    wasi::random::random::add_to_linker::<StoreData, WasiRandom>(l, |data| data.ctx().ctx.random())?;
+    wasi::random::insecure::add_to_linker::<StoreData, WasiRandom>(l, |data| data.ctx().ctx.random())?;
+    wasi::random::insecure_seed::add_to_linker::<StoreData, WasiRandom>(l, |data| data.ctx().ctx.random())?;
+    wasi::cli::exit::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::environment::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::stdin::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::stdout::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::stderr::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::terminal_input::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::terminal_output::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::terminal_stdin::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::terminal_stdout::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::cli::terminal_stderr::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
+    wasi::filesystem::types::add_to_linker::<StoreData, WasiFilesystem>(l, StoreData::filesystem)?;
+    wasi::filesystem::preopens::add_to_linker::<StoreData, WasiFilesystem>(l, StoreData::filesystem)?;
+    sockets::instance_network::add_to_linker::<StoreData, WasiSockets>(l, StoreData::sockets)?;
+    sockets::network::add_to_linker::<StoreData, WasiSockets>(
+        l,
+        &sockets::network::LinkOptions::default(),
+        StoreData::sockets,
+    )?;
+    sockets::udp::add_to_linker::<StoreData, WasiSockets>(l, StoreData::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<StoreData, WasiSockets>(l, StoreData::sockets)?;
+    own_sockets::tcp::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
+    own_sockets::tcp_create_socket::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
+    own_sockets::ip_name_lookup::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
+    host::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
+    credentials::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
+    tls::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
+    Ok(linker)
+}
+
+/// A call in this version's types.
+pub(crate) enum Ask {
+    Check(Vec<String>),
+    Discover(Vec<String>),
+    Start(Vec<model::Selection>),
+    Release,
+    Read(model::PageRequest),
+    Changes(model::ChangesRequest),
+    Fetch(model::FetchRequest),
+    Write(model::WriteRequest),
+    Ensure(model::EnsureRequest),
+}
+
+impl Ask {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Ask::Check(_) => "check",
+            Ask::Discover(_) => "discover",
+            Ask::Start(_) => "start",
+            Ask::Release => "release",
+            Ask::Read(_) => "read",
+            Ask::Changes(_) => "changes",
+            Ask::Fetch(_) => "fetch",
+            Ask::Write(_) => "write",
+            Ask::Ensure(_) => "ensure",
+        }
+    }
+}
+
+/// What a guest gave back, not yet judged.
+pub(crate) enum Answer {
+    Check(Vec<model::CheckItem>),
+    Objects(Vec<model::Object>),
+    Position(model::Position),
+    Statements(Vec<String>),
+    Page(model::Page),
+    Changes(model::ChangesAnswer),
+    Found(Vec<model::Found>),
+    Outcomes(Vec<model::Outcome>),
+}
+
+/// Ask the guest. The outer error says that it did not come to an answer.
+pub(crate) async fn perform(
+    store: &mut Store<StoreData>,
+    bindings: &Bindings,
+    ask: Ask,
+) -> wasmtime::Result<Result<Answer, GuestError>> {
+    let guest = bindings.lockstep_connector_connector();
+    let answer = match ask {
+        Ask::Check(objects) => guest.call_check(store, &objects).await?.map(Answer::Check),
+        Ask::Discover(objects) => guest.call_discover(store, &objects).await?.map(Answer::Objects),
+        Ask::Start(selections) => guest.call_start(store, &selections).await?.map(Answer::Position),
+        Ask::Release => guest.call_release(store).await?.map(Answer::Statements),
+        Ask::Read(request) => guest.call_read(store, &request).await?.map(Answer::Page),
+        Ask::Changes(request) => guest.call_changes(store, &request).await?.map(Answer::Changes),
+        Ask::Fetch(request) => guest.call_fetch(store, &request).await?.map(Answer::Found),
+        Ask::Write(request) => guest.call_write(store, &request).await?.map(Answer::Outcomes),
+        Ask::Ensure(request) => guest.call_ensure(store, &request).await?.map(Answer::Statements),
+    };
+    Ok(answer.map_err(answer::error))
+}
+
+/// Call `open`.
+pub(crate) async fn open(
+    store: &mut Store<StoreData>,
+    bindings: &Bindings,
+    role: &str,
+    config: &str,
+) -> wasmtime::Result<Result<(), GuestError>> {
+    let opened = bindings.lockstep_connector_connector().call_open(store, role, config).await?;
+    Ok(opened.map_err(answer::error))
+}
+
+/// Call `spec`.
+pub(crate) async fn spec(store: &mut Store<StoreData>, bindings: &Bindings) -> wasmtime::Result<model::ConnectorSpec> {
+    bindings.lockstep_connector_connector().call_spec(store).await
+}

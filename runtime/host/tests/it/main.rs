@@ -1,0 +1,7 @@
+//! The host with real components.
+
+mod guests;
+mod hostile;
+mod loading;
+mod network;
+mod sessions;
