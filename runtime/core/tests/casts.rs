@@ -233,11 +233,24 @@ fn an_allowed_loss_rounds_and_still_never_cuts_text() {
 }
 
 #[test]
-fn what_a_person_types_becomes_a_value_of_the_column() {
-    assert_eq!(cast::read("12.5", &numeric(6, 2)), Ok(decimal("12.50")));
-    assert_eq!(cast::read("a;b", &list(Kind::Text)), Ok(items(&[Value::text("a"), Value::text("b")])));
-    assert_eq!(cast::read("null", &of(Kind::Text)), Ok(Value::text("null")));
-    assert_eq!(cast::read("noon", &of(Kind::Time)).map_err(|error| error.code()), Err("LS-CST-001"));
+fn what_a_person_writes_becomes_a_value_of_the_field() {
+    for (written, canonical, value) in [
+        ("12.5", numeric(6, 2), Ok(decimal("12.50"))),
+        ("\"12345678901234567890.1\"", of(Kind::Decimal), Ok(decimal("12345678901234567890.1"))),
+        ("true", of(Kind::Bool), Ok(Value::Bool(true))),
+        ("7", of(Kind::Text), Ok(Value::text("7"))),
+        ("\"null\"", of(Kind::Text), Ok(Value::text("null"))),
+        ("null", of(Kind::Text), Ok(Value::Null)),
+        ("\"a;b\"", list(Kind::Text), Ok(items(&[Value::text("a"), Value::text("b")]))),
+        ("[1, 2]", list(Kind::Int), Ok(items(&[Value::Int(1), Value::Int(2)]))),
+        ("\"x\"", of(Kind::Json), Ok(json("\"x\""))),
+        ("\"2024-05-01\"", of(Kind::Date), Ok(Value::Date(19_844))),
+        ("\"noon\"", of(Kind::Time), Err("LS-CST-001")),
+        ("1.005", numeric(6, 2), Err("LS-CST-004")),
+    ] {
+        let written: serde_json::Value = serde_json::from_str(written).expect("JSON");
+        assert_eq!(cast::read(&written, &canonical).map_err(|error| error.code()), value, "{written}");
+    }
 }
 
 #[test]

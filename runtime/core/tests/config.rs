@@ -425,3 +425,13 @@ fn the_json_schema_takes_the_example_and_refuses_what_the_reader_refuses() {
         assert!(!fits(&schema, &schema, &as_json(&text)), "{to}");
     }
 }
+
+#[test]
+fn the_documented_example_is_a_valid_file() {
+    let page = include_str!("../../../docs/configuration.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let config = Config::parse(example).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    assert_eq!(config.syncs.len(), 2);
+    let schema = json_schema();
+    assert!(fits(&schema, &schema, &as_json(example)));
+}

@@ -13,7 +13,10 @@ pub use between::CastPlan;
 pub(crate) use between::Way;
 pub use form::Form;
 
-use crate::{schema::ColumnType, value::Value};
+use crate::{
+    schema::{ColumnType, Kind},
+    value::Value,
+};
 
 /// How one field converts at one side.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,10 +58,17 @@ impl Cast {
     }
 }
 
-/// A value as a person types it, for a field of this canonical type. Null
-/// cannot be typed: it is a choice of its own.
-pub fn read(text: &str, canonical: &ColumnType) -> Result<Value, CastError> {
-    convert::convert(&Value::text(text), &Form::from(canonical), false)
+/// A value as a person writes it in JSON, for a field of this canonical type.
+/// Numbers beyond 64 bits keep their digits when written as strings.
+pub fn read(written: &serde_json::Value, canonical: &ColumnType) -> Result<Value, CastError> {
+    let form = Form::from(canonical);
+    let value = match written {
+        serde_json::Value::Null => return Ok(Value::Null),
+        serde_json::Value::String(text) if form.kind != Kind::Json => Value::text(text),
+        other if form.is_text_like() => Value::text(other.to_string()),
+        other => Value::Json(other.to_string().into()),
+    };
+    convert::convert(&value, &form, false)
 }
 
 /// Why a value does not cast. Never carries the value itself, so that it may be logged.
