@@ -12,6 +12,7 @@ use lockstep_core::{
     value::{Cell, Timestamp, Value},
 };
 
+pub mod bench;
 pub mod sides;
 pub mod sync;
 
