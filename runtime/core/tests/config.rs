@@ -344,6 +344,42 @@ fn a_secret_written_into_the_file_is_never_repeated() {
     }
 }
 
+#[test]
+fn a_secret_among_the_settings_is_refused_and_never_repeated() {
+    for (setting, refused) in [
+        ("url = \"postgres://me:hunter2@db/app\"", true),
+        ("url = \"postgres://me@db:5432/app?mail=a:b@c\"", false),
+        ("url = \"https://[::1]:80/a@b\"", false),
+        ("client_secret = \"hunter2\"", true),
+        ("deep = { list = [\"x://a:hunter2@b\"] }", true),
+        ("Api-Key = \"hunter2\"", true),
+        ("token_url = \"https://login.example.org\"", false),
+        ("password = \"\"", false),
+    ] {
+        let text = format!("[connections.a]\nconnector = \"x\"\nconfig = {{ {setting} }}\n");
+        let found = Config::parse(&text).err().unwrap_or_default();
+        assert_eq!(found.iter().any(|error| error.code == "LS-CFG-008"), refused, "{setting}");
+        assert!(!format!("{found:?}").contains("hunter2"));
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_text_makes_the_reader_panic(at in 0..EXAMPLE.len(), cut in 0usize..40, put in "[\\[\\]{}\"'=.,#a-z0-9\n ü]{0,12}") {
+        let lower = |at: usize| (0..=at.min(EXAMPLE.len())).rev().find(|at| EXAMPLE.is_char_boundary(*at)).unwrap_or(0);
+        let text = format!("{}{put}{}", &EXAMPLE[..lower(at)], &EXAMPLE[lower(at + cut)..]);
+        if let Err(errors) = Config::parse(&text) {
+            proptest::prop_assert!(!errors.is_empty());
+            for error in errors {
+                proptest::prop_assert!(text.get(error.at.bytes.clone()).is_some() && error.at.line > 0, "{error:?}");
+                proptest::prop_assert!(!error.help.is_empty() && !error.message.is_empty());
+            }
+        }
+    }
+}
+
 /// Enough of a validator for the keywords that the schema uses.
 fn fits(root: &serde_json::Value, schema: &serde_json::Value, value: &serde_json::Value) -> bool {
     use serde_json::Value;

@@ -89,6 +89,9 @@ fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problem
     );
     let config = match section.table("config", problems) {
         Some(table) => {
+            for entry in table.entries() {
+                find_secrets(&table.join(&entry.key), &entry.key, &entry.node, problems);
+            }
             let pairs = table.entries().iter();
             pairs.map(|entry| (entry.key.clone(), entry.node.to_json())).collect::<serde_json::Map<_, _>>()
         }
@@ -124,6 +127,41 @@ fn read_secrets(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<(
             Some((entry.key.clone(), secret?))
         })
         .collect()
+}
+
+/// Secrets where settings belong: a password inside an address, or a key whose
+/// name says it. The value is not repeated.
+fn find_secrets(path: &str, key: &str, node: &Node, problems: &mut Problems<'_>) {
+    match &node.data {
+        Data::Text(text) if has_password(text) || (names_secret(key) && !text.is_empty()) => problems.add(
+            Code::SecretInFile,
+            node.span.clone(),
+            format!("`{path}` holds a secret"),
+            "take it out and refer to it in `secrets`, such as `secrets = { password = \"env:NAME\" }`; if it was real, replace it",
+        ),
+        Data::List(items) => items.iter().for_each(|item| find_secrets(path, key, item, problems)),
+        Data::Table(entries) => {
+            for entry in entries {
+                find_secrets(&format!("{path}.{}", entry.key), &entry.key, &entry.node, problems);
+            }
+        }
+        Data::Text(_) | Data::Int(_) | Data::Float(_) | Data::Bool(_) | Data::Datetime(_) => {}
+    }
+}
+
+/// `scheme://user:password@host`
+fn has_password(text: &str) -> bool {
+    let authority = text.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
+    user.is_some_and(|user| user.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
+}
+
+fn names_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    let last = key.rsplit('_').next().unwrap_or_default();
+    matches!(last, "password" | "passwd" | "secret" | "token")
+        || key.ends_with("api_key")
+        || key.ends_with("private_key")
 }
 
 impl SecretRef {
