@@ -278,6 +278,13 @@ fn values_that_may_not_fit_are_noted() {
 }
 
 #[test]
+fn times_without_a_zone_are_noted_to_be_taken_as_utc() {
+    let notes = compiled(ONE, &typed(column_type(Kind::LocalTimestamp), column_type(Kind::Timestamp))).notes;
+    assert_eq!(notes[0].message, "field `v`: times without a zone at `a` are taken as UTC");
+    assert_eq!(compiled(ONE, &typed(column_type(Kind::LocalTimestamp), column_type(Kind::LocalTimestamp))).notes, []);
+}
+
+#[test]
 fn one_way_fields_are_read_at_the_source_and_written_elsewhere() {
     let text = PLAIN.replace("b = \"full_name\"", "b = \"full_name\", one_way = \"a\"");
     let spec = compiled(&text, &names_match()).spec;

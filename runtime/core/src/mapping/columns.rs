@@ -226,6 +226,12 @@ fn check_reference(field: &Field, place: &Place, report: &mut Report) {
 
 fn cast_place(field: &Field, place: &mut Place, canonical: &ColumnType, report: &mut Report) {
     let plan = Cast::between(&place.column_type, canonical);
+    if place.column_type.kind == Kind::LocalTimestamp && canonical.kind == Kind::Timestamp {
+        report.note(
+            about(field, Some(&place.side)),
+            format!("field `{}`: times without a zone at `{}` are taken as UTC", field.name, place.side),
+        );
+    }
     let writes = place.writes_create || place.writes_update;
     let ways = [(&plan.lift, place.reads), (&plan.project, writes)];
     let mut loses = false;
