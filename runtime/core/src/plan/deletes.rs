@@ -161,12 +161,15 @@ impl Planner<'_> {
         self.absorb_cells(record, side, &told.cells, &mut tray);
         let edited = tray.edited;
         self.empty_tray(record, tray);
-        let Life::Deleted { by, at } = record.life else {
-            return;
-        };
         if edited {
-            let by = by.unwrap_or(side.id);
-            self.delete_meets_update(record, by, Some(side.id), at, None);
+            self.edited_after_delete(record, side);
+        }
+    }
+
+    /// An edit of a record that was deleted elsewhere: an update/delete conflict.
+    pub(super) fn edited_after_delete(&mut self, record: &mut Record, side: &SideSpec) {
+        if let Life::Deleted { by, at } = record.life {
+            self.delete_meets_update(record, by.unwrap_or(side.id), Some(side.id), at, None);
         }
     }
 }

@@ -46,7 +46,7 @@ impl Planner<'_> {
         match outcome {
             Outcome::Applied(row) => self.applied(set, &mut record, side, sent, row),
             Outcome::Overwrote(row, foreign) => {
-                self.overwrote(&mut record, side, foreign);
+                self.overwrote(&mut record, side, sent, foreign);
                 self.applied(set, &mut record, side, sent, row);
             }
             Outcome::Conflict(row) => self.refuted(set, &mut record, side, sent, row),
@@ -291,17 +291,24 @@ impl Planner<'_> {
 
     /// Foreign values that a write displaced are absorbed as if they had been
     /// seen before it.
-    fn overwrote(&mut self, record: &mut Record, side: &SideSpec, foreign: &[Overwritten]) {
+    fn overwrote(&mut self, record: &mut Record, side: &SideSpec, sent: &Sent, foreign: &[Overwritten]) {
         let mut found: Vec<(FieldId, &Overwritten)> = Vec::new();
         for overwritten in foreign {
             let field = self.spec.fields().find(|field| {
                 side.field(field.id).is_some_and(|here| side.columns.get(here.column) == Some(&overwritten.column))
             });
-            if let Some(field) = field {
-                found.push((field.id, overwritten));
+            let Some(field) = field else {
+                continue;
+            };
+            found.push((field.id, overwritten));
+            // The foreign edit was made on what the write expected to find.
+            let column = side.field(field.id).map_or(0, |here| here.column);
+            if let (Some(Some(expected)), Some(link)) = (sent.intent.expected.get(column), record.link_mut(side.id)) {
+                link.observe(field.id, expected.clone());
             }
         }
         let spec = self.spec;
+        let mut edited = false;
         for unit in spec.units() {
             let cell = |field: FieldId| -> Option<&Value> {
                 let (_, overwritten) = found.iter().find(|(id, _)| *id == field)?;
@@ -314,7 +321,11 @@ impl Planner<'_> {
             let at = told.and_then(|(_, overwritten)| overwritten.at);
             let mut tray = Tray::new(side.id, at.unwrap_or(self.now));
             self.absorb_unit(record, side, unit, &cell, &mut tray);
+            edited |= tray.edited;
             self.empty_tray(record, tray);
+        }
+        if edited {
+            self.edited_after_delete(record, side);
         }
         for (field, overwritten) in found {
             let change = FieldChange {

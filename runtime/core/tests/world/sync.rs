@@ -344,6 +344,12 @@ impl World {
                 let mail = self.systems[side].normal(mail);
                 self.systems[side].find(1, &mail)
             });
+            let busy = |row: &lockstep_core::change::Row| {
+                self.store.keys.get(&(id, row.key.encode())).is_some_and(|known| self.in_flight(*known, id))
+            };
+            if found.as_ref().is_some_and(busy) {
+                return false;
+            }
             self.unsure.remove(&(record, id));
             if let Some(row) = found {
                 self.absorb_row(id, &row);
