@@ -111,17 +111,26 @@ fn extreme(contest: &Contest<'_>, wanted: Ordering) -> Verdict {
     }
 }
 
-/// Elements of both, sorted, each once. Null is the empty list.
+/// What either added, without what either took away, sorted, each once. Null is
+/// the empty list. Without a base nothing was taken away.
 fn union(contest: &Contest<'_>) -> Option<Value> {
     let elements = |value: &Value| match value {
         Value::List(list) => Some(list.to_vec()),
         Value::Null => Some(Vec::new()),
         _ => None,
     };
-    let mut all = elements(contest.incumbent.value)?;
-    all.extend(elements(contest.incoming.value)?);
+    let was = elements(contest.incumbent.value)?;
+    let comes = elements(contest.incoming.value)?;
+    let base = match contest.base {
+        Some(base) => elements(base)?,
+        None => Vec::new(),
+    };
+    let has = |list: &[Value], value: &Value| list.iter().any(|element| element.same_meaning(value));
+    let stays = |value: &Value| !has(&base, value) || (has(&was, value) && has(&comes, value));
+    let mut all: Vec<Value> = was.iter().chain(&comes).filter(|value| stays(value)).cloned().collect();
     all.sort_by(|a, b| {
-        a.compare(b).filter(|found| found.is_ne()).unwrap_or_else(|| format!("{a:?}").cmp(&format!("{b:?}")))
+        let order = a.compare(b).filter(|found| found.is_ne());
+        order.unwrap_or_else(|| format!("{a:?}").cmp(&format!("{b:?}")))
     });
     all.dedup_by(|a, b| a.same_meaning(b));
     Some(Value::List(all.into()))
