@@ -599,3 +599,96 @@ fn a_restarted_server_is_an_error_once_and_then_works_again() {
     let healed = write(&mut session, "public.t", &["a"], intents);
     assert!(matches!(&healed[0], Outcome::Applied(_)), "{healed:?}");
 }
+
+#[test]
+fn competing_writers_never_overwrite_what_they_have_not_seen() {
+    let cluster = cluster();
+    sql(
+        &cluster,
+        "CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL); INSERT INTO t SELECT g, 0 FROM generate_series(1, 20) g",
+    );
+    let port = cluster.port();
+    const ROUNDS: i64 = 40;
+    let count = |rounds: i64| {
+        let mut session = native::session(port, SUPERUSER, DATABASE, Role::Write);
+        let mut known = vec![0; 20];
+        let mut applied = 0;
+        for _ in 0..rounds {
+            let intents = (1..=20)
+                .map(|id| {
+                    let value = known[id as usize - 1];
+                    update(Cell::Integer(id), vec![Cell::Integer(value + 1)], vec![Cell::Integer(value)])
+                })
+                .collect();
+            for (at, outcome) in write(&mut session, "public.t", &["n"], intents).into_iter().enumerate() {
+                let row = match outcome {
+                    Outcome::Applied(row) => {
+                        applied += 1;
+                        row
+                    }
+                    Outcome::Conflict(row) => row,
+                    other => panic!("{other:?}"),
+                };
+                let Cell::Integer(value) = row.cells[0] else { panic!("a number") };
+                known[at] = value;
+            }
+        }
+        applied
+    };
+    let applied: i64 = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3).map(|_| scope.spawn(|| count(ROUNDS))).collect();
+        writers.into_iter().map(|writer| writer.join().expect("a writer")).sum()
+    });
+    assert_eq!(sql(&cluster, "SELECT sum(n) FROM t"), applied.to_string());
+    assert!(applied >= ROUNDS * 20);
+}
+
+#[test]
+fn rows_are_told_by_whatever_identifies_them() {
+    let cluster = cluster();
+    sql(
+        &cluster,
+        "CREATE TABLE whole (id int PRIMARY KEY, a text); ALTER TABLE whole REPLICA IDENTITY FULL;
+         CREATE TABLE indexed (id int PRIMARY KEY, code text NOT NULL UNIQUE);
+         ALTER TABLE indexed REPLICA IDENTITY USING INDEX indexed_code_key;
+         CREATE TABLE parted (id int, day date, a text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+         CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+         INSERT INTO whole VALUES (1, 'x'); INSERT INTO indexed VALUES (1, 'c'); INSERT INTO parted VALUES (1, '2026-05-05', 'p')",
+    );
+    let wanted =
+        [selection("public.whole", &["a"]), selection("public.indexed", &["id"]), selection("public.parted", &["a"])];
+    let position = open(&cluster, Role::Read).start(&wanted).expect("a start");
+    sql(&cluster, "UPDATE whole SET id = 2; UPDATE indexed SET id = 5; DELETE FROM parted");
+    let mut tail = open(&cluster, Role::Tail);
+    let mut batches = Vec::new();
+    let mut cursor = position.cursor;
+    while rows(&batches) < 3 {
+        let answer = changes(&mut tail, &wanted, &cursor, 100);
+        batches.extend(answer.batches);
+        cursor = answer.cursor;
+    }
+    let told: Vec<(&str, &str, &[Cell])> = batches
+        .iter()
+        .flat_map(|batch| batch.rows.iter().map(|row| (batch.object.as_str(), batch.kind.as_str(), row.key.as_slice())))
+        .collect();
+    let day = Cell::Date(20_578);
+    assert_eq!(
+        told,
+        [
+            ("public.whole", "upsert", &[Cell::Integer(1)][..]),
+            ("public.indexed", "upsert", &[text("c")]),
+            ("public.parted", "delete", &[Cell::Integer(1), day]),
+        ]
+    );
+}
+
+#[test]
+fn a_table_that_updates_would_fail_on_once_published_is_not_published() {
+    let cluster = cluster();
+    sql(&cluster, "CREATE TABLE keyless (a int); INSERT INTO keyless VALUES (1)");
+    let refused = open(&cluster, Role::Read).start(&[selection("public.keyless", &["a"])]).expect_err("refused");
+    assert_eq!(refused.code, "denied");
+    assert!(refused.remedy.contains("ADD PRIMARY KEY"), "{}", refused.remedy);
+    sql(&cluster, "UPDATE keyless SET a = 2");
+    assert_eq!(sql(&cluster, "SELECT count(*) FROM pg_publication"), "0");
+}
