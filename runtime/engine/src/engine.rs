@@ -9,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-use lockstep_core::{config::Config, spec::SyncSpec};
+use lockstep_core::{change::Selection, config::Config, spec::SyncSpec};
 use lockstep_state::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
     Clock, EngineError, Operations,
     assemble::{Assembly, Connectors},
-    connection::ConnectionHandle,
+    connection::{Command, ConnectionHandle, Position, Subscriber, Subscription},
     operations::EntryView,
     supervise::Keeper,
     sync::{Children, Core, Linked, Request, SharedStatus},
@@ -157,13 +157,23 @@ impl Engine {
     /// Runs every sync until `shutdown` completes, then drains: tails stop,
     /// writes in flight are finished and settled, the state is synced to disk.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) -> Result<(), EngineError> {
+        self.run_only(None, shutdown).await
+    }
+
+    /// Runs the sync named, or all.
+    pub(crate) async fn run_only(
+        &self,
+        only: Option<&str>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), EngineError> {
+        let wanted: Vec<_> =
+            self.shared.config.syncs.iter().filter(|sync| only.is_none_or(|only| sync.name == only)).collect();
         let (stop_in, stop) = watch::channel(false);
         let mut connections = BTreeMap::new();
         let mut tails = Vec::new();
         let mut runners = BTreeMap::new();
         for (name, connector) in &self.shared.connectors {
-            let syncs = &self.shared.config.syncs;
-            let sides = syncs.iter().flat_map(|sync| &sync.sides);
+            let sides = wanted.iter().flat_map(|sync| &sync.sides);
             let expected = sides.filter(|side| side.connection == *name).count();
             if expected == 0 {
                 continue;
@@ -173,8 +183,9 @@ impl Engine {
             connections.insert(name.clone(), handle);
             tails.push(task);
         }
+        self.keep_places(&connections).await?;
         let mut keepers = Vec::new();
-        for sync in &self.shared.config.syncs {
+        for sync in wanted {
             let runner = Runner::default();
             runners.insert(sync.name.clone(), runner.clone());
             let keeper = Keeper {
@@ -196,6 +207,36 @@ impl Engine {
         }
         *self.shared.running() = None;
         self.wait_for_disk().await;
+        Ok(())
+    }
+
+    /// What a source may forget is bounded by every configured sync, also by
+    /// those that cannot run now.
+    async fn keep_places(&self, connections: &BTreeMap<String, ConnectionHandle>) -> Result<(), EngineError> {
+        for sync in &self.shared.config.syncs {
+            let Some(id) = self.shared.store.sync_id(&sync.name)? else {
+                continue;
+            };
+            let state = self.shared.store.sync_state(id)?;
+            for side in &sync.sides {
+                let known = state.sides.iter().find(|known| known.name == side.name);
+                let (Some(known), Some(connection)) = (known, connections.get(&side.connection)) else {
+                    continue;
+                };
+                let Some(resume) = known.cursor.as_ref().and_then(Position::from_stored) else {
+                    continue;
+                };
+                let place = Subscription {
+                    who: Subscriber { sync: Arc::from(sync.name.as_str()), side: known.id },
+                    selection: Selection { object: String::new(), columns: Vec::new() },
+                    resume: Some(resume),
+                    generation: known.generation,
+                    copy: None,
+                    to: None,
+                };
+                connection.send(Command::Attach(Box::new(place))).await;
+            }
+        }
         Ok(())
     }
 

@@ -41,13 +41,11 @@ pub(crate) enum Asked {
 pub(crate) enum Answer {
     /// One outcome per intent.
     Written {
-        group: u64,
         sent: Vec<Sent>,
         outcomes: Vec<Outcome>,
     },
     /// Nothing was written.
     NotSent {
-        group: u64,
         sent: Vec<Sent>,
         error: SessionError,
     },
@@ -101,14 +99,14 @@ async fn perform(connector: &dyn Connector, held: &mut Option<Box<dyn Session>>,
         },
     };
     match job {
-        Job::Write { group, request, sent } => {
+        Job::Write { request, sent } => {
             failpoint::pass(Failpoint::BeforeWrite);
             let written = session.write(&request).await;
             failpoint::pass(Failpoint::AfterWriteBeforeSettle);
             if let Err(error) = &written {
                 drop_if_spent(held, error.kind);
             }
-            written_answer(group, sent, written)
+            written_answer(sent, written)
         }
         Job::Fetch { request, asked } => {
             let found = session.fetch(&request).await;
@@ -122,7 +120,7 @@ async fn perform(connector: &dyn Connector, held: &mut Option<Box<dyn Session>>,
 
 fn not_done(job: Job, error: SessionError) -> Answer {
     match job {
-        Job::Write { group, sent, .. } => Answer::NotSent { group, sent, error },
+        Job::Write { sent, .. } => Answer::NotSent { sent, error },
         Job::Fetch { request, asked } => Answer::Fetched { request, asked, found: Err(error) },
     }
 }
@@ -134,14 +132,13 @@ fn drop_if_spent(held: &mut Option<Box<dyn Session>>, kind: SessionErrorKind) {
     }
 }
 
-fn written_answer(group: u64, sent: Vec<Sent>, written: Result<Vec<Outcome>, SessionError>) -> Answer {
+fn written_answer(sent: Vec<Sent>, written: Result<Vec<Outcome>, SessionError>) -> Answer {
     let unknown = |reason: &str, sent: Vec<Sent>| Answer::Written {
-        group,
         outcomes: sent.iter().map(|_| Outcome::Unknown { reason: reason.to_owned() }).collect(),
         sent,
     };
     match written {
-        Ok(outcomes) if outcomes.len() == sent.len() => Answer::Written { group, sent, outcomes },
+        Ok(outcomes) if outcomes.len() == sent.len() => Answer::Written { sent, outcomes },
         Ok(_) => unknown("the connector did not answer every write", sent),
         Err(error) => match error.kind {
             // The contract: nothing was written.
@@ -151,7 +148,7 @@ fn written_answer(group: u64, sent: Vec<Sent>, written: Result<Vec<Outcome>, Ses
             | SessionErrorKind::Denied
             | SessionErrorKind::Config
             | SessionErrorKind::NotFound
-            | SessionErrorKind::Unsupported => Answer::NotSent { group, sent, error },
+            | SessionErrorKind::Unsupported => Answer::NotSent { sent, error },
             SessionErrorKind::Unavailable
             | SessionErrorKind::CursorInvalid
             | SessionErrorKind::Internal

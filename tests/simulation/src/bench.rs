@@ -11,7 +11,7 @@ use std::{
 };
 
 use lockstep_core::{config::Config, value::Timestamp};
-use lockstep_engine::{Clock, Connector, Engine, EngineError, Operations, Setup};
+use lockstep_engine::{Clock, Connector, Engine, EngineError, Operations, Setup, operations::SyncStatus};
 use lockstep_state::Store;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -35,18 +35,14 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// The operations of an engine that does not run.
+    pub fn idle(config: &str, systems: &[(&str, &System)], store: Store) -> Operations {
+        engine(config, systems, store).operations()
+    }
+
     /// Starts an engine over these systems, by connection name.
     pub fn start(config: &str, systems: &[(&str, &System)], store: Store) -> Self {
-        let config = Config::parse(config).unwrap_or_else(|errors| panic!("{errors:?}"));
-        let connectors = systems
-            .iter()
-            .map(|(name, system)| {
-                let connector: Arc<dyn Connector> = Arc::new(MemoryConnector((*system).clone()));
-                ((*name).to_owned(), connector)
-            })
-            .collect::<BTreeMap<_, _>>();
-        let engine = Engine::open(Setup { config, store, connectors, clock: Arc::new(StepClock::default()) })
-            .unwrap_or_else(|error| panic!("{error}"));
+        let engine = engine(config, systems, store);
         let (stop, stopped) = oneshot::channel();
         let operations = engine.operations();
         let task = tokio::spawn(async move {
@@ -74,6 +70,20 @@ impl Bench {
         let _ = self.task.await;
     }
 
+    /// Waits until the first sync stands as wished; panics when that takes too long.
+    pub async fn until_status(&self, what: &str, holds: impl Fn(&SyncStatus) -> bool) {
+        for _ in 0..3_000 {
+            if let Ok(status) = self.operations.status().await
+                && status.syncs.first().is_some_and(&holds)
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let status = self.operations.status().await;
+        panic!("never: {what}; {status:#?}");
+    }
+
     /// Waits until every sync is quiet and `holds`; panics when that takes too long.
     pub async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         for _ in 0..3_000 {
@@ -89,4 +99,17 @@ impl Bench {
         let status = self.operations.status().await;
         panic!("never: {what}; {status:#?}");
     }
+}
+
+fn engine(config: &str, systems: &[(&str, &System)], store: Store) -> Engine {
+    let config = Config::parse(config).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let connectors = systems
+        .iter()
+        .map(|(name, system)| {
+            let connector: Arc<dyn Connector> = Arc::new(MemoryConnector((*system).clone()));
+            ((*name).to_owned(), connector)
+        })
+        .collect::<BTreeMap<_, _>>();
+    Engine::open(Setup { config, store, connectors, clock: Arc::new(StepClock::default()) })
+        .unwrap_or_else(|error| panic!("{error}"))
 }

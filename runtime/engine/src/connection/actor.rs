@@ -132,7 +132,11 @@ impl Actor {
     /// Takes the sides that attach at the start, so that they share one snapshot.
     async fn gather(&mut self) {
         let until = tokio::time::Instant::now() + GATHERING;
-        while self.sides.len() < self.expected && !self.stopped() {
+        let served = |sides: &[Side]| {
+            let served = sides.iter().filter(|side| side.subscription.to.is_some());
+            served.count()
+        };
+        while served(&self.sides) < self.expected && !self.stopped() {
             match tokio::time::timeout_at(until, self.commands.recv()).await {
                 Ok(Some(command)) => self.obey(command),
                 Ok(None) | Err(_) => break,
@@ -199,9 +203,6 @@ impl Actor {
                     }
                 }
             }
-            Command::Forget(who) => {
-                self.forget(&who);
-            }
         }
     }
 
@@ -213,12 +214,9 @@ impl Actor {
     /// Finds where the stream has to stand for everyone, and tells everyone.
     async fn begin(&mut self, session: &mut dyn Session) -> Result<(), SessionError> {
         self.say("starting", None);
-        let resumes = self.sides.iter().filter_map(|side| {
-            // What a running side took is ordered after what it has on disk, and
-            // taking it again is harmless.
-            side.subscription.resume.clone()
-        });
-        let oldest = resumes.min_by_key(|position| position.order);
+        self.fall_back_to_durable();
+        let resumes = self.sides.iter();
+        let oldest = resumes.filter_map(|side| side.subscription.resume.clone()).min_by_key(|position| position.order);
         let newest = self.sides.iter().filter_map(|side| side.subscription.resume.as_ref());
         let next_order = newest.map(|position| position.order).max().map_or(1, |order| order + 1);
         self.generation =
@@ -242,11 +240,29 @@ impl Actor {
         Ok(())
     }
 
+    /// Sides that are being served resume from what all of them have on disk:
+    /// taking again what came after it is harmless.
+    fn fall_back_to_durable(&mut self) {
+        let served = self.sides.iter().filter(|side| side.begun);
+        let Some(least) = served.map(|side| side.durable.order()).min() else {
+            return;
+        };
+        let Some(handed) = &mut self.handed else {
+            return;
+        };
+        let durable = handed.durable(least).clone();
+        for side in self.sides.iter_mut().filter(|side| side.begun) {
+            side.subscription.resume = Some(durable.clone());
+        }
+    }
+
     /// Tells every side where the stream stands and waits until all have committed it.
     async fn announce(&mut self, at: &Position) {
         let mut answers = Vec::new();
         for side in &mut self.sides {
-            let gap = self.anew && side.subscription.copy.is_none();
+            // A copy that has not begun misses nothing.
+            let untouched = side.subscription.copy.as_ref().is_some_and(|after| after.is_empty());
+            let gap = self.anew && !untouched;
             side.durable = Durable::at(at.order);
             side.begun = true;
             side.subscription.resume = Some(at.clone());
@@ -281,6 +297,9 @@ impl Actor {
         let mut all: Vec<Selection> = Vec::new();
         for side in &self.sides {
             let wanted = &side.subscription.selection;
+            if wanted.object.is_empty() {
+                continue;
+            }
             match all.iter_mut().find(|known| known.object == wanted.object) {
                 None => all.push(wanted.clone()),
                 Some(known) => {

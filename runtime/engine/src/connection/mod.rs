@@ -21,8 +21,6 @@ pub(crate) enum Command {
     Attach(Box<Subscription>),
     /// Its place is kept: the source may not forget what it has not taken.
     Detach(Subscriber),
-    /// It is gone for good.
-    Forget(Subscriber),
 }
 
 /// A way to a connection's actor.

@@ -20,6 +20,7 @@ pub(crate) struct Subscriber {
 /// A side of a sync that takes part in the connection's stream.
 pub(crate) struct Subscription {
     pub(crate) who: Subscriber,
+    /// An empty object: not known yet; only its place is kept.
     pub(crate) selection: Selection,
     /// Where its stored effects reach; `None`: the stream is to start for it.
     pub(crate) resume: Option<Position>,

@@ -2,7 +2,19 @@
 //! operations work inside a running process and, on the state file alone, in a
 //! process of their own.
 
+mod access;
+mod apply;
+mod audit;
+mod check;
+mod conflicts;
+mod explain;
+mod failures;
 mod filter;
+mod journal;
+mod pause;
+mod plan;
+mod prepare;
+mod remove;
 mod report;
 mod status;
 
@@ -28,8 +40,7 @@ impl Operations {
 
     /// What every connection (or the one named) says about itself.
     pub async fn check(&self, connection: Option<&str>) -> Result<Vec<CheckReport>, EngineError> {
-        let _ = connection;
-        unfinished()
+        check::check(&self.engine.shared, connection).await
     }
 
     /// The objects of a connection; `objects` empty: all.
@@ -38,31 +49,26 @@ impl Operations {
         connection: &str,
         objects: &[String],
     ) -> Result<Vec<lockstep_core::schema::Object>, EngineError> {
-        let _ = (connection, objects);
-        unfinished()
+        check::discover(&self.engine.shared, connection, objects).await
     }
 
     /// Dry run: reads all sides, writes nothing. `sync` `None`: all.
     pub async fn plan(&self, sync: Option<&str>) -> Result<Plan, EngineError> {
-        let _ = sync;
-        unfinished()
+        plan::plan(&self.engine.shared, sync).await
     }
 
     /// Prepares the destinations, does the first copies and delivers until quiet.
     pub async fn apply(&self, sync: Option<&str>) -> Result<Status, EngineError> {
-        let _ = sync;
-        unfinished()
+        apply::apply(&self.engine, sync).await
     }
 
     pub async fn pause(&self, sync: &str, side: Option<&str>, by: &str) -> Result<(), EngineError> {
-        let _ = (sync, side, by);
-        unfinished()
+        pause::pause(&self.engine.shared, sync, side, by).await
     }
 
     /// Also the answer to a delete storm: the deletes are let through.
     pub async fn resume(&self, sync: &str, side: Option<&str>, by: &str) -> Result<(), EngineError> {
-        let _ = (sync, side, by);
-        unfinished()
+        pause::resume(&self.engine.shared, sync, side, by).await
     }
 
     pub async fn explain(
@@ -71,8 +77,7 @@ impl Operations {
         record: &RecordName,
         field: Option<&str>,
     ) -> Result<Explanation, EngineError> {
-        let _ = (sync, record, field);
-        unfinished()
+        explain::explain(&self.engine.shared, sync, record, field).await
     }
 
     /// Held conflicts, or with `all` the decided ones too, newest first.
@@ -82,8 +87,7 @@ impl Operations {
         filter: &Filter,
         all: bool,
     ) -> Result<Vec<ConflictView>, EngineError> {
-        let _ = (sync, filter, all);
-        unfinished()
+        conflicts::list(&self.engine.shared, sync, filter, all).await
     }
 
     pub async fn resolve(
@@ -94,13 +98,11 @@ impl Operations {
         by: &str,
         preview: bool,
     ) -> Result<BulkOutcome, EngineError> {
-        let _ = (sync, filter, decision, by, preview);
-        unfinished()
+        conflicts::resolve(&self.engine.shared, sync, filter, decision, by, preview).await
     }
 
     pub async fn failures(&self, sync: Option<&str>, filter: &Filter) -> Result<Vec<FailureGroup>, EngineError> {
-        let _ = (sync, filter);
-        unfinished()
+        failures::list(&self.engine.shared, sync, filter).await
     }
 
     /// Tries refused writes again.
@@ -111,8 +113,8 @@ impl Operations {
         by: &str,
         preview: bool,
     ) -> Result<BulkOutcome, EngineError> {
-        let _ = (sync, filter, by, preview);
-        unfinished()
+        let verb = failures::Verb::Retry;
+        failures::act(&self.engine.shared, sync, filter, by, preview, verb).await
     }
 
     /// Takes refused writes off the list; the sides stay as they are.
@@ -123,8 +125,8 @@ impl Operations {
         by: &str,
         preview: bool,
     ) -> Result<BulkOutcome, EngineError> {
-        let _ = (sync, filter, by, preview);
-        unfinished()
+        let verb = failures::Verb::Ignore;
+        failures::act(&self.engine.shared, sync, filter, by, preview, verb).await
     }
 
     /// Decides journaled conflicts anew, under the rules as they are now.
@@ -135,8 +137,8 @@ impl Operations {
         by: &str,
         preview: bool,
     ) -> Result<BulkOutcome, EngineError> {
-        let _ = (sync, filter, by, preview);
-        unfinished()
+        let verb = journal::Verb::Replay;
+        journal::again(&self.engine.shared, sync, filter, by, preview, verb).await
     }
 
     /// Restores the values before the selected journal entries.
@@ -147,26 +149,23 @@ impl Operations {
         by: &str,
         preview: bool,
     ) -> Result<BulkOutcome, EngineError> {
-        let _ = (sync, filter, by, preview);
-        unfinished()
+        let verb = journal::Verb::Revert;
+        journal::again(&self.engine.shared, sync, filter, by, preview, verb).await
     }
 
     /// Journal entries the filter selects, newest first.
     pub async fn journal(&self, sync: &str, filter: &Filter) -> Result<Vec<EntryView>, EngineError> {
-        let _ = (sync, filter);
-        unfinished()
+        journal::list(&self.engine.shared, sync, filter).await
     }
 
     /// Compares all sides with what is known; with `repair`, absorbs what was found.
     pub async fn audit(&self, sync: &str, repair: bool) -> Result<Audit, EngineError> {
-        let _ = (sync, repair);
-        unfinished()
+        audit::audit(&self.engine, sync, repair).await
     }
 
     /// Reads a side in full again.
     pub async fn backfill(&self, sync: &str, side: &str) -> Result<(), EngineError> {
-        let _ = (sync, side);
-        unfinished()
+        pause::backfill(&self.engine.shared, sync, side).await
     }
 
     /// Journal entries as they commit; a reader that is too slow misses some and is told how many.
@@ -176,11 +175,6 @@ impl Operations {
 
     /// Forgets a sync that is no longer configured and removes what it made at the sources.
     pub async fn remove(&self, sync: &str) -> Result<Vec<String>, EngineError> {
-        let _ = sync;
-        unfinished()
+        remove::remove(&self.engine.shared, sync).await
     }
-}
-
-fn unfinished<T>() -> Result<T, EngineError> {
-    Err(EngineError::Internal("not built yet".to_owned()))
 }

@@ -279,8 +279,12 @@ impl Core {
 
     /// Commits and waits until the state has it: for single operations.
     pub(crate) fn commit_now(&mut self, delta: Delta) -> Result<(), EngineError> {
+        self.commit_now_with(delta, Besides::default())
+    }
+
+    pub(crate) fn commit_now_with(&mut self, delta: Delta, besides: Besides) -> Result<(), EngineError> {
         let (tell, told) = std::sync::mpsc::sync_channel(1);
-        let committed = self.commit(delta, Besides::default(), move |made| {
+        let committed = self.commit(delta, besides, move |made| {
             let _ = tell.send(made);
         });
         if let Some(seq) = committed {

@@ -27,8 +27,9 @@ use tokio::sync::{mpsc, watch};
 pub(crate) use self::{
     actor::{Actor, Ended},
     compare::Comparison,
-    core::Core,
-    requests::{PAUSE_REASON, Request},
+    core::{Besides, Core},
+    phase::COMPARE,
+    requests::{PAUSE_REASON, Request, Worked},
     status::{Children, Followers, SharedStatus},
 };
 use self::{

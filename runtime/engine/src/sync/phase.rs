@@ -26,7 +26,7 @@ use crate::{
 /// Records reviewed in one commit of the sweep.
 const SWEEP_MAX: usize = 2_000;
 /// Setting that says that a side is to be compared in full.
-pub(super) const COMPARE: &str = "compare.";
+pub(crate) const COMPARE: &str = "compare.";
 
 impl Actor {
     /// Takes up where the state stands.

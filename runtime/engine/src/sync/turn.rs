@@ -196,7 +196,7 @@ impl Actor {
                     run.trouble.clear();
                     taken.written.push((side, sent, outcomes));
                 }
-                Answer::NotSent { group, sent, error } => not_sent(run, group, &sent, &error, freed),
+                Answer::NotSent { sent, error } => not_sent(run, &sent, &error, freed),
                 Answer::Fetched { request, asked, found: Ok(found) } => {
                     taken.fetched.push((side, request, asked, found))
                 }
@@ -308,13 +308,7 @@ fn row_of(outcome: &Outcome) -> Option<&Row> {
 }
 
 /// Nothing of this group was written: it waits, and so does the side.
-fn not_sent(
-    run: &mut SideRun,
-    _group: u64,
-    sent: &[Sent],
-    error: &SessionError,
-    freed: &mut VecDeque<(SideId, ParkedRow)>,
-) {
+fn not_sent(run: &mut SideRun, sent: &[Sent], error: &SessionError, freed: &mut VecDeque<(SideId, ParkedRow)>) {
     tracing::warn!(side = %run.name, code = error.kind.code(), writes = sent.len(), "{error}");
     run.trouble.clone_from(&error.message);
     let wait = run.backoff.failed(error);

@@ -1,0 +1,245 @@
+//! Dry run: reads all sides into a state of its own that is thrown away, and
+//! counts what would be done. Nothing is written anywhere.
+
+use std::sync::Arc;
+
+use lockstep_core::{
+    change::Selection,
+    config::Sync,
+    delta::Delta,
+    plan::{self, Needs},
+    record::{RecordId, SideId},
+    spec::SyncSpec,
+    value::Value,
+    write::Action,
+};
+use lockstep_state::{AttentionKind, Options, Store, SyncPhase};
+
+use super::{FieldPreview, Plan, PlanExample, SidePlan, SyncPlan, prepare::prepare};
+use crate::{
+    EngineError, Role,
+    assemble::Assembly,
+    engine::Shared,
+    port::PageRequest,
+    sync::{Besides, Core},
+    views::Names,
+};
+
+const PAGE_ROWS_MAX: u32 = 2_000;
+const PAGE_BYTES_MAX: u32 = 4 << 20;
+const SCAN_MAX: usize = 2_000;
+const EXAMPLES_MAX: usize = 50;
+
+pub(super) async fn plan(shared: &Shared, sync: Option<&str>) -> Result<Plan, EngineError> {
+    let mut planned = Plan::default();
+    let scratch = Scratch::open(shared)?;
+    for name in shared.asked(sync)? {
+        let configured = shared.sync(&name)?;
+        let assembly = Assembly { sync: configured, store: &scratch.store, clock: &shared.clock, owner: shared.owner };
+        let objects = assembly.discover(&shared.connectors).await?;
+        if objects.len() < configured.sides.len() {
+            let statements = prepare(shared, configured, &objects, true).await?;
+            if !statements.is_empty() {
+                planned.prepare.extend(statements);
+                continue;
+            }
+        }
+        let mut core = assembly.core(&objects)?;
+        read_all(shared, configured, &mut core).await?;
+        review_all(&mut core)?;
+        planned.syncs.push(count(shared, &mut core)?);
+    }
+    Ok(planned)
+}
+
+/// A state for one dry run.
+struct Scratch {
+    store: Store,
+    path: Option<std::path::PathBuf>,
+}
+
+impl Scratch {
+    fn open(shared: &Shared) -> Result<Self, EngineError> {
+        let Some(beside) = shared.store.path() else {
+            return Ok(Scratch { store: Store::in_memory()?, path: None });
+        };
+        let mut name = beside.as_os_str().to_owned();
+        name.push(format!(".plan-{}", std::process::id()));
+        let path = std::path::PathBuf::from(name);
+        remove(&path);
+        Ok(Scratch { store: Store::open(&path, &Options::default())?, path: Some(path) })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            remove(path);
+        }
+    }
+}
+
+fn remove(path: &std::path::Path) {
+    for suffix in ["", "-wal", "-shm", "-lock", ".lock"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let _ = std::fs::remove_file(name);
+    }
+}
+
+async fn read_all(shared: &Shared, sync: &Sync, core: &mut Core) -> Result<(), EngineError> {
+    let spec = core.spec.clone();
+    for side in spec.sides() {
+        let connection = sync.side(&side.name).map_or("", |side| side.connection.as_str());
+        let connector =
+            shared.connectors.get(connection).ok_or_else(|| EngineError::UnknownConnection(connection.to_owned()))?;
+        let told = |error| EngineError::session(connection, error);
+        let mut session = connector.open(Role::Read).await.map_err(told)?;
+        let mut after: Arc<[u8]> = Arc::from([]);
+        loop {
+            let request = PageRequest {
+                selection: Selection { object: side.object.to_string(), columns: side.columns.to_vec() },
+                after,
+                rows_max: PAGE_ROWS_MAX,
+                bytes_max: PAGE_BYTES_MAX,
+            };
+            let page = session.read(&request).await.map_err(told)?;
+            let needs = plan::needs_rows(&spec, side.id, &page.rows);
+            let (mut set, refs) = core.gather(&needs, &[])?;
+            let ((), delta, _) = core.plan(&mut set, &refs, |planner, set| {
+                for row in &page.rows {
+                    planner.absorb_row(set, side.id, row);
+                }
+            });
+            core.commit_now(delta)?;
+            if page.next.is_empty() {
+                break;
+            }
+            after = page.next;
+        }
+    }
+    Ok(())
+}
+
+/// What the sweep after a first copy would mark.
+fn review_all(core: &mut Core) -> Result<(), EngineError> {
+    let phase = SyncPhase::Sweep { after: RecordId(0) };
+    core.commit_now_with(Delta::default(), Besides { phase: Some(phase), ..Besides::default() })?;
+    let mut after = RecordId(0);
+    loop {
+        let page = core.store.scan(core.sync(), after, SCAN_MAX)?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        let ids: Vec<RecordId> = page.iter().map(|record| record.id).collect();
+        let (mut set, refs) = core.gather(&Needs::default(), &ids)?;
+        let ((), delta, _) = core.plan(&mut set, &refs, |planner, set| {
+            for id in &ids {
+                planner.review(set, *id);
+            }
+        });
+        core.commit_now(delta)?;
+    }
+}
+
+fn count(shared: &Shared, core: &mut Core) -> Result<SyncPlan, EngineError> {
+    let (store, sync, spec) = (core.store.clone(), core.sync(), core.spec.clone());
+    let counts = store.counts(sync)?;
+    let waiting = |kind| counts.waiting.get(&kind).copied().unwrap_or(0);
+    let live = match shared.store.sync_id(&spec.name)? {
+        Some(id) => shared.store.sync_state(id)?.phase == SyncPhase::Live,
+        None => false,
+    };
+    let mut planned = SyncPlan {
+        sync: spec.name.to_string(),
+        first_copy: !live,
+        ambiguous: waiting(AttentionKind::Ambiguous),
+        uncastable: waiting(AttentionKind::Uncastable),
+        held: counts.held(),
+        ..SyncPlan::default()
+    };
+    let mut after = RecordId(0);
+    loop {
+        let page = store.scan(sync, after, SCAN_MAX)?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        planned.matched += page.iter().filter(|record| record.links.len() > 1).count() as u64;
+    }
+    let mut differing = std::collections::BTreeSet::new();
+    for side in spec.sides() {
+        let mut one = SidePlan {
+            side: side.name.to_string(),
+            rows: counts.sides.get(&side.id).map_or(0, |side| side.links),
+            ..SidePlan::default()
+        };
+        let mut after = RecordId(0);
+        loop {
+            let marks = store.marks(sync, side.id, after, SCAN_MAX)?;
+            let Some(last) = marks.last() else { break };
+            after = last.record;
+            for mark in &marks {
+                match mark.action {
+                    Some(Action::Create) => one.creates += 1,
+                    Some(Action::Update) => {
+                        one.updates += 1;
+                        differing.insert(mark.record);
+                    }
+                    Some(Action::Delete) => one.deletes += 1,
+                    None => {}
+                }
+            }
+            let ids: Vec<RecordId> = marks.iter().map(|mark| mark.record).collect();
+            let room = EXAMPLES_MAX.saturating_sub(planned.examples.len());
+            let examples = examples(core, &spec, side.id, &ids, room)?;
+            planned.examples.extend(examples);
+        }
+        planned.sides.push(one);
+    }
+    planned.differing = differing.len() as u64 + waiting(AttentionKind::Conflict);
+    Ok(planned)
+}
+
+fn examples(
+    core: &mut Core,
+    spec: &SyncSpec,
+    side: SideId,
+    records: &[RecordId],
+    max: usize,
+) -> Result<Vec<PlanExample>, EngineError> {
+    let some: Vec<RecordId> = records.iter().take(max).copied().collect();
+    if some.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (set, refs) = core.gather(&Needs::default(), &some)?;
+    let names = Names { spec };
+    let shown = some.iter().filter_map(|id| {
+        let record = set.get(*id)?;
+        let sent = plan::intent(spec, &refs, record, side)?;
+        let link = record.link(side);
+        Some(PlanExample {
+            what: match sent.intent.action {
+                Action::Create => "create",
+                Action::Update => "update",
+                Action::Delete => "delete",
+            }
+            .to_owned(),
+            side: names.side(side),
+            key: sent.intent.key.as_ref().map(|key| names.key(key)).unwrap_or_default(),
+            fields: sent
+                .fields
+                .iter()
+                .map(|(field, _, native)| {
+                    let before: Option<&Value> =
+                        link.and_then(|link| link.observed.get(usize::from(field.0))).and_then(Option::as_ref);
+                    FieldPreview {
+                        field: names.field(*field),
+                        before: before.map(|value| names.value(*field, value)),
+                        after: Some(names.value(*field, native)),
+                    }
+                })
+                .collect(),
+        })
+    });
+    Ok(shown.collect())
+}
