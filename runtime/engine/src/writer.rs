@@ -23,7 +23,7 @@ use crate::{
 pub(crate) const JOBS_MAX: usize = 2;
 
 pub(crate) enum Job {
-    Write { group: u64, request: WriteRequest, sent: Vec<Sent> },
+    Write { request: WriteRequest, sent: Vec<Sent> },
     Fetch { request: FetchRequest, asked: Vec<Asked> },
 }
 

@@ -138,7 +138,7 @@ fn send(spec: &SyncSpec, run: &mut SideRun, group: u64, sent: Vec<Sent>) -> bool
         intents: sent.iter().map(|sent| sent.intent.clone()).collect(),
         returning: side.columns.clone(),
     };
-    run.writer.give(Job::Write { group, request, sent })
+    run.writer.give(Job::Write { request, sent })
 }
 
 /// Creates that an earlier process may have sent are looked up before they are
