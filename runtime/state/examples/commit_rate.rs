@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p lockstep-state --example commit_rate -- [DIR] [RECORDS] [BATCHES]`
 //!
+//! PAGE_BYTES, MMAP_MIB, CACHE_MIB and LOG_PAGES try other settings.
+//!
 //! Each record has 12 fields of about 230 bytes and is linked at two sides. A
 //! live batch touches 1000 records at random: it gathers them, commits the plan
 //! (records, journal, marks, cursor) and then the outcome (records, journal,
@@ -247,16 +249,27 @@ fn file_bytes(path: &Path) -> u64 {
     std::fs::metadata(path).unwrap().len()
 }
 
+/// A setting to try, from the environment.
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let dir = PathBuf::from(args.next().unwrap_or_else(|| "/tmp/lockstep-commit-rate".to_owned()));
     let records: u64 = args.next().map_or(1_000_000, |n| n.parse().unwrap());
     let batches: u64 = args.next().map_or(100, |n| n.parse().unwrap());
-    let page_bytes: u32 = args.next().map_or(4096, |n| n.parse().unwrap());
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).unwrap();
     let path = dir.join("state.db");
-    let options = Options { page_bytes, ..Options::default() };
+    let defaults = Options::default();
+    let options = Options {
+        page_bytes: setting("PAGE_BYTES", defaults.page_bytes.into()) as u32,
+        mmap_bytes: setting("MMAP_MIB", defaults.mmap_bytes >> 20) << 20,
+        writer_cache_bytes: setting("CACHE_MIB", defaults.writer_cache_bytes >> 20) << 20,
+        log_pages: setting("LOG_PAGES", defaults.log_pages),
+        ..defaults
+    };
     let store = Store::open(&path, &options).unwrap();
     let claim = store.claim("contacts", 1).unwrap();
     store.register(claim.state.sync, &["left", "right"], &["email"]).unwrap();

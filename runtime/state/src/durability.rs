@@ -23,6 +23,9 @@ struct Seqs {
     committed: BTreeMap<SyncId, u64>,
     durable: BTreeMap<SyncId, u64>,
     dirty: bool,
+    /// Why the log could not be synced. What the system did with its pages then is
+    /// unknown, so nothing after it can be promised until the state is opened anew.
+    broken: Option<String>,
 }
 
 /// Shared by the writer and the keeper of the log.
@@ -80,6 +83,17 @@ impl Log {
         self.lock().dirty = true;
     }
 
+    /// The error every commit gets once the log could not be synced.
+    pub(crate) fn broken(&self) -> Option<StateError> {
+        let message = self.lock().broken.clone()?;
+        Some(StateError::Io { path: PathBuf::from("the state's log"), message })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn break_for_test(&self, why: &str) {
+        self.lock().broken = Some(why.to_owned());
+    }
+
     pub(crate) fn wake(&self) {
         self.woken.notify_all();
     }
@@ -112,6 +126,9 @@ impl Log {
     fn sync(&self, log_file: &File) -> std::io::Result<()> {
         let committed = {
             let mut seqs = self.lock();
+            if seqs.broken.is_some() {
+                return Ok(());
+            }
             if !seqs.dirty && seqs.durable == seqs.committed {
                 return Ok(());
             }
@@ -122,7 +139,7 @@ impl Log {
         let mut seqs = self.lock();
         match &synced {
             Ok(()) => seqs.durable = committed,
-            Err(_) => seqs.dirty = true,
+            Err(error) => seqs.broken = Some(error.to_string()),
         }
         synced
     }

@@ -77,6 +77,13 @@ impl<T> Queue<T> {
         Some(group)
     }
 
+    /// Takes nothing more and drops what lies there: nobody will take it.
+    pub(crate) fn abandon(&self) {
+        self.close();
+        let dropped = std::mem::take(&mut self.lock().items);
+        drop(dropped);
+    }
+
     /// Takes nothing more; what lies there can still be taken.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

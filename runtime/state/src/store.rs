@@ -37,7 +37,7 @@ pub struct Options {
     pub reader_cache_bytes: u64,
     /// Readers at a time; whoever reads beyond it waits.
     pub readers_max: usize,
-    /// How much of the file is mapped for reading.
+    /// How much of the file is mapped for reading; mapped pages count as this process's memory.
     pub mmap_bytes: u64,
     /// Page size of a new file: a power of two, 512 to 65536.
     pub page_bytes: u32,
@@ -56,10 +56,10 @@ impl Default for Options {
         Options {
             commit_bytes_max: 64 << 20,
             queue_bytes_max: 32 << 20,
-            writer_cache_bytes: 32 << 20,
+            writer_cache_bytes: 40 << 20,
             reader_cache_bytes: 4 << 20,
             readers_max: 4,
-            mmap_bytes: 1 << 30,
+            mmap_bytes: 0,
             page_bytes: 4096,
             log_pages: 20_000,
             log_bytes_kept: 128 << 20,
@@ -313,6 +313,10 @@ impl Writing {
     fn close(&mut self) {
         self.queue.close();
         for thread in self.threads.drain(..) {
+            // The last clone of the store may go with a commit's answer, on the writer itself.
+            if thread.thread().id() == std::thread::current().id() {
+                continue;
+            }
             let _ = thread.join();
         }
     }

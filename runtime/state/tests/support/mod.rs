@@ -8,7 +8,7 @@ use lockstep_core::{
     delta::{Delta, IndexChange},
     journal::{Entry, FieldChange, What},
     key::{Key, MatchKey},
-    record::{FieldId, FieldState, Life, Link, Presence, Provenance, Record, RecordId, SideId},
+    record::{FieldId, FieldState, Hold, HoldReason, Life, Link, Presence, Provenance, Record, RecordId, SideId},
     value::{Timestamp, Value},
 };
 use lockstep_state::{Claim, Store};
@@ -87,4 +87,10 @@ pub fn claim(store: &Store, name: &str, owner: u128) -> Claim {
     let claim = store.claim(name, owner).unwrap();
     store.register(claim.state.sync, &["left", "right"], &["text"]).unwrap();
     claim
+}
+
+/// Holds a record's field.
+pub fn hold(record: &mut Record, reason: HoldReason) {
+    let state = record.fields[0].as_mut().unwrap();
+    state.hold = Some(Box::new(Hold { reason, base: None, contenders: Vec::new(), since: Timestamp(5), entry: 1 }));
 }
