@@ -7,6 +7,7 @@ use crate::{
     delta::{Delta, IndexChange, Mark, QuarantineChange, Quarantined},
     journal::{Entry, What},
     key::{Key, MatchKey},
+    matching::match_keys_of,
     record::{FieldId, Life, Link, Presence, Record, RecordId, SideId},
     spec::SyncSpec,
     value::Value,
@@ -25,7 +26,8 @@ use super::{
 pub(super) struct Before {
     marks: Vec<(SideId, Option<Action>)>,
     keys: Vec<(SideId, Key)>,
-    matches: Vec<MatchKey>,
+    /// Canonical values of the fields it is matched on; none when it was deleted.
+    matched: Vec<Option<Value>>,
     /// Its marks are told even if they are as before.
     told_anew: bool,
 }
@@ -39,7 +41,7 @@ impl Planner<'_> {
         let before = Before {
             marks: self.marks(record),
             keys: keys(record),
-            matches: record_matches(self.spec, record),
+            matched: matched(self.spec, record),
             told_anew: false,
         };
         self.before.insert(record.id, before);
@@ -144,10 +146,17 @@ impl Planner<'_> {
     /// Puts a worked-on record back where later rows of this plan find it.
     pub(super) fn put_changed(&mut self, set: &mut Workset, mut record: Record) {
         forget_trails(self.spec, self.refs, &mut record);
-        for key in record_matches(self.spec, &record) {
-            set.put_match(key, vec![record.id]);
+        let before = self.before.get(&record.id);
+        if before.is_none_or(|before| before.matched != matched(self.spec, &record)) {
+            for key in record_matches(self.spec, &record) {
+                set.put_match(key, vec![record.id]);
+            }
         }
-        set.put(record);
+        if before.is_some_and(|before| before.keys == keys(&record)) {
+            set.put_back(record);
+        } else {
+            set.put(record);
+        }
     }
 
     /// The delta to commit: every touched record once, whole, in record order.
@@ -187,7 +196,7 @@ impl Planner<'_> {
     fn tell_index(&mut self, record: &Record, before: &Before) {
         let id = record.id;
         let keys = keys(record);
-        let matches = record_matches(self.spec, record);
+        let now = matched(self.spec, record);
         let index = &mut self.delta.index;
         for (side, key) in &before.keys {
             if !keys.contains(&(*side, key.clone())) {
@@ -200,18 +209,38 @@ impl Planner<'_> {
                 index.push(IndexChange::AddKey { side, key, record: id });
             }
         }
-        for key in &before.matches {
+        if before.matched == now {
+            return;
+        }
+        let was = match_keys_before(self.spec, &before.matched);
+        let matches = record_matches(self.spec, record);
+        for key in &was {
             if !matches.contains(key) {
-                let key = key.clone();
-                index.push(IndexChange::DropMatch { key, record: id });
+                index.push(IndexChange::DropMatch { key: key.clone(), record: id });
             }
         }
         for key in matches {
-            if !before.matches.contains(&key) {
+            if !was.contains(&key) {
                 index.push(IndexChange::AddMatch { key, record: id });
             }
         }
     }
+}
+
+/// The values a record is matched by, in the order of the match sets.
+fn matched(spec: &SyncSpec, record: &Record) -> Vec<Option<Value>> {
+    if spec.match_on.is_empty() || matches!(record.life, Life::Deleted { .. }) {
+        return Vec::new();
+    }
+    let value = |field: &FieldId| record.field(*field).map(|state| state.value.clone());
+    spec.match_on.iter().flatten().map(value).collect()
+}
+
+fn match_keys_before(spec: &SyncSpec, matched: &[Option<Value>]) -> Vec<MatchKey> {
+    match_keys_of(spec, |field| {
+        let place = spec.match_on.iter().flatten().position(|matched| *matched == field)?;
+        matched.get(place)?.as_ref()
+    })
 }
 
 pub(super) type Befores = BTreeMap<RecordId, Before>;

@@ -2,6 +2,7 @@
 //! the side has acknowledged the agreed ones. Reads only.
 
 use crate::{
+    cast::Cast,
     key::Key,
     record::{FieldId, Link, Record, RecordId, SideId},
     spec::{FieldSpec, SideSpec, SyncSpec},
@@ -89,12 +90,16 @@ pub(super) fn stand(
     let (Some(state), Some(field_spec)) = (record.field(field), spec.field(field)) else {
         return Stand::Agreed;
     };
-    if side.field(field).is_none() {
+    let Some(here) = side.field(field) else {
         return Stand::Agreed;
-    }
+    };
     let Some(known) = link.acknowledged(field) else {
         return Stand::Unseen;
     };
+    // The usual case, without making values.
+    if here.cast == Cast::Identity && *known == state.value {
+        return Stand::Agreed;
+    }
     if let Projected::Value(wanted) = project(refs, side, field_spec, &state.value)
         && wanted.same_meaning(known)
     {
