@@ -3,13 +3,16 @@
 //! every verb asks the engine, in a running Lockstep or in this process.
 
 mod args;
+mod bridge;
 mod configuration;
+mod connectors;
 mod context;
 mod failure;
 mod logging;
 mod moment;
 mod pages;
 mod screen;
+mod secrets;
 mod state_failure;
 mod table;
 mod trouble;

@@ -6,27 +6,49 @@ use std::{
     sync::Arc,
 };
 
-use lockstep_engine::{Engine, Setup, SystemClock};
+use lockstep_core::config::Config;
+use lockstep_engine::{Connector, Engine, Setup, SystemClock};
 use lockstep_state::{Options, Store};
 
-use crate::{configuration, failure::Failure};
+use crate::{
+    configuration,
+    connectors::{self, Loader},
+    failure::Failure,
+    secrets,
+};
 
 /// Which state an engine stands on.
 pub enum State {
     Kept(PathBuf),
-    /// In a temporary folder, gone with the process.
+    /// In memory, gone with the process.
     Throwaway,
 }
 
 /// An engine on this configuration and state. Connects to nothing yet.
-pub fn engine(config: &Path, state: State) -> Result<Engine, Failure> {
-    let config = configuration::load(config)?;
-    let path = match state {
-        State::Kept(path) => path,
-        State::Throwaway => std::env::temp_dir().join(format!("lockstep-{}.db", std::process::id())),
+pub fn engine(path: &Path, state: State) -> Result<Engine, Failure> {
+    let config = configuration::load(path)?;
+    let folder = path.with_file_name("");
+    let loader = Arc::new(Loader::new());
+    let mut all: BTreeMap<String, Arc<dyn Connector>> = BTreeMap::new();
+    for connection in &config.connections {
+        let guest = connectors::of(connection, &folder, &loader)?;
+        all.insert(connection.name.clone(), Arc::new(guest));
+    }
+    let store = match state {
+        State::Kept(path) => Store::open(&path, &Options::default())?,
+        State::Throwaway => Store::in_memory()?,
     };
-    let store = Store::open(&path, &Options::default())
-        .map_err(|error| lockstep_server::router::problem(&error.into()))?;
-    Engine::open(Setup { config, store, connectors: BTreeMap::new(), clock: Arc::new(SystemClock) })
+    Engine::open(Setup { config, store, connectors: all, clock: Arc::new(SystemClock) })
         .map_err(|error| lockstep_server::router::problem(&error).into())
+}
+
+/// That every secret is there, before anything begins that would miss it half-way.
+pub fn check_secrets(path: &Path) -> Result<(), Failure> {
+    let config: Config = configuration::load(path)?;
+    let folder = path.with_file_name("");
+    let mut missing = config.connections.iter().filter_map(|one| secrets::resolve(one, &folder).err());
+    match missing.next() {
+        None => Ok(()),
+        Some(first) => Err(Failure { others: missing.collect(), ..first }),
+    }
 }

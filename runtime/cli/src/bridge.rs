@@ -1,0 +1,223 @@
+//! Gives the engine its sessions: a sandboxed component of the host behind the
+//! engine's port. Translates words and errors; decides nothing.
+
+use std::{path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use lockstep_core::{
+    change::{Changes, Cursor, Found, Page, Selection},
+    config::{Connection, Limits as Wanted},
+    schema::{CheckItem, ConnectorSpec, Object},
+    write::{Outcome, WriteRequest},
+};
+use lockstep_engine::{Connector, Role, Session, SessionError, SessionErrorKind, port};
+use lockstep_host::{self as host, ConnectionConfig, HostError, Limits};
+
+use crate::{
+    connectors::{Loader, Source},
+    secrets,
+};
+
+/// One connection of the configuration, ready to open sessions.
+pub struct Guest {
+    connection: Connection,
+    /// What relative paths start from.
+    folder: PathBuf,
+    source: Source,
+    loader: Arc<Loader>,
+}
+
+impl Guest {
+    pub fn new(connection: Connection, folder: PathBuf, source: Source, loader: Arc<Loader>) -> Self {
+        Guest { connection, folder, source, loader }
+    }
+
+    fn config(&self) -> Result<ConnectionConfig, SessionError> {
+        let secrets = secrets::resolve(&self.connection, &self.folder).map_err(|failure| SessionError {
+            kind: SessionErrorKind::Config,
+            message: failure.summary.into(),
+            remedy: failure.remedy.into(),
+            retry_after_ms: None,
+        })?;
+        Ok(ConnectionConfig {
+            name: self.connection.name.clone(),
+            config: self.connection.config.clone(),
+            secrets: Arc::new(secrets),
+            grants: self.connection.grants.clone(),
+            root_certificates_pem: None,
+            limits: limits(&self.connection.limits),
+        })
+    }
+}
+
+/// The operator's limits over the host's own.
+fn limits(wanted: &Wanted) -> Option<Limits> {
+    if *wanted == Wanted::default() {
+        return None;
+    }
+    let own = Limits::default();
+    let size = |wanted: Option<u64>, own: usize| wanted.map_or(own, |size| usize::try_from(size).unwrap_or(usize::MAX));
+    Some(Limits {
+        memory_bytes_max: size(wanted.memory_bytes, own.memory_bytes_max),
+        call_ms_max: wanted.call_timeout_ms.unwrap_or(own.call_ms_max),
+        rows_max: size(wanted.batch_rows, own.rows_max),
+        answer_bytes_max: size(wanted.batch_bytes, own.answer_bytes_max),
+        connections_max: size(wanted.sockets, own.connections_max),
+        ..own
+    })
+}
+
+#[async_trait]
+impl Connector for Guest {
+    async fn open(&self, role: Role) -> Result<Box<dyn Session>, SessionError> {
+        let component = self.loader.load(&self.source, self.connection.digest.as_deref()).await.map_err(failed)?;
+        let role = match role {
+            Role::Tail => host::Role::Tail,
+            Role::Write => host::Role::Write,
+            Role::Read => host::Role::Read,
+        };
+        let session = component.open(role, self.config()?).await.map_err(failed)?;
+        Ok(Box::new(Open(session)))
+    }
+}
+
+struct Open(host::Session);
+
+#[async_trait]
+impl Session for Open {
+    async fn spec(&mut self) -> Result<ConnectorSpec, SessionError> {
+        self.told(self.0.spec().await)
+    }
+
+    async fn check(&mut self, objects: &[String]) -> Result<Vec<CheckItem>, SessionError> {
+        self.told(self.0.check(objects).await)
+    }
+
+    async fn discover(&mut self, objects: &[String]) -> Result<Vec<Object>, SessionError> {
+        self.told(self.0.discover(objects).await)
+    }
+
+    async fn start(&mut self, selections: &[Selection]) -> Result<Cursor, SessionError> {
+        self.told(self.0.start(selections).await)
+    }
+
+    async fn release(&mut self) -> Result<Vec<String>, SessionError> {
+        self.told(self.0.release().await)
+    }
+
+    async fn read(&mut self, request: &port::PageRequest) -> Result<Page, SessionError> {
+        let request = host::PageRequest {
+            selection: request.selection.clone(),
+            after: request.after.clone(),
+            rows_max: request.rows_max,
+            bytes_max: request.bytes_max,
+        };
+        self.told(self.0.read(&request).await)
+    }
+
+    async fn changes(&mut self, request: &port::ChangesRequest) -> Result<Changes, SessionError> {
+        let request = host::ChangesRequest {
+            selections: request.selections.clone(),
+            after: request.after.clone(),
+            durable: request.durable.clone(),
+            records_max: request.records_max,
+            bytes_max: request.bytes_max,
+            wait_ms: request.wait_ms,
+        };
+        self.told(self.0.changes(&request).await)
+    }
+
+    async fn fetch(&mut self, request: &port::FetchRequest) -> Result<Vec<Found>, SessionError> {
+        let request = host::FetchRequest {
+            selection: request.selection.clone(),
+            by: request.by.clone(),
+            keys: request.keys.clone(),
+        };
+        self.told(self.0.fetch(&request).await)
+    }
+
+    async fn write(&mut self, request: &WriteRequest) -> Result<Vec<Outcome>, SessionError> {
+        self.told(self.0.write(request).await)
+    }
+
+    async fn ensure(&mut self, request: &port::EnsureRequest) -> Result<Vec<String>, SessionError> {
+        let columns = request
+            .columns
+            .iter()
+            .map(|column| host::WantedColumn {
+                name: column.name.clone(),
+                column_type: column.column_type.clone(),
+                nullable: column.nullable,
+                unique: column.unique,
+                references: column.references.clone(),
+                comment: column.comment.clone(),
+            })
+            .collect();
+        let request = host::EnsureRequest {
+            object: request.object.clone(),
+            columns,
+            key: request.key.clone(),
+            dry_run: request.dry_run,
+        };
+        self.told(self.0.ensure(&request).await)
+    }
+}
+
+impl Open {
+    /// A failure that came of a right the operator has not granted says which.
+    fn told<T>(&self, result: Result<T, HostError>) -> Result<T, SessionError> {
+        result.map_err(|error| {
+            let mut error = failed(error);
+            if let Some(denial) = self.0.denials().last()
+                && error.kind != SessionErrorKind::Crashed
+            {
+                let remedy = denial.remedy();
+                if !remedy.is_empty() && !error.remedy.contains(&remedy) {
+                    error.message = format!("{} ({} was denied: {})", error.message, denial.tried, denial.reason);
+                    error.remedy = remedy;
+                }
+            }
+            error
+        })
+    }
+}
+
+/// What the engine is told of a host's error.
+fn failed(error: HostError) -> SessionError {
+    let kind = match &error {
+        HostError::Guest(guest) => match guest.code.as_str() {
+            "retry" => SessionErrorKind::Retry,
+            "throttled" => SessionErrorKind::Throttled,
+            "unavailable" => SessionErrorKind::Unavailable,
+            "auth" => SessionErrorKind::Auth,
+            "denied" => SessionErrorKind::Denied,
+            "config" => SessionErrorKind::Config,
+            "not-found" => SessionErrorKind::NotFound,
+            "cursor-invalid" => SessionErrorKind::CursorInvalid,
+            "unsupported" => SessionErrorKind::Unsupported,
+            _ => SessionErrorKind::Internal,
+        },
+        HostError::Unreadable { .. }
+        | HostError::Digest { .. }
+        | HostError::NotAComponent { .. }
+        | HostError::ForeignImport { .. }
+        | HostError::ContractVersion { .. }
+        | HostError::TooLarge { .. }
+        | HostError::Compile { .. }
+        | HostError::Engine { .. }
+        | HostError::Config { .. } => SessionErrorKind::Config,
+        HostError::Trap { .. }
+        | HostError::Timeout { .. }
+        | HostError::Cancelled { .. }
+        | HostError::Fault { .. }
+        | HostError::Parked { .. }
+        | HostError::Closed => SessionErrorKind::Crashed,
+        HostError::Request { .. } => SessionErrorKind::Internal,
+    };
+    let remedy = error.remedy();
+    let (message, retry_after_ms) = match error {
+        HostError::Guest(guest) => (guest.message, guest.retry_after_ms),
+        other => (other.to_string(), None),
+    };
+    SessionError { kind, message, remedy, retry_after_ms }
+}
