@@ -146,7 +146,7 @@ mod tests {
     };
 
     /// A commit that needs about `bytes` bytes in the file.
-    fn sized(sync: u32, seq: u64, bytes: usize) -> Box<Prepared> {
+    fn sized(sync: u32, seq: u64, bytes: usize) -> Prepared {
         let commit = Commit {
             sync: crate::id::SyncId(sync),
             owner: 0,
@@ -157,21 +157,21 @@ mod tests {
             phase: None,
             settings: vec![(format!("n{seq}"), Some("x".repeat(bytes)))],
         };
-        Box::new(Prepared::new(commit, &HashKey::new([0; 16]), usize::MAX).unwrap())
+        Prepared::new(commit, &HashKey::new([0; 16]), usize::MAX).unwrap()
     }
 
     fn with_sync(conn: &Connection, id: u32, name: &str) {
         conn.execute("INSERT INTO sync VALUES (?1, ?2, zeroblob(16), 0, 0, 1, 1, 0, 0, 0)", (id, name)).unwrap();
     }
 
-    fn commit_all(conn: &mut Connection, group: Vec<Box<Prepared>>, log: &Log) -> Vec<Result<u64, StateError>> {
+    fn commit_all(conn: &mut Connection, group: Vec<Prepared>, log: &Log) -> Vec<Result<u64, StateError>> {
         let (tell, told) = mpsc::channel();
         let group = group
             .into_iter()
             .map(|prepared| {
                 let tell = tell.clone();
                 let done: Done = Box::new(move |made| tell.send(made.map(|made| made.commit_seq)).unwrap());
-                (prepared, done)
+                (Box::new(prepared), done)
             })
             .collect();
         commit_group(conn, &HashKey::new([0; 16]), group, log);

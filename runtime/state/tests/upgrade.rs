@@ -1,0 +1,122 @@
+//! State files of every released version open with the current code and say what
+//! they said then.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use lockstep_core::{
+    change::Cursor,
+    delta::{Mark, QuarantineChange, Quarantined},
+    record::{FieldId, HoldReason, Record, RecordId},
+    value::{Timestamp, Value},
+    write::{Action, Rejection},
+};
+use lockstep_state::{
+    AttentionKind, Backfill, Options, QuarantineFilter, QueryLimits, SCHEMA_VERSION, Store, StreamChange, SyncPhase,
+};
+use support::{LEFT, RIGHT, absorbed, added, claim, email, key, record};
+
+/// Version 1, as SQL text.
+const V1: &str = include_str!("golden/v1.sql");
+
+fn held() -> Record {
+    let mut held = record(2, "Grace");
+    support::hold(&mut held, HoldReason::Conflict);
+    held
+}
+
+fn refused() -> Quarantined {
+    Quarantined {
+        record: RecordId(1),
+        side: RIGHT,
+        at: Timestamp(3),
+        action: Action::Update,
+        rejection: Rejection {
+            code: "23514".to_owned(),
+            class: "check".to_owned(),
+            message: "no".to_owned(),
+            columns: vec!["text".to_owned()],
+        },
+        signature: "right check 23514 text".to_owned(),
+        values: vec![(FieldId(0), Value::text("Ada"))],
+        attempts: 2,
+    }
+}
+
+/// Writes the state that the golden file holds to the path in `LOCKSTEP_GOLDEN`;
+/// its SQL text (`.dump`) becomes the golden file of a new version.
+#[test]
+#[ignore = "makes the golden file of a new version"]
+fn write_golden() {
+    let Some(path) = std::env::var_os("LOCKSTEP_GOLDEN").map(PathBuf::from) else {
+        return;
+    };
+    let store = Store::open(&path, &Options::default()).unwrap();
+    let claim = claim(&store, "contacts", 1);
+    let sync = claim.state.sync;
+    let mut commit = claim.commit(0);
+    commit.delta = added(1, "Ada");
+    commit.delta.records.push(held());
+    commit.delta.journal = vec![absorbed(1, 1, "Ada"), absorbed(2, 2, "Grace"), absorbed(3, 1, "Ada")];
+    commit.delta.marks = vec![Mark { record: RecordId(1), side: RIGHT, action: Some(Action::Update) }];
+    commit.delta.quarantine = vec![QuarantineChange::Put(refused())];
+    commit.delta.cursors = vec![(LEFT, Cursor([1, 2].into()))];
+    commit.delta.backfill = vec![(LEFT, None), (RIGHT, Some(vec![7]))];
+    commit.streams = vec![(LEFT, StreamChange { generation: Some(4), ..StreamChange::default() })];
+    commit.phase = Some(SyncPhase::Sweep { after: RecordId(1) });
+    commit.settings = vec![("note".to_owned(), Some("kept".to_owned()))];
+    store.commit_blocking(commit).unwrap();
+    store.rules(sync, "prefer left").unwrap();
+}
+
+fn made_of(sql: &str, version: i64, path: &Path) {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.execute_batch(sql).unwrap();
+    conn.pragma_update(None, "application_id", 0x4C4B_5354).unwrap();
+    conn.pragma_update(None, "user_version", version).unwrap();
+}
+
+#[test]
+fn a_file_of_version_1_opens_and_says_what_it_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.db");
+    made_of(V1, 1, &path);
+    let store = Store::open(&path, &Options::default()).unwrap();
+    let state = store.claim("contacts", 2).unwrap().state;
+    let sync = state.sync;
+    assert_eq!((state.commit_seq, state.next_record, state.next_entry, state.rules), (1, 3, 4, 1));
+    assert_eq!(state.phase, SyncPhase::Sweep { after: RecordId(1) });
+    assert_eq!(state.settings.get("note").map(String::as_str), Some("kept"));
+    assert_eq!(state.sides[0].cursor, Some(Cursor([1, 2].into())));
+    assert_eq!((state.sides[0].generation, &state.sides[0].backfill), (4, &Backfill::Finished));
+    assert_eq!(state.sides[1].backfill, Backfill::At(vec![7]));
+    let found = store.gather(sync, &[(RIGHT, key(1))], &[email(1)]).unwrap();
+    assert_eq!(found.records, [record(1, "Ada")]);
+    assert_eq!(found.matches, [[RecordId(1)]]);
+    assert_eq!(store.scan(sync, RecordId(1), 9).unwrap(), [held()]);
+    assert_eq!(store.entries_of(sync, RecordId(1), 9).unwrap(), [absorbed(3, 1, "Ada"), absorbed(1, 1, "Ada")]);
+    assert_eq!(store.marks(sync, RIGHT, RecordId(0), 9).unwrap().len(), 1);
+    assert_eq!(store.quarantine(sync, &QuarantineFilter::default(), None, 9).unwrap(), [refused()]);
+    let counts = store.counts(sync).unwrap();
+    assert_eq!((counts.records, counts.waiting.get(&AttentionKind::Conflict)), (2, Some(&1)));
+    assert_eq!(store.rules_text(sync, 1).unwrap().as_deref(), Some("prefer left"));
+    drop(store);
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, SCHEMA_VERSION);
+}
+
+#[test]
+fn an_upgraded_file_has_the_shape_of_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let [old, new] = ["old.db", "new.db"].map(|name| dir.path().join(name));
+    made_of(V1, 1, &old);
+    let shape = |path: &Path| {
+        let store = Store::open(path, &Options::default()).unwrap();
+        let sql = "SELECT type, name, sql FROM main.sqlite_schema ORDER BY name";
+        store.query_read_only(sql, &QueryLimits::default()).unwrap().rows
+    };
+    assert_eq!(shape(&old), shape(&new));
+}
