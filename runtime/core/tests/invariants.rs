@@ -25,6 +25,13 @@ enum Step {
     Snapshot,
     Restore { which: usize },
     Slip { side: usize, field: usize },
+    Again { side: usize, which: usize, mail: u8 },
+    Rekey { side: usize, row: usize },
+    Decide { which: usize, side: usize },
+    Revert { which: usize },
+    Anew { which: usize },
+    Retry { which: usize },
+    Refuse { side: usize, refused: bool },
 }
 
 fn calm() -> impl Strategy<Value = Step> {
@@ -78,6 +85,19 @@ fn with_restores() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn everything() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => with_restores(),
+        2 => (0..3usize, 0..4usize, 0..6u8).prop_map(|(side, which, mail)| Step::Again { side, which, mail }),
+        2 => (0..3usize, 0..4usize).prop_map(|(side, row)| Step::Rekey { side, row }),
+        2 => (0..4usize, 0..3usize).prop_map(|(which, side)| Step::Decide { which, side }),
+        1 => (0..100usize).prop_map(|which| Step::Revert { which }),
+        1 => (0..100usize).prop_map(|which| Step::Anew { which }),
+        1 => (0..4usize).prop_map(|which| Step::Retry { which }),
+        1 => (0..3usize, any::<bool>()).prop_map(|(side, refused)| Step::Refuse { side, refused }),
+    ]
+}
+
 fn run(world: &mut World, steps: &[Step]) {
     world.insert(0, "m0");
     world.insert(1, "m1");
@@ -106,6 +126,13 @@ fn run_on(world: &mut World, steps: &[Step]) {
             }
             Step::Lose { which } => world.lose(which),
             Step::Crash => world.crash(),
+            Step::Again { side, which, mail } => world.insert_again(side % sides, which, &format!("m{mail}")),
+            Step::Rekey { side, row } => world.rekey(side % sides, row),
+            Step::Decide { which, side } => world.decide(which, side % sides),
+            Step::Revert { which } => world.revert(which, false),
+            Step::Anew { which } => world.revert(which, true),
+            Step::Retry { which } => world.retry(which),
+            Step::Refuse { side, refused } => world.systems[side % sides].refuses = refused.then_some('7'),
             Step::Replay { side, back } => world.replay(side % sides, back),
             Step::Snapshot => world.snapshot(),
             Step::Restore { which } => world.restore(which),
@@ -218,6 +245,15 @@ proptest! {
         world.insert(0, "m0");
         world.quiesce();
         run_on(&mut world, &steps);
+        settled(&mut world);
+    }
+
+    #[test]
+    fn nothing_is_lost_whatever_people_and_operators_do(
+        spec in any_spec(3), habits in habits(), steps in prop::collection::vec(everything(), 0..120)
+    ) {
+        let mut world = World::new(cut(spec, &habits), &habits);
+        run(&mut world, &steps);
         settled(&mut world);
     }
 

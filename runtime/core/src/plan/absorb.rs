@@ -71,8 +71,7 @@ impl Planner<'_> {
             true => None,
             false => told.cells.key(),
         };
-        let by_shown = |set: &Workset| set.by_key(side.id, shown.as_ref()?);
-        let found = set.by_key(side.id, told.key).or_else(|| by_shown(set));
+        let (found, shown) = self.place(set, side.id, shown, told);
         let Some(id) = found else {
             let key = shown.as_ref().unwrap_or(told.key);
             return self.absorb_unknown(set, side, key, told);
@@ -103,6 +102,31 @@ impl Planner<'_> {
         self.absorb_live(&mut record, side, told);
         self.put_changed(set, record);
         Absorbed::Done
+    }
+
+    /// The record a row belongs to, and its new key if that is news. A row that
+    /// moved away from a key that another row has taken since is looked for
+    /// under its new key: what is known of the old one is about that other row.
+    fn place(
+        &self,
+        set: &Workset,
+        side: SideId,
+        shown: Option<Key>,
+        told: &Told<'_>,
+    ) -> (Option<RecordId>, Option<Key>) {
+        let old = set.by_key(side, told.key);
+        let Some(new) = shown else {
+            return (old, None);
+        };
+        let link = |id: RecordId| set.get(id).and_then(|record| record.link(side));
+        let passed = old.and_then(link).is_none_or(|link| told.version.is_stale_against(&link.version));
+        if !passed {
+            return (old, Some(new));
+        }
+        match set.by_key(side, &new) {
+            Some(id) => (Some(id), link(id).is_some_and(|link| !link.is_live()).then_some(new)),
+            None => (None, Some(new)),
+        }
     }
 
     /// News of a row that is linked and lives.

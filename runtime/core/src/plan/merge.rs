@@ -263,6 +263,9 @@ impl Planner<'_> {
             self.note_same_edit(record, shown, base, &rule, tray);
             return;
         }
+        if owns(record, shown, tray.side) {
+            return self.take(record, shown, tray);
+        }
         let (verdict, by) = self.judge(record, shown, base.as_deref(), &rule, tray);
         self.tally.conflicts += 1;
         tray.edited = true;
@@ -485,6 +488,13 @@ pub(super) fn of(values: &[(FieldId, Value)], field: FieldId) -> Option<&Value> 
 /// Whether what a side shows means what is canonical, in every field.
 pub(super) fn agrees(record: &Record, shown: &Shown<'_>) -> bool {
     shown.values.iter().all(|(field, value)| record.field(*field).is_some_and(|state| state.value.same_meaning(value)))
+}
+
+/// Whether all that would be replaced is this side's own: it has seen that.
+fn owns(record: &Record, shown: &Shown<'_>, side: SideId) -> bool {
+    shown.values.iter().all(|(field, value)| {
+        record.field(*field).is_none_or(|state| state.provenance.side == Some(side) || state.value.same_meaning(value))
+    })
 }
 
 /// Whether the side only shows a value that was canonical after what it last

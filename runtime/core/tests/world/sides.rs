@@ -9,7 +9,7 @@ use lockstep_core::{
     record::SideId,
     spec::SyncSpec,
     value::{Cell, Timestamp, Value},
-    write::{Action, Intent, Outcome, Overwritten},
+    write::{Action, Intent, Outcome, Overwritten, Rejection},
 };
 
 use super::{delete, key, upsert, version};
@@ -28,6 +28,8 @@ pub enum Habit {
 #[derive(Clone, Debug)]
 pub struct Logged {
     pub key: i64,
+    /// The key before, where this change changed it.
+    pub was: i64,
     pub cells: Option<Vec<Cell>>,
     pub order: u64,
     pub at: Timestamp,
@@ -44,6 +46,8 @@ pub struct System {
     pub writes: u64,
     /// The next read-check-write finds this edit slipped in: column and value.
     pub slip: Option<(usize, Value)>,
+    /// Values with this in them are refused.
+    pub refuses: Option<char>,
 }
 
 impl System {
@@ -57,6 +61,7 @@ impl System {
             next_key: i64::from(side.0) * 1000 + 1,
             writes: 0,
             slip: None,
+            refuses: None,
         }
     }
 
@@ -67,7 +72,7 @@ impl System {
             Some(cells) => self.rows.insert(id, (cells.clone(), order)),
             None => self.rows.remove(&id),
         };
-        self.log.push(Logged { key: id, cells, order, at: Timestamp(order as i64 * 10_000_000) });
+        self.log.push(Logged { key: id, was: id, cells, order, at: Timestamp(order as i64 * 10_000_000) });
         order
     }
 
@@ -94,6 +99,30 @@ impl System {
         cells[column] = Some(stored);
         self.store(id, Some(cells));
         true
+    }
+
+    /// A user inserts a row under a key that was in use before.
+    pub fn insert_again(&mut self, which: usize, values: Vec<Cell>) -> Option<i64> {
+        let gone: Vec<i64> = self.log.iter().filter(|l| !self.rows.contains_key(&l.key)).map(|l| l.key).collect();
+        let id = *gone.get(which % gone.len().max(1))?;
+        let mut cells = vec![Some(Value::Int(id))];
+        cells.extend(values);
+        self.store(id, Some(cells));
+        Some(id)
+    }
+
+    /// A user changes a row's key to one never used.
+    pub fn rekey(&mut self, id: i64) {
+        let Some((mut cells, _)) = self.rows.remove(&id) else {
+            return;
+        };
+        let to = self.next_key;
+        self.next_key += 1;
+        cells[0] = Some(Value::Int(to));
+        self.store(to, Some(cells));
+        if let Some(logged) = self.log.last_mut() {
+            logged.was = id;
+        }
     }
 
     pub fn remove(&mut self, id: i64) -> bool {
@@ -134,7 +163,9 @@ impl System {
                     version: version(logged.order),
                     at: Some(logged.at),
                 };
-                upsert(spec, self.side, &row)
+                let mut batch = upsert(spec, self.side, &row);
+                batch.rows[0].key = key(logged.was);
+                batch
             }
         })
     }
@@ -146,7 +177,23 @@ impl System {
         }
     }
 
+    fn refuse(&self, intent: &Intent) -> Option<Outcome> {
+        let refused = self.refuses?;
+        let bad = intent.cells.iter().flatten().any(|cell| matches!(cell, Value::Text(text) if text.contains(refused)));
+        bad.then(|| {
+            Outcome::Rejected(Rejection {
+                code: "refused".into(),
+                class: "check".into(),
+                message: "it is not wanted here".into(),
+                columns: Vec::new(),
+            })
+        })
+    }
+
     pub fn write(&mut self, intent: &Intent) -> Outcome {
+        if let Some(refused) = self.refuse(intent) {
+            return refused;
+        }
         if intent.action == Action::Create {
             self.writes += 1;
             let mut values: Vec<Cell> = Vec::new();

@@ -10,8 +10,8 @@ use lockstep_core::{
     journal::{Entry, What},
     key::{Key, MatchKey},
     plan::{
-        self, Absorbed, Needs, Phase, Planner, Refs, Sent, Settled, Tally, Workset, needs, needs_rows, record_matches,
-        wants,
+        self, Absorbed, Choice, Needs, Phase, Planner, Refs, Sent, Settled, Tally, Workset, needs, needs_rows,
+        record_matches, wants,
     },
     record::{FieldId, Life, Record, RecordId, SideId},
     spec::SyncSpec,
@@ -228,6 +228,84 @@ impl World {
         self.seen.extend(cells.iter().flatten().map(plain));
         self.systems[side].remove(id);
         self.edits += 1;
+    }
+
+    pub fn insert_again(&mut self, side: usize, which: usize, mail: &str) {
+        let mut values = vec![Some(Value::text(mail))];
+        for _ in 1..self.fields() {
+            let value = self.fresh();
+            values.push(Some(self.systems[side].normal(value)));
+        }
+        if self.systems[side].insert_again(which, values.clone()).is_some() {
+            self.edits += 1;
+            self.made.extend(values[1..].iter().flatten().map(plain));
+        }
+    }
+
+    pub fn rekey(&mut self, side: usize, which: usize) {
+        if let Some(id) = self.pick(side, which) {
+            self.systems[side].rekey(id);
+        }
+    }
+
+    // What an operator does.
+
+    /// Decides the `which`th thing that waits, for a side.
+    pub fn decide(&mut self, which: usize, side: usize) {
+        let mut waiting = Vec::new();
+        for record in self.store.all() {
+            if matches!(record.life, Life::HeldDelete { .. }) {
+                waiting.push((record.id, None, Choice::Side(SideId(side as u8))));
+            }
+            if let Life::Ambiguous { candidates, .. } = &record.life {
+                let choice = match side {
+                    0 => Value::Null,
+                    side => Value::Ref(candidates[side % candidates.len()]),
+                };
+                waiting.push((record.id, None, Choice::Value(choice)));
+            }
+            for field in 0..self.fields() {
+                let field = FieldId(field as u16);
+                if record.field(field).is_some_and(|state| state.hold.is_some()) {
+                    waiting.push((record.id, Some(field), Choice::Side(SideId(side as u8))));
+                }
+            }
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        let (record, field, choice) = waiting.swap_remove(which % waiting.len());
+        let mut more = vec![record];
+        if let Life::Ambiguous { candidates, .. } = &self.store.record(record).life {
+            more.extend(candidates);
+        }
+        let busy = more.iter().any(|record| self.flying.iter().any(|flying| flying.sent.record == *record));
+        if field.is_some() || !busy {
+            // A choice that does not fit is refused and changes nothing.
+            let _ = self
+                .plan(&Needs::default(), &more, |planner, set| planner.decide(set, record, field, &choice, "mo", ""));
+        }
+    }
+
+    pub fn revert(&mut self, which: usize, replay: bool) {
+        if self.journal.is_empty() {
+            return;
+        }
+        let entry = self.journal[which % self.journal.len()].clone();
+        let Some(record) = entry.record.filter(|record| self.store.records.contains_key(record)) else {
+            return;
+        };
+        self.plan(&Needs::default(), &[record], |planner, set| match replay {
+            true => planner.replay(set, &entry, "mo"),
+            false => planner.revert(set, &entry, "mo"),
+        });
+    }
+
+    pub fn retry(&mut self, which: usize) {
+        let waiting: Vec<_> = self.store.quarantine.iter().copied().collect();
+        if let Some((record, side)) = waiting.get(which % waiting.len().max(1)).copied() {
+            self.plan(&Needs::default(), &[record], |planner, set| planner.retry(set, record, side));
+        }
     }
 
     // What the engine does.
@@ -493,7 +571,8 @@ impl World {
             for system in &self.systems {
                 let link = record.link(system.side).filter(|link| link.is_live());
                 let Some(link) = link else {
-                    assert!(deleted, "missing at {:?}: {record:#?}", system.side);
+                    let waits = record.fields.iter().flatten().any(|state| state.hold.is_some());
+                    assert!(deleted || waits, "missing at {:?}: {record:#?}", system.side);
                     continue;
                 };
                 assert!(!deleted, "not deleted at {:?}: {record:#?}", system.side);
@@ -539,6 +618,9 @@ impl World {
                         there.insert(plain(&resolution.incumbent.value));
                         there.insert(plain(&resolution.incoming.value));
                     }
+                }
+                What::Operator { changes, .. } | What::Reverted { changes, .. } => {
+                    there.extend(changes.iter().flat_map(|change| &change.before).map(plain));
                 }
                 What::DeleteConflict { displaced, .. } => {
                     there.extend(displaced.iter().map(|(_, value)| plain(value)));
