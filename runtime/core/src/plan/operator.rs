@@ -237,8 +237,13 @@ impl Planner<'_> {
         if keep {
             record.life = Life::Live;
         } else {
-            let last = whole(record);
-            let what = What::Deleted { edited_at: at, last };
+            let what = What::DeleteConflict {
+                deleted_by: deleter,
+                updated_by: None,
+                kept: Some(false),
+                rule: format!("decided by {by}"),
+                displaced: whole(record),
+            };
             self.journal(Some(record.id), Some(deleter), what);
             record.life = Life::Deleted { by: Some(deleter), at };
         }
