@@ -5,3 +5,4 @@ mod hostile;
 mod loading;
 mod network;
 mod sessions;
+mod tls;

@@ -3,14 +3,16 @@
 //! key and eleven more columns of every common kind.
 //!
 //! Configuration: `{"rows": N}` rows to begin with (0), `{"connect":
-//! "host:port"}` to connect there when opened.
+//! "host:port"}` to connect there when opened, with `"tls": "none" | "ca" |
+//! "full"` and `"name"` encrypted.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use lockstep_sdk::{
     Cell, ChangeBatch, ChangeRow, ChangesAnswer, ChangesRequest, CheckItem, Column, ColumnType, Connector,
     ConnectorSpec, Error, FetchRequest, Found, Object, Outcome, Page, PageRequest, Position, Result, Role, Row,
-    Selection, WriteRequest, net::TcpStream,
+    Selection, WriteRequest,
+    net::{TcpStream, Verify},
 };
 
 const OBJECT: &str = "items";
@@ -161,7 +163,17 @@ impl Connector for Echo {
         let peer = match config["connect"].as_str().and_then(|it| it.rsplit_once(':')) {
             Some((host, port)) => {
                 let port = port.parse().map_err(|_| Error::config("no such port"))?;
-                Some(TcpStream::connect(host, port, Duration::from_secs(5))?)
+                let plain = TcpStream::connect(host, port, Duration::from_secs(5))?;
+                let verify = match config["tls"].as_str() {
+                    None => None,
+                    Some("none") => Some(Verify::None),
+                    Some("ca") => Some(Verify::Ca),
+                    Some(_) => Some(Verify::Full),
+                };
+                Some(match verify {
+                    Some(verify) => plain.upgrade_tls(config["name"].as_str().unwrap_or(host), verify)?,
+                    None => plain,
+                })
             }
             None => None,
         };
@@ -182,7 +194,11 @@ impl Connector for Echo {
         peer.write_all(b"hello\n")?;
         let mut answer = String::new();
         peer.read_line(&mut answer)?;
-        Ok(vec![CheckItem::ok("peer", answer.trim_end())])
+        let mut items = vec![CheckItem::ok("peer", answer.trim_end())];
+        if let Some(binding) = peer.channel_binding() {
+            items.push(CheckItem::ok("binding", format!("{} bytes", binding.len())));
+        }
+        Ok(items)
     }
 
     fn discover(&mut self, objects: Vec<String>) -> Result<Vec<Object>> {
