@@ -11,7 +11,7 @@ use lockstep_core::{
     change::{ChangeBatch, ChangeKind},
     journal::What,
     plan::{Absorbed, Choice, Parent, Phase, Reverted, Settled, waits},
-    record::{FieldId, HoldReason, Life, Presence, RecordId},
+    record::{FieldId, HoldReason, Life, Presence, RecordId, SideId},
     spec::{DeletePolicy, Group, Policy},
     value::{Timestamp, Value},
     write::{Action, Outcome, Overwritten, Rejection},
@@ -571,4 +571,53 @@ fn rows_of_kinds_without_values_are_fetched_or_left_to_others() {
     batch.kind = ChangeKind::Gap;
     let (absorbed, delta) = bench.plan(|planner, set| planner.absorb(set, A, &batch, 0));
     assert_eq!((absorbed, delta.is_empty()), (Absorbed::Done, true));
+}
+
+#[test]
+fn a_side_that_shows_a_former_value_lags_and_does_not_disagree() {
+    let mut bench = with(Policy::Hold);
+    bench.tell(A, 1, 2, &["v0", "a1"]);
+    // Written to B, but the acknowledgement is lost; then A goes on.
+    bench.tell(A, 1, 3, &["v0", "a2"]);
+    bench.tell(B, 11, 2, &["v0", "a1"]);
+    assert_eq!((bench.count(is_conflict), bench.value(FIRST, 1)), (0, Value::text("a2")));
+    assert_eq!(bench.sent(FIRST, B).intent.expected[2], text("a1"));
+}
+
+#[test]
+fn taking_an_edit_back_is_an_edit_and_not_lagging() {
+    let mut bench = Bench::new({
+        let mut spec = spec(3, &["mail", "note"]);
+        spec.conflict = Policy::Hold;
+        spec
+    });
+    const C: SideId = SideId(2);
+    bench.tell(A, 1, 1, &["m", "v0"]);
+    bench.applied(FIRST, B, 11, 1, &["m", "v0"]);
+    bench.applied(FIRST, C, 21, 1, &["m", "v0"]);
+    // C lags behind all along, so former values are remembered.
+    bench.tell(A, 1, 2, &["m", "a1"]);
+    bench.applied(FIRST, B, 11, 2, &["m", "a1"]);
+    bench.tell(A, 1, 3, &["m", "a2"]);
+    bench.tell(B, 11, 3, &["m", "v0"]);
+    assert_eq!(bench.count(is_conflict), 1, "B went back to v0 without seeing a2");
+}
+
+#[test]
+fn equal_increments_count_once_and_the_journal_says_so() {
+    let mut bench = Bench::new({
+        let mut spec = spec(2, &["mail", "count"]);
+        spec.conflict = Policy::SumDeltas;
+        spec
+    });
+    let count = |id: i64, order: u64, count: i64| {
+        let mut row = row(id, order, &["m", ""]);
+        row.cells[2] = Some(Value::Int(count));
+        row
+    };
+    bench.plan(|planner, set| planner.absorb_row(set, A, &count(1, 1, 0)));
+    bench.settle(FIRST, B, &Outcome::Applied(count(11, 1, 0)));
+    bench.plan(|planner, set| planner.absorb_row(set, A, &count(1, 2, 1)));
+    bench.plan(|planner, set| planner.absorb_row(set, B, &count(11, 2, 1)));
+    assert_eq!((bench.value(FIRST, 1), bench.count(is_conflict)), (Value::Int(1), 1));
 }
