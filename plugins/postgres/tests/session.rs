@@ -611,7 +611,7 @@ fn competing_writers_never_overwrite_what_they_have_not_seen() {
     const ROUNDS: i64 = 40;
     let count = |rounds: i64| {
         let mut session = native::session(port, SUPERUSER, DATABASE, Role::Write);
-        let mut known = vec![0; 20];
+        let mut known = [0; 20];
         let mut applied = 0;
         for _ in 0..rounds {
             let intents = (1..=20)
