@@ -454,6 +454,11 @@ fn a_check_names_what_is_missing_and_the_statement_that_grants_it() {
     assert_eq!(find("rights:public.k").status, "fail");
     assert_eq!(find("replica-identity:public.k").status, "fail");
     assert_eq!(find("publication").status, "fail");
+    let origin = find("origin-right");
+    assert_eq!(origin.status, "warn");
+    sql(&cluster, &origin.remedy);
+    native::session(cluster.port(), "plain", DATABASE, Role::Write).discover(&[]).expect("a marked session");
+    assert_eq!(sql(&cluster, "SELECT count(*) FROM pg_replication_origin"), "1");
     let mut session = open(&cluster, Role::Read);
     let items = session.check(&["public.t".into()]).expect("items");
     assert!(items.iter().all(|item| item.status == "ok"), "{items:?}");

@@ -24,6 +24,7 @@ pub fn check(session: &mut Session, objects: &[String]) -> Result<Vec<CheckItem>
     let existing = slot(database, &config.slot)?;
     items.push(log_level(database)?);
     items.push(replication_right(database, &config)?);
+    items.push(origin_right(database, &config)?);
     items.extend(room(database, existing.is_some())?);
     items.push(slot_state(&config, existing.as_ref()));
     items.extend(publication(database, &config, &names)?);
@@ -70,6 +71,23 @@ fn replication_right(database: &mut Database, config: &Config) -> Result<CheckIt
         "replication-right",
         format!("{} may not replicate", config.user),
         format!("ALTER ROLE {} REPLICATION", identifier(&config.user)),
+    ))
+}
+
+/// Without it our own changes are still recognised, by their values.
+fn origin_right(database: &mut Database, config: &Config) -> Result<CheckItem> {
+    const FUNCTIONS: &str = "pg_replication_origin_create(text), pg_replication_origin_session_setup(text)";
+    let answer = database.ask(
+        "SELECT has_function_privilege('pg_replication_origin_create(text)', 'EXECUTE') \
+         AND has_function_privilege('pg_replication_origin_session_setup(text)', 'EXECUTE')",
+    )?;
+    if answer.first().is_some_and(|value| value == "t") {
+        return Ok(CheckItem::ok("origin-right", "writes are marked as ours"));
+    }
+    Ok(CheckItem::warn(
+        "origin-right",
+        format!("{} may not mark its writes, so echoes are told by their values alone", config.user),
+        format!("GRANT EXECUTE ON FUNCTION {FUNCTIONS} TO {}", identifier(&config.user)),
     ))
 }
 
