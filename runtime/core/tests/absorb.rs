@@ -621,3 +621,17 @@ fn equal_increments_count_once_and_the_journal_says_so() {
     bench.plan(|planner, set| planner.absorb_row(set, B, &count(11, 2, 1)));
     assert_eq!((bench.value(FIRST, 1), bench.count(is_conflict)), (Value::Int(1), 1));
 }
+
+#[test]
+fn an_edit_told_before_the_outcome_of_its_create_is_kept() {
+    let mut bench = Bench::new(spec(2, &["mail", "note"]));
+    bench.spec.match_on.clear();
+    bench.tell(A, 1, 1, &["m", "n"]);
+    let sent = bench.sent(FIRST, B);
+    bench.tell(B, 11, 9, &["m", "edited"]);
+    let outcome = Outcome::Applied(row(11, 5, &["m", "n"]));
+    let needed = bench.plan(|planner, set| planner.settle(set, B, &sent, &outcome));
+    assert_eq!((needed.0, bench.set.by_key(B, &key(11))), (Settled::Done, Some(FIRST)));
+    assert_eq!((bench.value(FIRST, 1), bench.wants(FIRST, A)), (Value::text("edited"), Some(Action::Update)));
+    assert_eq!(bench.wants(RecordId(2), A), None);
+}

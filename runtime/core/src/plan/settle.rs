@@ -153,10 +153,12 @@ impl Planner<'_> {
             self.updated(set, record, side, sent, row);
             return;
         }
-        if let Some(other) = set.by_key(side.id, &row.key).filter(|id| *id != record.id)
-            && !self.take_over(set, side.id, other, record.id)
-        {
-            return self.clash(record, side.id, Action::Create, &row.key, other);
+        let mut seen = None;
+        if let Some(other) = set.by_key(side.id, &row.key).filter(|id| *id != record.id) {
+            match self.take_over(set, side.id, other, record.id) {
+                Ok(link) => seen = link,
+                Err(Owned) => return self.clash(record, side.id, Action::Create, &row.key, other),
+            }
         }
         let former = record.link(side.id).and_then(|link| Some((link.key.clone()?, link.version.clone())));
         if let Some((key, version)) = former.filter(|(key, _)| *key != row.key) {
@@ -168,6 +170,28 @@ impl Planner<'_> {
         record.insert_link(link);
         self.remember(record, side, sent, row);
         self.absorb_defaults(record, side, row);
+        if let Some(seen) = seen {
+            self.absorb_seen(record, side, &seen, row);
+        }
+    }
+
+    /// What the stream told of a created row before its outcome was known, if
+    /// it is newer than that.
+    fn absorb_seen(&mut self, record: &mut Record, side: &SideSpec, seen: &Link, row: &Row) {
+        if seen.version.is_stale_against(&row.version) {
+            return;
+        }
+        let mut cells = vec![None; side.columns.len()];
+        for field in self.spec.fields() {
+            let place = side.field(field.id).and_then(|here| cells.get_mut(here.column));
+            if let Some(place) = place {
+                *place = seen.observed(field.id).cloned();
+            }
+        }
+        let layout = self.layout(side, None);
+        let cells = Cells::new(layout, &cells);
+        let told = Told { key: &row.key, cells, version: &seen.version, at: self.now };
+        self.absorb_live(record, side, &told);
     }
 
     /// Columns a create left out hold what the side gave them. That is nobody's
@@ -196,32 +220,41 @@ impl Planner<'_> {
     }
 
     /// Makes way for a record whose own create made a row that was taken for a
-    /// new record: possible while that record is nothing but the row.
-    fn take_over(&mut self, set: &mut Workset, side: SideId, other: RecordId, taker: RecordId) -> bool {
+    /// new record: possible while that record is nothing but the row. Gives
+    /// what was seen of the row, if it lives.
+    fn take_over(
+        &mut self,
+        set: &mut Workset,
+        side: SideId,
+        other: RecordId,
+        taker: RecordId,
+    ) -> Result<Option<Link>, Owned> {
         let Some(found) = set.get(other) else {
-            return true;
+            return Ok(None);
         };
         let tombstone = !found.link(side).is_some_and(Link::is_live);
         let only_here = found.links.iter().all(|link| link.side == side);
         if !tombstone && !only_here {
-            return false;
+            return Err(Owned);
         }
         let Some(mut found) = set.take(other) else {
-            return true;
+            return Ok(None);
         };
         self.touch(&found);
+        let mut seen = None;
         if tombstone {
             if let Some(link) = found.link_mut(side) {
                 link.key = None;
             }
         } else {
-            found.links.clear();
+            self.lift_refusals(&mut found);
+            seen = found.links.pop();
             found.life = Life::Deleted { by: None, at: self.now };
             let by = format!("it is the row of record {}", taker.0);
             self.journal(Some(other), Some(side), What::Released { field: None, by });
         }
         self.put_changed(set, found);
-        true
+        Ok(seen)
     }
 
     /// Nothing was written: the row is not what it was thought to be.
@@ -338,6 +371,9 @@ impl Planner<'_> {
         }
     }
 }
+
+/// The row belongs to a record that is more than the row.
+struct Owned;
 
 fn nothing_sent(sent: &Sent) -> Sent {
     Sent { fields: Vec::new(), ..sent.clone() }
