@@ -19,7 +19,7 @@ use crate::{
     connection::{Command, ConnectionHandle, Position, Subscriber, Subscription},
     operations::EntryView,
     supervise::Keeper,
-    sync::{Children, Core, Linked, Request, SharedStatus},
+    sync::{ChildDoor, Children, Core, Request, SharedStatus},
 };
 
 /// Entries a follower may be behind before it misses some.
@@ -92,7 +92,7 @@ impl Shared {
         lock(&self.specs).insert(sync.to_owned(), spec.clone());
     }
 
-    pub(crate) fn open_door(&self, sync: &Arc<str>, door: mpsc::Sender<Linked>) {
+    pub(crate) fn open_door(&self, sync: &Arc<str>, door: ChildDoor) {
         lock(&self.children).insert(sync.clone(), door);
     }
 

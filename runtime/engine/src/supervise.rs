@@ -98,16 +98,13 @@ impl Keeper {
             },
             stop: self.stop.clone(),
         });
-        self.shared.open_door(&name, doors.linked);
+        self.shared.open_door(&name, doors.child);
         self.runner.open(doors.requests);
         Ok(actor.run().await)
     }
 
     fn is_referred(&self) -> bool {
         let syncs = &self.shared.config.syncs;
-        syncs
-            .iter()
-            .filter(|sync| sync.name != self.sync.name)
-            .any(|sync| sync.fields.iter().any(|field| field.reference.as_deref() == Some(&self.sync.name)))
+        syncs.iter().any(|sync| sync.fields.iter().any(|field| field.reference.as_deref() == Some(&self.sync.name)))
     }
 }

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -110,6 +113,7 @@ pub(super) struct Channels {
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) requests_in: mpsc::Sender<Request>,
     pub(super) linked: mpsc::Receiver<Linked>,
+    pub(super) missed: Arc<AtomicBool>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -137,10 +141,14 @@ pub(crate) struct Actor {
 
 impl Actor {
     pub(crate) async fn run(mut self) -> Ended {
-        match self.live().await {
-            Ok(ended) => ended,
-            Err(error) => Ended::Failed(error),
+        let ended = self.live().await.unwrap_or_else(Ended::Failed);
+        // Whoever takes up from here must not write while something is in flight.
+        while self.sides.values().any(|run| run.writer.outstanding > 0)
+            && let Some((side, answer)) = self.channels.answers.recv().await
+        {
+            self.answered(side, answer);
         }
+        ended
     }
 
     async fn live(&mut self) -> Result<Ended, EngineError> {
@@ -154,22 +162,22 @@ impl Actor {
                 Heard::Request(request) => self.serve(request).await?,
                 Heard::Linked(linked) => self.parent_linked(&linked),
                 Heard::Stream(side, message) => self.take(side, message)?,
-                Heard::Stop => {
-                    self.draining = true;
-                    self.channels.streams.close();
-                }
+                Heard::Stop => self.drain(),
                 Heard::Tick => self.tick()?,
                 Heard::Wake => {}
             }
             self.take_what_lies_there()?;
             self.work().await?;
-            if let Some(ended) = self.ended.take() {
-                return Ok(ended);
-            }
             if self.draining && self.is_drained() {
-                return Ok(Ended::Stopped);
+                return Ok(self.ended.take().unwrap_or(Ended::Stopped));
             }
         }
+    }
+
+    /// Takes nothing new; what is in flight is finished, settled and committed.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+        self.channels.streams.close();
     }
 
     /// Waits for the next thing to happen, the most pressing first.
@@ -209,9 +217,11 @@ impl Actor {
     }
 
     fn takes(&self) -> bool {
-        !self.draining
-            && !self.paused
-            && self.flights.len() < COMMITS_MAX
+        if self.draining || self.paused {
+            // What comes is dropped, so that nobody waits for a paused sync.
+            return self.paused;
+        }
+        self.flights.len() < COMMITS_MAX
             && self.staged.batch_rows < TURN_ROWS_MAX
             && self.staged.pages.len() < 2
             && self.sides.values().map(|side| side.parked_rows).sum::<usize>() < PARKED_MAX
@@ -246,8 +256,7 @@ impl Actor {
 
     /// Parents' news were more than the door holds: some may have been missed.
     fn look_again_at_children(&mut self) {
-        let full = self.channels.linked.len() >= self.channels.linked.max_capacity();
-        if full {
+        if self.channels.missed.swap(false, Ordering::AcqRel) {
             self.staged.reviews.extend(self.waiting.all());
         }
     }
@@ -394,7 +403,7 @@ impl Actor {
 
     fn is_drained(&mut self) -> bool {
         let outstanding: usize = self.sides.values().map(|run| run.writer.outstanding).sum();
-        if outstanding > 0 || !self.flights.is_empty() || !self.staged.answers.is_empty() {
+        if outstanding > 0 || !self.flights.is_empty() || !self.staged.is_empty() {
             return false;
         }
         self.commit_cursors();

@@ -15,7 +15,10 @@ mod turn;
 mod waiting;
 mod watermark;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use lockstep_core::{
     config::DeleteStorm,
@@ -30,7 +33,7 @@ pub(crate) use self::{
     core::{Besides, Core},
     phase::COMPARE,
     requests::{PAUSE_REASON, Request, Worked},
-    status::{Children, Followers, SharedStatus},
+    status::{ChildDoor, Children, Followers, SharedStatus},
 };
 use self::{
     actor::{Channels, Staged},
@@ -75,7 +78,7 @@ pub(crate) struct Parts {
 /// Ways into a running actor.
 pub(crate) struct Doors {
     pub(crate) requests: mpsc::Sender<Request>,
-    pub(crate) linked: mpsc::Sender<Linked>,
+    pub(crate) child: ChildDoor,
 }
 
 impl Actor {
@@ -83,6 +86,7 @@ impl Actor {
         let (streams_in, streams) = mpsc::channel(STREAM_MAX);
         let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
         let (linked_in, linked) = mpsc::channel(LINKED_MAX);
+        let missed = Arc::new(AtomicBool::new(false));
         let jobs = parts.routes.len().max(1) * (crate::writer::JOBS_MAX + 1);
         let (answers_in, answers) = mpsc::channel(jobs);
         // Bounded by the commits under way.
@@ -111,6 +115,7 @@ impl Actor {
                 requests,
                 requests_in: requests_in.clone(),
                 linked,
+                missed: missed.clone(),
                 stop: parts.stop,
             },
             commits,
@@ -128,7 +133,8 @@ impl Actor {
             ticks: 0,
             ended: None,
         };
-        let doors = Doors { requests: requests_in, linked: linked_in };
+        let child = ChildDoor { linked: linked_in, missed };
+        let doors = Doors { requests: requests_in, child };
         (actor, doors)
     }
 }

@@ -126,7 +126,7 @@ impl Actor {
 
     /// Stages what a stream brought.
     pub(super) fn take(&mut self, id: SideId, message: FromStream) -> Result<(), EngineError> {
-        let Some(run) = self.sides.get_mut(&id) else {
+        let Some(run) = self.sides.get_mut(&id).filter(|run| !self.paused && !run.paused) else {
             return Ok(());
         };
         match message {
@@ -211,6 +211,7 @@ impl Actor {
                 run.watermark.free(ticket);
                 tracing::info!(sync = %self.name, side = %run.name, "the columns changed");
                 self.ended = Some(Ended::SchemaChanged);
+                self.drain();
             }
         }
     }

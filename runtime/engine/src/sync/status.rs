@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use lockstep_core::{
@@ -88,7 +91,15 @@ impl Actor {
 }
 
 /// Ways to syncs whose records refer to other syncs' records.
-pub(crate) type Children = Arc<Mutex<BTreeMap<Arc<str>, mpsc::Sender<Linked>>>>;
+pub(crate) type Children = Arc<Mutex<BTreeMap<Arc<str>, ChildDoor>>>;
+
+/// A way to one such sync.
+#[derive(Clone)]
+pub(crate) struct ChildDoor {
+    pub(crate) linked: mpsc::Sender<Linked>,
+    /// Raised when something did not fit through the door.
+    pub(crate) missed: Arc<AtomicBool>,
+}
 
 /// Who is told what a sync does.
 #[derive(Clone)]
@@ -119,8 +130,8 @@ impl Followers {
     pub(super) fn linked(&self, linked: &Linked) {
         let children = self.children.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         for (name, door) in children.iter() {
-            if *name != linked.sync {
-                let _ = door.try_send(linked.clone());
+            if *name != linked.sync && door.linked.try_send(linked.clone()).is_err() {
+                door.missed.store(true, Ordering::Release);
             }
         }
     }

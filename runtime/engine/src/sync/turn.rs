@@ -9,6 +9,7 @@ use lockstep_core::{
     key::Key,
     plan::{self, Absorbed, Needs, Planner, Refs, Sent, Settled, Workset},
     record::{Presence, RecordId, SideId},
+    value::Value,
     write::{Action, Outcome},
 };
 
@@ -24,6 +25,9 @@ use crate::{
     port::FetchRequest,
     writer::{Answer, Asked, BUSY_WAIT_MIN},
 };
+
+/// Bytes of streamed rows taken into one plan, about: bounds its commit.
+const TURN_BYTES_MAX: usize = 4 << 20;
 
 /// What one turn takes.
 #[derive(Default)]
@@ -204,11 +208,13 @@ impl Actor {
             }
         }
         taken.freed = std::mem::take(freed);
-        let mut rows = 0;
+        let (mut rows, mut bytes) = (0, 0);
         while rows < TURN_ROWS_MAX
+            && bytes < TURN_BYTES_MAX
             && let Some((side, ticket, batch)) = batches.pop_front()
         {
             rows += batch.rows.len();
+            bytes += size_bytes(&batch);
             taken.batches.push((side, ticket, batch));
         }
         *batch_rows = batch_rows.saturating_sub(rows);
@@ -286,6 +292,11 @@ impl Actor {
             self.waiting.add(record.id, &waits);
         }
     }
+}
+
+fn size_bytes(batch: &ChangeBatch) -> usize {
+    let cells = batch.rows.iter().flat_map(|row| &row.cells).flatten();
+    cells.map(Value::size_bytes).sum()
 }
 
 fn add(all: &mut Needs, more: Needs) {
