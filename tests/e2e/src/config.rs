@@ -77,7 +77,7 @@ impl Config {
         text += &format!(
             "[syncs.people]\nsides = {{ {objects} }}\n\
              match = [\"{match_on}\"]\nconflict = {conflict}\ndeletes = \"{deletes}\"\n\
-             delete_storm = false\n\n[syncs.people.fields]\n"
+             delete_storm = false\nbounces_max = 100\n\n[syncs.people.fields]\n"
         );
         let key = shares_key.then_some("id");
         for field in key.into_iter().chain(crate::recording::FIELDS) {

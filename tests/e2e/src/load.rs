@@ -54,6 +54,8 @@ pub struct Load {
 
 impl Load {
     pub fn start(world: &World, shape: LoadShape) -> Self {
+        static LOADS: AtomicU64 = AtomicU64::new(1);
+        let load = LOADS.fetch_add(1, Ordering::Relaxed);
         let stop = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicU64::new(0));
         let mut people = Vec::new();
@@ -61,7 +63,8 @@ impl Load {
             let cluster = world.cluster(*side);
             let url = cluster.url_with_password(world.person_name(), "app");
             for number in 0..shape.people_per_side {
-                let name = format!("{}{number}", side.name());
+                // No two loads may write the same value.
+                let name = format!("{}{number} of {load}", side.name());
                 let seed = shape.seed.wrapping_mul(1_000).wrapping_add(people.len() as u64);
                 let person = Person { name, url: url.clone(), shape, dice: Dice(seed), deeds: 0 };
                 people.push(tokio::spawn(person.work(Arc::clone(&stop), Arc::clone(&done))));

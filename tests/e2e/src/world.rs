@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lockstep_checker::{Verdict, check};
+use lockstep_checker::{Kept, Verdict, ViolationKind, check};
 use lockstep_harness::{Cluster, ClusterOptions, Launch, Proxy, Runtime, SUPERUSER};
 use tokio_postgres::Client;
 
@@ -35,6 +35,14 @@ impl Side {
             Side::A => "a",
             Side::B => "b",
             Side::C => "c",
+        }
+    }
+
+    fn sentinel_field(self) -> &'static str {
+        match self {
+            Side::A => "name",
+            Side::B => "phone",
+            Side::C => "city",
         }
     }
 }
@@ -69,6 +77,8 @@ pub struct World {
     pub runtime: Runtime,
     config: Config,
     sentinels: u32,
+    /// Exported from state files that were replaced since.
+    exported: Vec<Kept>,
 }
 
 impl World {
@@ -84,7 +94,7 @@ impl World {
         let ports: Vec<(Side, u16)> = places.iter().map(|place| (place.side, place.proxy.port())).collect();
         let launch = Launch::default().env("E2E_PASSWORD", first.password());
         let runtime = Runtime::new(&config.text(&ports, DATABASE), launch)?;
-        Ok(World { places, runtime, config, sentinels: 0 })
+        Ok(World { places, runtime, config, sentinels: 0, exported: Vec::new() })
     }
 
     /// As [`Self::new`] with `count` records at A, started and in step.
@@ -156,13 +166,15 @@ impl World {
     async fn await_arrival(&mut self, from: Side, token: &str) -> Result<()> {
         let until = Instant::now() + PATIENCE;
         // The first copy may not have brought the record here yet.
-        let update = format!("UPDATE people SET name = $1 WHERE email = '{SENTINEL}'");
+        // Each side has a field of its own there: these edits are no conversation.
+        let field = from.sentinel_field();
+        let update = format!("UPDATE people SET {field} = $1 WHERE email = '{SENTINEL}'");
         let writer = self.person(from).await?;
         while writer.execute(&update, &[&token]).await? == 0 {
             self.check_waiting(until, "the sentinel record")?;
             tokio::time::sleep(LOOK).await;
         }
-        let arrived = format!("SELECT 1 FROM people WHERE email = '{SENTINEL}' AND name = $1");
+        let arrived = format!("SELECT 1 FROM people WHERE email = '{SENTINEL}' AND {field} = $1");
         for to in self.sides().iter().filter(|side| **side != from) {
             let reader = self.person(*to).await?;
             while reader.query(&arrived, &[&token]).await?.is_empty() {
@@ -191,8 +203,9 @@ impl World {
         for side in self.sides() {
             sides.push((side.name(), self.person(*side).await?));
         }
-        let identity = if self.config.shares_key { "id" } else { "email" };
-        let kept = recording::kept(&self.runtime, identity)?;
+        let identity = self.identity();
+        let mut kept = recording::kept(&self.runtime, identity)?;
+        kept.extend(self.exported.iter().cloned());
         let history = recording::collect(&sides, identity, kept).await?;
         let verdict = check(&history)?;
         eprintln!("{verdict}");
@@ -210,6 +223,28 @@ impl World {
         let verdict = self.judge().await?;
         ensure!(verdict.is_clean(), "{verdict}\nthe runtime said: {}", self.runtime.log_tail());
         Ok(verdict)
+    }
+
+    /// Judges what may happen when an acknowledgement or the state itself was
+    /// lost: nothing is lost silently, but an edit made on top of one whose
+    /// delivery is not remembered can look concurrent. Both values are kept then.
+    pub async fn expect_nothing_lost(&mut self) -> Result<Verdict> {
+        let mut verdict = self.judge().await?;
+        verdict.violations.retain(|violation| violation.kind != ViolationKind::FalseConflict);
+        ensure!(verdict.is_clean(), "{verdict}\nthe runtime said: {}", self.runtime.log_tail());
+        Ok(verdict)
+    }
+
+    /// Settles, and remembers what the state that is about to be replaced keeps.
+    pub async fn export(&mut self) -> Result<()> {
+        self.settle().await?;
+        let kept = recording::kept(&self.runtime, self.identity())?;
+        self.exported.extend(kept);
+        Ok(())
+    }
+
+    fn identity(&self) -> &'static str {
+        if self.config.shares_key { "id" } else { "email" }
     }
 
     /// The superuser's name, for connection strings.

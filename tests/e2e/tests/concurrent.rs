@@ -166,9 +166,14 @@ async fn two_inserts_of_the_same_person_become_one_record() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn edits_in_turn_are_never_called_conflicts() -> Result<()> {
     let mut world = in_step(Config::default().conflict("\"hold\""), 10).await?;
-    for _ in 0..50 {
-        // Each settling edits the same field of the same record at a, then at b.
-        world.settle().await?;
+    for turn in 0..50 {
+        let (from, to) = if turn % 2 == 0 { (Side::A, Side::B) } else { (Side::B, Side::A) };
+        let edit = format!("phone = 'phone turn {turn}'");
+        world.sql(from, &format!("UPDATE people SET {edit} WHERE email = 'email 1 seeded'"))?;
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while count(&world, to, &edit)? == 0 {
+            ensure!(std::time::Instant::now() < until, "turn {turn} did not arrive: {}", world.runtime.log_tail());
+        }
     }
     let verdict = world.expect_clean().await?;
     ensure!(verdict.kept == 0, "{verdict}");

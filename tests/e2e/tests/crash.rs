@@ -39,7 +39,7 @@ async fn a_runtime_killed_at_any_named_place_loses_nothing() -> Result<()> {
         load.stop().await?;
         world.settle().await?;
     }
-    world.expect_clean().await?;
+    world.expect_nothing_lost().await?;
     Ok(())
 }
 
@@ -77,7 +77,7 @@ async fn a_runtime_killed_at_random_moments_under_load_loses_nothing() -> Result
         world.resume_delivery()?;
     }
     load.stop().await?;
-    world.expect_clean().await?;
+    world.expect_nothing_lost().await?;
     Ok(())
 }
 
@@ -91,7 +91,7 @@ async fn an_older_state_file_is_safe_to_start_from() -> Result<()> {
     let load = Load::start(&world, LoadShape { seed: 7, ..LoadShape::default() });
     load.more(1_000).await?;
     load.stop().await?;
-    world.settle().await?;
+    world.export().await?;
     world.stop_delivery()?;
     world.sql(Side::A, "UPDATE people SET phone = 'phone late a ' || email WHERE email LIKE 'email %1 seeded'")?;
     world.sql(Side::B, "UPDATE people SET city = 'city late b ' || email WHERE email LIKE 'email %1 seeded'")?;
@@ -100,6 +100,6 @@ async fn an_older_state_file_is_safe_to_start_from() -> Result<()> {
     let load = Load::start(&world, LoadShape { seed: 8, ..LoadShape::default() });
     load.more(300).await?;
     load.stop().await?;
-    world.expect_clean().await?;
+    world.expect_nothing_lost().await?;
     Ok(())
 }

@@ -58,6 +58,6 @@ async fn three_sides_edited_at_random_through_crashes_lose_nothing() -> Result<(
         load.more(50).await?;
     }
     load.stop().await?;
-    world.expect_clean().await?;
+    world.expect_nothing_lost().await?;
     Ok(())
 }

@@ -289,11 +289,11 @@ impl Runtime {
             .current_dir(self.folder.path())
             .envs(&self.launch.environment)
             .env("NO_COLOR", "1")
-            .arg(verb)
             .arg("--config")
             .arg(self.config_path())
             .arg("--state")
-            .arg(self.state_path());
+            .arg(self.state_path())
+            .arg(verb);
         command
     }
 }
