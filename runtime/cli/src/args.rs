@@ -68,6 +68,8 @@ pub enum Command {
     Check(verbs::check::Args),
     /// List a connection's objects and their columns
     Discover(verbs::discover::Args),
+    /// Propose fields for columns that are not mapped yet, and write them into the file
+    Map(verbs::map::Args),
     /// Show what a sync would do, before anything is written
     Plan(verbs::plan::Args),
     /// Do what a plan says
@@ -108,6 +110,8 @@ pub enum Command {
     Backup(verbs::backup::Args),
     /// Put a copy of the state file in place
     Restore(verbs::restore::Args),
+    /// Look at connectors: what they are, and what they ask for
+    Connector(verbs::connector::Args),
     /// Explain an error code, or a command
     Help(verbs::help::Args),
     /// Print a shell completion script

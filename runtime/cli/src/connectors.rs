@@ -135,3 +135,9 @@ pub fn of(connection: &Connection, folder: &Path, loader: &Arc<Loader>) -> Resul
     let source = source(&connection.connector, folder)?;
     Ok(crate::bridge::Guest::new(connection.clone(), folder.to_owned(), source, loader.clone()))
 }
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Failure::new(error.code(), error.to_string()).remedy(error.remedy())
+    }
+}

@@ -58,12 +58,22 @@ impl<'a> Context<'a> {
         Ok(Client::Local(lockstep_server::router(engine.operations())))
     }
 
-    /// Like [`Context::client`], for what needs no state: leaves no file behind.
+    /// Like [`Context::client`], for what connects to the systems: a missing
+    /// secret is told before anything begins.
+    pub async fn connecting_client(&self) -> Result<Client, Failure> {
+        if !socket::is_alive(&self.state_path()).await {
+            wiring::check_secrets(self.config_path())?;
+        }
+        self.client().await
+    }
+
+    /// Like [`Context::connecting_client`], for what needs no state: leaves no file behind.
     pub async fn stateless_client(&self) -> Result<Client, Failure> {
         let state = self.state_path();
         if state.exists() || socket::is_alive(&state).await {
-            return self.client().await;
+            return self.connecting_client().await;
         }
+        wiring::check_secrets(self.config_path())?;
         let engine = wiring::engine(self.config_path(), State::Throwaway)?;
         Ok(Client::Local(lockstep_server::router(engine.operations())))
     }

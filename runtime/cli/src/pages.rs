@@ -75,14 +75,17 @@ mod tests {
 
     /// Codes in any Rust source below a folder.
     fn collect(folder: &std::path::Path, codes: &mut std::collections::BTreeSet<String>) {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
             let path = entry.path();
             if path.is_dir() {
                 collect(&path, codes);
             } else if path.extension().is_some_and(|found| found == "rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
+                let text = std::fs::read_to_string(&path).expect("a source");
+                let ends = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
                 for (at, _) in text.match_indices("LS-") {
-                    if let Some(code) = text.get(at..at + 10).filter(|code| is_code(code)) {
+                    let rest = text.get(at..).unwrap_or_default();
+                    let code = rest.split(ends).next().unwrap_or_default();
+                    if is_code(code) {
                         codes.insert(code.to_owned());
                     }
                 }
@@ -90,10 +93,13 @@ mod tests {
         }
     }
 
+    /// `LS-`, capitals and perhaps a dash, then three digits.
     fn is_code(text: &str) -> bool {
-        let parts: Vec<&str> = text.split('-').collect();
-        matches!(&parts[..], [_, family, number]
-            if family.len() == 3 && family.bytes().all(|b| b.is_ascii_uppercase())
-            && number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit()))
+        let (family, number) = text.split_at(text.len().saturating_sub(3));
+        let family = family.trim_start_matches("LS-").trim_end_matches('-');
+        number.len() == 3
+            && number.bytes().all(|b| b.is_ascii_digit())
+            && !family.is_empty()
+            && family.bytes().all(|b| b.is_ascii_uppercase())
     }
 }

@@ -27,6 +27,9 @@ pub struct Args {
     /// Build with optimisations (takes longer to build)
     #[arg(long)]
     release: bool,
+    /// Use what was built before
+    #[arg(long, conflicts_with = "release")]
+    no_build: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -37,7 +40,9 @@ enum Part {
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 pub fn run(args: &Args) -> Result<()> {
-    build(args.release)?;
+    if !args.no_build {
+        build(args.release)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.spawn(async {
         if tokio::signal::ctrl_c().await.is_ok() {

@@ -8,7 +8,7 @@ use lockstep_harness::Runtime;
 use serde_json::Value;
 
 /// Lines shown of one command's output.
-const LINES_MAX: usize = 40;
+const LINES_MAX: usize = 60;
 
 pub struct Teller {
     colours: bool,

@@ -26,7 +26,7 @@ pub struct Args {
 
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let screen = context.screen;
-    let client = context.client().await?;
+    let client = context.connecting_client().await?;
     if !args.yes {
         let planned = plan::make(context, &client, args.sync.as_deref()).await?;
         if !screen.json {

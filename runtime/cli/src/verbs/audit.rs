@@ -22,7 +22,7 @@ pub struct Args {
 
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let screen = context.screen;
-    let client = context.client().await?;
+    let client = context.connecting_client().await?;
     let asked = requests::Audit { sync: context.sync(&client, args.sync.as_deref()).await?, repair: args.repair };
     let bar = screen.progress("comparing all sides", None);
     let audit: Result<Audit, _> = client.post("/v1/audit", &asked).await;

@@ -8,12 +8,14 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod conflicts;
+pub mod connector;
 pub mod discover;
 pub mod explain;
 pub mod failures;
 pub mod help;
 pub mod init;
 pub mod man;
+pub mod map;
 pub mod pause;
 pub mod plan;
 pub mod replay;
@@ -41,6 +43,7 @@ pub async fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(args, context),
         Command::Check(args) => check::run(args, context).await,
         Command::Discover(args) => discover::run(args, context).await,
+        Command::Map(args) => map::run(args, context).await,
         Command::Plan(args) => plan::run(args, context).await,
         Command::Apply(args) => apply::run(args, context).await,
         Command::Run(args) => run::run(args, context).await,
@@ -61,6 +64,7 @@ pub async fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Sql(args) => sql::run(args, context),
         Command::Backup(args) => backup::run(args, context),
         Command::Restore(args) => restore::run(args, context).await,
+        Command::Connector(args) => connector::run(args, context).await,
         Command::Help(args) => help::run(args, screen),
         Command::Completions(args) => completions::run(args, screen),
         Command::Man(args) => man::run(args, screen),

@@ -1,5 +1,7 @@
 //! `lockstep plan`: what would happen, before anything is written.
 
+use std::collections::BTreeMap;
+
 use lockstep_engine::operations::{Plan, SyncPlan};
 use lockstep_server::{Client, requests};
 
@@ -11,6 +13,9 @@ use crate::{
     verbs::selection::value,
 };
 
+/// Examples of each kind and side, unless `-v` asks for all.
+const EXAMPLES_MAX: usize = 2;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only this sync
@@ -18,7 +23,7 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
-    let client = context.client().await?;
+    let client = context.connecting_client().await?;
     let plan = make(context, &client, args.sync.as_deref()).await?;
     show(context, &plan);
     context.screen.next(match &args.sync {
@@ -87,13 +92,19 @@ fn show_sync(context: &Context<'_>, sync: &SyncPlan) {
     fact(sync.ambiguous, "ambiguous", Tone::Warn);
     fact(sync.uncastable, "do not cast", Tone::Bad);
     screen.out(format!("  {}", facts.join(", ")));
+    let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for example in &sync.examples {
-        screen.out(format!(
-            "  {} {} {}",
-            screen.mark(Tone::Dim, "e.g."),
-            example.what,
-            table::clean(&format!("{}:{}", example.side, example.key))
-        ));
+        let count = shown.entry((&example.what, &example.side)).or_default();
+        *count += 1;
+        if *count > EXAMPLES_MAX && screen.verbose == 0 {
+            continue;
+        }
+        let place = if example.key.is_empty() {
+            format!("at {}", example.side)
+        } else {
+            format!("{}:{}", example.side, example.key)
+        };
+        screen.out(format!("  {} {} {}", screen.mark(Tone::Dim, "e.g."), example.what, table::clean(&place)));
         let mut fields = Table::new(&[]);
         for field in &example.fields {
             fields.row(vec![

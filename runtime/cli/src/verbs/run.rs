@@ -28,6 +28,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     logging::start(args.log_format, context.screen);
     arm_failpoints()?;
     let state = context.state_path();
+    wiring::check_secrets(context.config_path())?;
     let engine = wiring::engine(context.config_path(), State::Kept(state.clone()))?;
     let control = socket::bind(&state).await.map_err(|error| {
         Failure::new(

@@ -12,7 +12,7 @@ pub fn typed(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) ->
             command.env_remove(name);
         }
     }
-    let output = command.envs(environment.iter().copied()).output().unwrap();
+    let output = command.envs(environment.iter().copied()).output().expect("starting lockstep");
     let shown = format!(
         "exit: {}\n--- stdout\n{}--- stderr\n{}",
         output.status.code().map_or("signal".to_owned(), |code| code.to_string()),
@@ -24,7 +24,7 @@ pub fn typed(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) ->
 
 /// A folder with a configuration file.
 pub fn folder(configuration: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("lockstep.toml"), configuration).unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("lockstep.toml"), configuration).expect("writing the file");
     folder
 }

@@ -1,0 +1,120 @@
+//! `lockstep connector`: what there is, and what a component wants before
+//! anything of it may reach a system.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use clap::Subcommand;
+use lockstep_core::config::Config;
+use lockstep_host::PermissionKind;
+use serde_json::json;
+
+use crate::{
+    configuration,
+    connectors::{self, Loader},
+    context::Context,
+    failure::{Exit, Failure},
+    screen::Tone,
+    table::{Table, text},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    pub what: What,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// The built-in connectors, and the connections that use one
+    List,
+    /// What a connector is, can do and asks for; it runs in a sandbox that reaches nothing
+    Inspect {
+        /// A built-in's name or a path to a .wasm file
+        connector: String,
+    },
+}
+
+pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    match &args.what {
+        What::List => list(context),
+        What::Inspect { connector } => inspect(connector, context).await,
+    }
+}
+
+fn list(context: &Context<'_>) -> Result<Exit, Failure> {
+    let screen = context.screen;
+    let config = if context.config_path().exists() { Some(configuration::load(context.config_path())?) } else { None };
+    let mut users: BTreeMap<String, Vec<String>> =
+        connectors::built_in().into_keys().map(|name| (name, Vec::new())).collect();
+    for connection in config.iter().flat_map(|config| &config.connections) {
+        users.entry(connection.connector.clone()).or_default().push(connection.name.clone());
+    }
+    if screen.json {
+        screen.out_json(&users);
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["connector", "connections"]);
+    for (name, connections) in &users {
+        table.row(vec![text(name).tone(Tone::Name), text(connections.join(", "))]);
+    }
+    screen.out(table.render(screen));
+    screen.next("`lockstep connector inspect NAME` tells what one asks for");
+    Ok(Exit::Done)
+}
+
+async fn inspect(connector: &str, context: &Context<'_>) -> Result<Exit, Failure> {
+    let screen = context.screen;
+    let source = connectors::source(connector, Path::new(""))?;
+    let bar = screen.progress("loading", None);
+    let component = Arc::new(Loader::new()).load(&source, None).await;
+    bar.finish_and_clear();
+    let component = component?;
+    let spec = component.spec().await?;
+    let permissions = component.permissions().await?;
+    let granted = granted(connector, context);
+    if screen.json {
+        let asks = |kind| -> Vec<&str> {
+            permissions.iter().filter(|one| one.kind == kind).map(|one| one.ask.as_str()).collect()
+        };
+        screen.out_json(&json!({
+            "digest": format!("sha256:{}", component.digest()),
+            "spec": spec,
+            "connects_to": asks(PermissionKind::Connect),
+            "credentials": asks(PermissionKind::Credential),
+            "granted": granted,
+        }));
+        return Ok(Exit::Done);
+    }
+    screen.out(format!("{} {}", screen.mark(Tone::Strong, &spec.name), spec.version));
+    let mut facts = Table::new(&[]);
+    let mut fact = |name: &str, value: String| facts.row(vec![text(format!("  {name}")).tone(Tone::Dim), text(value)]);
+    fact("from", source.to_string());
+    fact("changes", spec.changes.clone());
+    fact("writes", format!("{} precondition", spec.precondition));
+    fact("abilities", spec.abilities.join(", "));
+    for permission in &permissions {
+        match permission.kind {
+            PermissionKind::Connect => fact("asks to reach", permission.ask.clone()),
+            PermissionKind::Credential => fact("asks to use", permission.ask.clone()),
+        }
+    }
+    for (connection, grants) in &granted {
+        let grants = if grants.is_empty() { "nothing".to_owned() } else { grants.join(", ") };
+        fact("granted", format!("{connection}: {grants}"));
+    }
+    screen.out(facts.render(screen));
+    screen.out(format!("  digest = \"sha256:{}\"", component.digest()));
+    screen.next("put the digest into the connection to pin exactly this component");
+    Ok(Exit::Done)
+}
+
+/// What the configuration grants to connections that use this connector.
+fn granted(connector: &str, context: &Context<'_>) -> BTreeMap<String, Vec<String>> {
+    let config: Option<Config> = configuration::load(context.config_path()).ok();
+    config
+        .into_iter()
+        .flat_map(|config| config.connections)
+        .filter(|connection| connection.connector == connector)
+        .map(|connection| (connection.name, connection.grants))
+        .collect()
+}
