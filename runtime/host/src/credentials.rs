@@ -75,7 +75,7 @@ impl Credentials {
         }
         let salted = Zeroizing::new(salted_password(secret.as_bytes(), salt, iterations));
         let client_key = Zeroizing::new(hmac(&*salted, b"Client Key"));
-        let stored_key = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(&*client_key)));
+        let stored_key = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(client_key.as_slice())));
         let client_signature = hmac(&*stored_key, auth_message.as_bytes());
         let server_key = Zeroizing::new(hmac(&*salted, b"Server Key"));
         Ok(ScramAnswer {
