@@ -18,6 +18,7 @@ use crate::{
     assemble::{Assembly, Connectors},
     connection::{Command, ConnectionHandle, Position, Subscriber, Subscription},
     operations::EntryView,
+    retention,
     supervise::Keeper,
     sync::{ChildDoor, Children, Core, Request, SharedStatus},
 };
@@ -198,6 +199,7 @@ impl Engine {
             keepers.push(tokio::spawn(keeper.run()));
         }
         *self.shared.running() = Some(Running { syncs: runners, connections });
+        tails.push(tokio::spawn(retention::keep_bounded(self.shared.clone(), stop)));
         shutdown.await;
         let _ = stop_in.send(true);
         for task in keepers.into_iter().chain(tails) {

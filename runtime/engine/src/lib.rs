@@ -14,6 +14,7 @@ mod connection;
 mod engine;
 mod error;
 mod policy;
+mod retention;
 mod supervise;
 mod sync;
 mod writer;

@@ -156,12 +156,14 @@ impl Actor {
                 self.say("idle", None);
                 let stop = &mut self.stop;
                 let command = tokio::select! {
-                    command = self.commands.recv() => command,
-                    _ = stop.wait_for(|stop| *stop) => None,
+                    command = self.commands.recv() => Some(command),
+                    _ = stop.wait_for(|stop| *stop) => Some(None),
+                    () = tokio::time::sleep(KEEP_ALIVE) => None,
                 };
                 match command {
-                    Some(command) => self.obey(command),
-                    None => return Ok(Served::Stopped),
+                    Some(Some(command)) => self.obey(command),
+                    Some(None) => return Ok(Served::Stopped),
+                    None => self.keep_alive(session).await?,
                 }
                 continue;
             }
@@ -423,15 +425,21 @@ impl Actor {
                     }
                     return Ok(());
                 }
-                Err(_) => {
-                    let request = self.request(at, 0);
-                    session.changes(&request).await?;
-                }
+                Err(_) => self.keep_alive(session).await?,
             }
             if self.stopped() {
                 return Ok(());
             }
         }
+    }
+
+    /// Nobody takes anything now: the source is only shown that it is not forgotten.
+    async fn keep_alive(&mut self, session: &mut dyn Session) -> Result<(), SessionError> {
+        if let Some(at) = self.at.clone() {
+            let request = self.request(&at, 0);
+            session.changes(&request).await?;
+        }
+        Ok(())
     }
 
     fn count(&self, changes: &Changes) {
