@@ -133,7 +133,7 @@ fn review_all(core: &mut Core) -> Result<(), EngineError> {
         };
         after = last.id;
         let ids: Vec<RecordId> = page.iter().map(|record| record.id).collect();
-        let (mut set, refs) = core.gather(&Needs::default(), &ids)?;
+        let (mut set, refs) = core.pass_by(page)?;
         let ((), delta, _) = core.plan(&mut set, &refs, |planner, set| {
             for id in &ids {
                 planner.review(set, *id);

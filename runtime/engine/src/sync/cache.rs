@@ -1,13 +1,14 @@
 //! Records a sync has at hand: what it has planned and not yet seen committed
 //! (authoritative, kept until acknowledged), and what it used lately (bounded).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use lockstep_core::{
     delta::{Delta, IndexChange},
     key::{Key, MatchKey},
     record::{Record, RecordId, SideId},
 };
+use rustc_hash::FxHashMap as HashMap;
 
 /// Bytes of records kept beside those not committed yet.
 const BYTES_MAX: usize = 64 << 20;

@@ -8,7 +8,7 @@ use lockstep_core::{
     delta::Delta,
     key::Key,
     plan::{self, Needs, Phase, Planner, Refs, Tally, Workset},
-    record::{Presence, RecordId, SideId},
+    record::{Presence, Record, RecordId, SideId},
     spec::SyncSpec,
 };
 use lockstep_state::{Claim, Committed, StateError, Store, StreamChange, SyncId, SyncPhase};
@@ -127,6 +127,20 @@ impl Core {
             }
         }
         let refs = self.refs(needs, &set)?;
+        Ok((set, refs))
+    }
+
+    /// Records just read from the state in a scan, as far as they are not newer at
+    /// hand, with what they refer to. Nothing of them is kept: a scan passes by.
+    pub(crate) fn pass_by(&mut self, records: Vec<Record>) -> Result<(Workset, Refs), EngineError> {
+        let mut set = Workset::default();
+        for record in records {
+            match self.cache.get(record.id) {
+                Some(newer) => set.put(newer.clone()),
+                None => set.put(record),
+            }
+        }
+        let refs = self.refs(&Needs::default(), &set)?;
         Ok((set, refs))
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use lockstep_core::{
     change::ChangeKind,
     delta::Delta,
-    plan::Needs,
     record::{RecordId, SideId},
     write::Action,
 };
@@ -68,8 +67,7 @@ impl Actor {
                 return Ok(());
             };
             after = last.id;
-            let ids: Vec<RecordId> = page.iter().map(|record| record.id).collect();
-            let (set, refs) = self.core.gather(&Needs::default(), &ids)?;
+            let (set, refs) = self.core.pass_by(page)?;
             for record in set.records() {
                 let waits = lockstep_core::plan::waits(&self.core.spec, &refs, record);
                 self.waiting.add(record.id, &waits);
@@ -254,7 +252,7 @@ impl Actor {
                     return Ok(());
                 };
                 let ids: Vec<RecordId> = page.iter().map(|record| record.id).collect();
-                let (mut set, refs) = self.core.gather(&Needs::default(), &ids)?;
+                let (mut set, refs) = self.core.pass_by(page)?;
                 let ((), delta, _) = self.core.plan(&mut set, &refs, |planner, set| {
                     for id in &ids {
                         planner.review(set, *id);
