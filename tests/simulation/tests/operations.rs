@@ -53,7 +53,7 @@ async fn a_dry_run_counts_what_would_be_done_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_held_conflict_keeps_both_values_until_a_person_decides_and_can_be_reverted() {
+async fn a_held_conflict_keeps_both_values_until_a_person_decides() {
     let (a, b) = (system(), system());
     a.put("people", person(1, "ann"));
     b.put("people", person(1, "anna"));
