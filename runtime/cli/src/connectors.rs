@@ -85,10 +85,13 @@ pub fn source(connector: &str, folder: &Path) -> Result<Source, Failure> {
     })
 }
 
+/// A component and the digest it was pinned to, if it was.
+type Wanted = (Source, Option<String>);
+
 /// Loads components, each once.
 pub struct Loader {
     host: OnceCell<Host>,
-    loaded: std::sync::Mutex<BTreeMap<(Source, Option<String>), Arc<OnceCell<Component>>>>,
+    loaded: std::sync::Mutex<BTreeMap<Wanted, Arc<OnceCell<Component>>>>,
 }
 
 impl Loader {

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// How long anything may take before the demo gives up.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(120);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// The person most steps are about, by key in the CRM.
 const SOMEBODY: i64 = 4_711;
@@ -310,7 +310,7 @@ async fn stay_until_interrupted(teller: &Teller, lockstep: &Runtime, systems: &S
     go_on()
 }
 
-/// Waits until something holds, and says what the process said if it never does.
+/// Waits until something holds; says where things stand if it never does.
 async fn until<F, Fut>(lockstep: &Runtime, mut holds: F) -> Result<()>
 where
     F: FnMut() -> Fut,
@@ -319,7 +319,10 @@ where
     let since = Instant::now();
     while !holds().await? {
         go_on()?;
-        ensure!(since.elapsed() < PATIENCE, "not within {PATIENCE:?}; the runtime said: {}", lockstep.log_tail());
+        if since.elapsed() > PATIENCE {
+            let status = lockstep.try_call("status", &[]).map_or_else(|error| error.to_string(), |said| said.stdout);
+            bail!("not within {PATIENCE:?}; status:\n{status}\nthe runtime said: {}", lockstep.log_tail());
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

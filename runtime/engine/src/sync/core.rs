@@ -158,6 +158,15 @@ impl Core {
         for (sync, side, key) in &needs.parents {
             told.entry((sync.clone(), side.clone())).or_default().push(key.clone());
         }
+        // What a record waits for may have arrived: only then its hold ends.
+        let nobody = Refs::default();
+        for record in set.records() {
+            for wait in plan::waits(&self.spec, &nobody, record) {
+                if let plan::Parent::Key(key) = wait.parent {
+                    told.entry((wait.sync, wait.side)).or_default().push(key);
+                }
+            }
+        }
         for ((sync, side), keys) in told {
             self.refs_by_key(&mut refs, &sync, &side, &keys)?;
         }
