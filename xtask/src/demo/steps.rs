@@ -1,6 +1,6 @@
 //! What the demo shows, step by step.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use lockstep_harness::{Launch, Runtime};
@@ -272,7 +272,8 @@ async fn reverted(teller: &mut Teller, lockstep: &Runtime, systems: &Systems) ->
     teller.heading("A mistake that has spread is taken back, everywhere");
     let before = systems.crm.query("SELECT phone FROM contacts WHERE account_id = 7 ORDER BY id", &[]).await?;
     let phones: Vec<Option<String>> = before.iter().map(|row| row.get(0)).collect();
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_micros();
+    let now = r#"SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"#;
+    let since: String = systems.crm.query_one(now, &[]).await?.get(0);
     let statement = "UPDATE contacts SET phone = 'unknown' WHERE account_id = 7";
     teller.sql("crm", statement);
     systems.crm.batch_execute(statement).await?;
@@ -282,7 +283,6 @@ async fn reverted(teller: &mut Teller, lockstep: &Runtime, systems: &Systems) ->
         .await?;
     ask(lockstep, "status", &["--wait-quiet"])?;
     teller.say(&format!("{wanted} phone numbers are gone in all three."));
-    let since = format!("@{since}");
     let selection = ["--sync", "people", "--since", since.as_str(), "--side", "crm", "--field", "phone"];
     let with = |extra| selection.into_iter().chain([extra]).collect::<Vec<_>>();
     teller.lockstep(lockstep, "revert", &with("--dry-run"))?;
