@@ -240,6 +240,11 @@ impl Queue {
         self.delayed.insert((Instant::now() + after, record));
     }
 
+    /// Delays in a row.
+    pub(super) fn attempts(&self, record: RecordId) -> u32 {
+        self.attempts.get(&record).copied().unwrap_or(0)
+    }
+
     pub(super) fn succeeded(&mut self, record: RecordId) {
         self.attempts.remove(&record);
     }

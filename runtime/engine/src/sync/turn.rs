@@ -29,6 +29,10 @@ use crate::{
 /// Bytes of streamed rows taken into one plan, about: bounds its commit.
 const TURN_BYTES_MAX: usize = 4 << 20;
 
+/// Looks at a row that an update did not find, each later than the last (about
+/// half a minute in all), before its delete is believed without the stream.
+const GONE_LOOKS_MAX: u32 = 13;
+
 /// What one turn takes.
 #[derive(Default)]
 struct Taken {
@@ -348,6 +352,11 @@ fn settle(
     follow: &mut Follow,
 ) {
     for (sent, outcome) in sent.iter().zip(outcomes) {
+        if is_early_news(run, sent, outcome) {
+            run.settled(sent.record, &mut follow.freed);
+            run.queue.delay(sent.record, BUSY_WAIT_MIN);
+            continue;
+        }
         match planner.settle(set, run.id, sent, outcome) {
             Settled::Done => {
                 run.queue.succeeded(sent.record);
@@ -366,6 +375,15 @@ fn settle(
             }
         }
     }
+}
+
+/// An update found no row. The stream will tell of the delete, and before it of
+/// edits nobody has seen yet: believed at once, and the row made again, they
+/// would count as older than the new row and be lost.
+fn is_early_news(run: &SideRun, sent: &Sent, outcome: &Outcome) -> bool {
+    *outcome == Outcome::Gone
+        && sent.intent.action == Action::Update
+        && run.queue.attempts(sent.record) < GONE_LOOKS_MAX
 }
 
 /// The link stays blocked until the row was read again.
@@ -423,9 +441,10 @@ fn absorb_fetched(
                     }
                 } else if let Some(row) = rows.first() {
                     planner.absorb_row(set, run.id, row);
-                } else {
+                } else if sent.intent.action == Action::Delete {
                     planner.absorb_missing(set, run.id, key, now);
                 }
+                // An update whose row is missing is tried again: see `is_early_news`.
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
             }
