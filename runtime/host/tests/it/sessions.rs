@@ -1,3 +1,5 @@
+//! Sessions with real components: calls, bounds, crashes and what follows them.
+
 use std::sync::Arc;
 
 use lockstep_core::{
