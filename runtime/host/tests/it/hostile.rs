@@ -1,3 +1,5 @@
+//! Components that misbehave: the host stays up and its neighbours untouched.
+
 use std::{sync::Arc, time::Duration};
 
 use lockstep_core::{

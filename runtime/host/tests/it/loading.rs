@@ -1,3 +1,5 @@
+//! Loading components: by digest, from files and from the cache.
+
 use lockstep_host::{Host, HostError, HostOptions, LoadLimits};
 use sha2::{Digest, Sha256};
 

@@ -1,3 +1,5 @@
+//! What a component may reach, and that nothing else can be reached.
+
 use lockstep_host::{HostError, Role};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},

@@ -1,3 +1,5 @@
+//! Encrypted connections, made by the host on a component's behalf.
+
 use std::sync::Arc;
 
 use lockstep_host::{HostError, Role, Session};
