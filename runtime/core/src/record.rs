@@ -67,14 +67,23 @@ pub struct Hold {
     pub entry: u64,
 }
 
+/// The loop breaker's memory of a field: how much speaks for two systems
+/// rewriting each other's value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounces {
+    /// Rewrites in a row; those back to a value seen shortly before weigh more.
+    pub weight: u16,
+    /// Fingerprints of the values replaced last, newest first; 0: none.
+    pub seen: [u16; 4],
+}
+
 /// One field's agreed value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FieldState {
     pub value: Value,
     pub provenance: Provenance,
     pub hold: Option<Box<Hold>>,
-    /// How often in a row a target has rewritten what we wrote (loop breaker).
-    pub bounces: u8,
+    pub bounces: Bounces,
     /// Values it had since every side last agreed, oldest first, at most
     /// [`TRAIL_MAX`]. A side that shows one of them after what it last agreed to
     /// only lags behind (a lost acknowledgement, a restored state): no conflict.

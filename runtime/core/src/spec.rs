@@ -28,7 +28,8 @@ pub struct SyncSpec {
     pub deletes: DeletePolicy,
     /// Two edits closer together than this are undecidable for `latest`.
     pub skew_tolerance_ms: u32,
-    /// Rewrites in a row after which a field is held.
+    /// Rewrites in a row, back to a value agreed shortly before, that are borne
+    /// before a field is held.
     pub bounces_max: u8,
 }
 

@@ -527,6 +527,21 @@ fn two_systems_that_rewrite_each_other_are_stopped() {
 }
 
 #[test]
+fn people_who_take_turns_at_a_field_are_not_taken_for_systems() {
+    let mut bench = Bench::linked(spec(2, &["mail", "note"]));
+    for round in 1..=250 {
+        let order = round * 4;
+        let (mine, yours) = (format!("mine {round}"), format!("yours {round}"));
+        bench.tell(A, 1, order, &["v0", &mine]);
+        bench.applied(FIRST, B, 11, order + 1, &["v0", &mine]);
+        bench.tell(B, 11, order + 2, &["v0", &yours]);
+        bench.applied(FIRST, A, 1, order + 3, &["v0", &yours]);
+        assert!(bench.state(FIRST, 1).hold.is_none(), "held in round {round}");
+        assert_eq!((bench.wants(FIRST, A), bench.wants(FIRST, B)), (None, None));
+    }
+}
+
+#[test]
 fn several_matches_are_never_guessed_and_a_person_says_which() {
     let mut bench = Bench::new(spec(2, &["mail", "note"]));
     bench.tell(A, 1, 1, &["m", "one"]);

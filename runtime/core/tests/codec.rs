@@ -12,7 +12,8 @@ use lockstep_core::{
     journal::{Contribution, Entry, FieldChange, Resolution, What, Wrote},
     key::Key,
     record::{
-        Contender, FieldId, FieldState, Hold, HoldReason, Life, Link, Presence, Provenance, Record, RecordId, SideId,
+        Bounces, Contender, FieldId, FieldState, Hold, HoldReason, Life, Link, Presence, Provenance, Record, RecordId,
+        SideId,
     },
     value::{Timestamp, Value},
     write::{Action, Rejection},
@@ -76,9 +77,9 @@ prop_compose! {
 prop_compose! {
     fn state()(
         value in value(), by in option::of(side()), at in at(), entry in any::<u64>(),
-        hold in option::weighted(0.2, hold()), bounces in any::<u8>(), trail in vec(value(), 0..3),
+        hold in option::weighted(0.2, hold()), (weight, seen) in any::<(u16, [u16; 4])>(), trail in vec(value(), 0..3),
     ) -> FieldState {
-        FieldState { value, provenance: Provenance { side: by, at, entry }, hold, bounces, trail }
+        FieldState { value, provenance: Provenance { side: by, at, entry }, hold, bounces: Bounces { weight, seen }, trail }
     }
 }
 
@@ -259,7 +260,13 @@ fn a_usual_record_takes_little_more_than_its_values() {
     let provenance = Provenance { side: Some(SideId(0)), at: Timestamp(1_790_000_000_000_000), entry: 123_456 };
     let state = |value: &Value| {
         let value = value.clone();
-        Some(FieldState { value, provenance: provenance.clone(), hold: None, bounces: 0, trail: Vec::new() })
+        Some(FieldState {
+            value,
+            provenance: provenance.clone(),
+            hold: None,
+            bounces: Bounces::default(),
+            trail: Vec::new(),
+        })
     };
     let link = |side: u8| {
         let mut link = Link::new(SideId(side), Some(Key::new(vec![values[0].clone()])), Presence::Live);

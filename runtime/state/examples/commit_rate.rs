@@ -92,7 +92,7 @@ fn record(n: u64) -> Record {
                     value: value.clone(),
                     provenance: Provenance { side: Some(LEFT), at: Timestamp(NOW), entry: 0 },
                     hold: None,
-                    bounces: 0,
+                    bounces: Default::default(),
                     trail: Vec::new(),
                 })
             })

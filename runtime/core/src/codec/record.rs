@@ -7,7 +7,8 @@ use crate::{
     change::Version,
     key::Key,
     record::{
-        Contender, FieldId, FieldState, Hold, HoldReason, Life, Link, Presence, Provenance, Record, RecordId, SideId,
+        Bounces, Contender, FieldId, FieldState, Hold, HoldReason, Life, Link, Presence, Provenance, Record, RecordId,
+        SideId,
     },
     value::{Timestamp, Value},
 };
@@ -148,7 +149,7 @@ fn write_field(out: &mut Vec<u8>, state: Option<&FieldState>, last: &mut Provena
         (now.at != last.at, OTHER_TIME),
         (now.entry != last.entry, OTHER_ENTRY),
         (state.hold.is_some(), HELD),
-        (state.bounces != 0, BOUNCED),
+        (state.bounces != Bounces::default(), BOUNCED),
         (!state.trail.is_empty(), TRAIL),
     ] {
         if set {
@@ -171,7 +172,10 @@ fn write_field(out: &mut Vec<u8>, state: Option<&FieldState>, last: &mut Provena
         write_hold(out, hold);
     }
     if flags & BOUNCED != 0 {
-        out.push(state.bounces);
+        write_number(out, u64::from(state.bounces.weight));
+        for print in state.bounces.seen {
+            write_number(out, u64::from(print));
+        }
     }
     if flags & TRAIL != 0 {
         write_count(out, state.trail.len());
@@ -179,6 +183,10 @@ fn write_field(out: &mut Vec<u8>, state: Option<&FieldState>, last: &mut Provena
             write_value(out, value);
         }
     }
+}
+
+fn read_short(reader: &mut Reader<'_>) -> Result<u16, CodecError> {
+    u16::try_from(reader.number()?).map_err(|_| CodecError::Impossible("a number above 65535"))
 }
 
 fn read_field(reader: &mut Reader<'_>, last: &mut Provenance) -> Result<Option<FieldState>, CodecError> {
@@ -204,10 +212,13 @@ fn read_field(reader: &mut Reader<'_>, last: &mut Provenance) -> Result<Option<F
         0 => None,
         _ => Some(Box::new(read_hold(reader)?)),
     };
-    let bounces = match flags & BOUNCED {
-        0 => 0,
-        _ => reader.byte()?,
-    };
+    let mut bounces = Bounces::default();
+    if flags & BOUNCED != 0 {
+        bounces.weight = read_short(reader)?;
+        for print in &mut bounces.seen {
+            *print = read_short(reader)?;
+        }
+    }
     let mut trail = Vec::new();
     if flags & TRAIL != 0 {
         let count = reader.count()?;

@@ -3,7 +3,7 @@
 
 use crate::{
     journal::What,
-    record::{Contender, FieldId, FieldState, Hold, HoldReason, Provenance, Record, SideId},
+    record::{Bounces, Contender, FieldId, FieldState, Hold, HoldReason, Provenance, Record, SideId},
     spec::SideSpec,
     value::{Timestamp, Value},
 };
@@ -254,7 +254,7 @@ impl Planner<'_> {
                 if let Some(hold) = state.hold.take() {
                     quiet &= matches!(hold.reason, HoldReason::AwaitingParent { .. });
                 }
-                state.bounces = 0;
+                state.bounces = Bounces::default();
             }
         }
         if !quiet {
@@ -270,7 +270,7 @@ fn placeholder(at: Timestamp) -> FieldState {
         value: Value::Null,
         provenance: Provenance { side: None, at, entry: 0 },
         hold: None,
-        bounces: 0,
+        bounces: Bounces::default(),
         trail: Vec::new(),
     }
 }

@@ -1,10 +1,12 @@
 //! What one side shows, merged field by field into what is agreed: three-way,
 //! the base being what that side last agreed to.
 
+use std::hash::{Hash, Hasher};
+
 use crate::{
     journal::{Contribution, FieldChange, Resolution, What},
     policy::{self, Claim, Contest, Verdict},
-    record::{FieldId, FieldState, HoldReason, Provenance, Record, SideId, TRAIL_MAX},
+    record::{Bounces, FieldId, FieldState, HoldReason, Provenance, Record, SideId, TRAIL_MAX},
     spec::{Policy, SideSpec},
     value::{Timestamp, Value},
 };
@@ -17,6 +19,10 @@ use super::{
 
 /// Two edits of different sides further apart than this are not ping-pong.
 const BOUNCE_WINDOW_US: u64 = 60_000_000;
+/// Rewrites in a row, each with a value never seen before, after which a field
+/// is held. Recurring values weigh so much that [`crate::spec::SyncSpec::bounces_max`]
+/// of them are borne.
+const BOUNCES_FUSE: u16 = 2_000;
 
 /// What absorbing one row has brought so far.
 #[derive(Debug)]
@@ -216,9 +222,12 @@ impl Planner<'_> {
         self.check_projection(record, shown.unit, tray.side);
     }
 
-    /// The loop breaker's count: another side's value, agreed here a moment
-    /// ago, is replaced at once. True: often enough.
+    /// The loop breaker: another side's value, agreed here a moment ago, is
+    /// replaced at once. Systems that rewrite each other come back to the same
+    /// few values, people at two sides hardly ever do: a value that was agreed
+    /// before weighs much, ever new ones weigh little. True: often enough.
     fn bounces(&mut self, record: &mut Record, shown: &Shown<'_>, tray: &Tray) -> bool {
+        let recurrence = (BOUNCES_FUSE / (u16::from(self.spec.bounces_max) + 1)).max(1);
         let mut tripped = false;
         for (field, value) in &shown.values {
             let Some(state) = record.field_mut(*field) else {
@@ -229,11 +238,13 @@ impl Planner<'_> {
             }
             let foreign = state.provenance.side.is_some_and(|side| side != tray.side);
             let near = state.provenance.at.0.abs_diff(tray.at.0) <= BOUNCE_WINDOW_US;
-            state.bounces = match foreign && near {
-                true => state.bounces.saturating_add(1),
-                false => 0,
+            tripped |= match foreign && near {
+                true => bounce(state, value, recurrence),
+                false => {
+                    state.bounces = Bounces::default();
+                    false
+                }
             };
-            tripped |= state.bounces > self.spec.bounces_max;
         }
         tripped
     }
@@ -390,7 +401,7 @@ impl Planner<'_> {
                         value: value.clone(),
                         provenance: provenance.clone(),
                         hold: None,
-                        bounces: 0,
+                        bounces: Bounces::default(),
                         trail: Vec::new(),
                     };
                     record.set_field(*field, state);
@@ -515,6 +526,27 @@ fn lags(record: &Record, shown: &Shown<'_>, base: &[(FieldId, Value)]) -> bool {
         return false;
     };
     (agreed + 1..length).any(|index| at(index, &shown.values))
+}
+
+/// Counts one rewrite of a field by another side's value. True: often enough.
+fn bounce(state: &mut FieldState, value: &Value, recurrence: u16) -> bool {
+    let (old, new) = (fingerprint(&state.value), fingerprint(value));
+    let Bounces { weight, seen } = &mut state.bounces;
+    let recurs = seen.contains(&new);
+    *weight = weight.saturating_add(if recurs { recurrence } else { 1 });
+    seen.rotate_right(1);
+    if let Some(newest) = seen.first_mut() {
+        *newest = old;
+    }
+    *weight >= BOUNCES_FUSE - BOUNCES_FUSE % recurrence
+}
+
+/// Never 0. Equal values have equal ones; that others may too only weighs a little.
+fn fingerprint(value: &Value) -> u16 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    value.hash(&mut hasher);
+    let hash = hasher.finish();
+    (hash ^ (hash >> 16) ^ (hash >> 32) ^ (hash >> 48)) as u16 | 1
 }
 
 fn push_trail(trail: &mut Vec<Value>, value: Value) {

@@ -10,7 +10,7 @@
 
 use crate::{
     journal::{Entry, FieldChange, Resolution, What},
-    record::{FieldId, FieldState, Life, Provenance, Record, SideId},
+    record::{Bounces, FieldId, FieldState, Life, Provenance, Record, SideId},
     spec::DeletePolicy,
     value::Value,
 };
@@ -131,7 +131,7 @@ impl Planner<'_> {
                 value: value.clone(),
                 provenance: Provenance { side: None, at: self.now, entry: seq },
                 hold: None,
-                bounces: 0,
+                bounces: Bounces::default(),
                 trail: Vec::new(),
             };
             record.set_field(*field, state);

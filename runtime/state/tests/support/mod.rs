@@ -29,7 +29,7 @@ pub fn field(value: Value) -> Option<FieldState> {
         value,
         provenance: Provenance { side: Some(LEFT), at: Timestamp(1_700_000_000_000_000), entry: 0 },
         hold: None,
-        bounces: 0,
+        bounces: Default::default(),
         trail: Vec::new(),
     })
 }
