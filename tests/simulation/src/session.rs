@@ -310,7 +310,12 @@ fn write_one(
         wanted[*position] = intent.cells.get(n).cloned().flatten();
         expected[*position] = intent.expected.get(n).cloned().flatten();
     }
-    let full: Vec<Value> = wanted.iter().map(|cell| cell.clone().unwrap_or(Value::Null)).collect();
+    let mut full: Vec<Value> = wanted.iter().map(|cell| cell.clone().unwrap_or(Value::Null)).collect();
+    if intent.action == Action::Create {
+        for place in key_positions.iter().filter(|place| wanted[**place].is_none()) {
+            full[*place] = system.fresh_key();
+        }
+    }
     let key = match &intent.key {
         Some(key) => key.clone(),
         None => key_of(&full, key_positions),

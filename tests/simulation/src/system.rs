@@ -58,6 +58,7 @@ struct Inside {
     started: Option<u64>,
     faults: BTreeMap<&'static str, Vec<Fault>>,
     writes: u64,
+    generated: i64,
     clock: i64,
 }
 
@@ -168,6 +169,13 @@ impl System {
 
     pub(crate) fn fault(&self, call: &'static str) -> Option<Fault> {
         self.lock().faults.get_mut(call)?.pop()
+    }
+
+    /// A key nobody had before, as a database with generated keys gives it.
+    pub(crate) fn fresh_key(&self) -> Value {
+        let mut inside = self.lock();
+        inside.generated += 1;
+        Value::Int(1_000_000 + inside.generated)
     }
 
     pub(crate) fn lsn(&self) -> u64 {
@@ -325,7 +333,7 @@ fn column(name: &str, kind: Kind, in_key: bool) -> Column {
             element: None,
         },
         nullable: !in_key,
-        has_default: false,
+        has_default: in_key,
         createable: true,
         updateable: !in_key,
         computed: false,

@@ -68,7 +68,8 @@ pub struct Tail {
     durable_lsn: u64,
     status_at_ms: u64,
     source_lsn: u64,
-    source_at_ms: u64,
+    /// When the source was last asked where it stands.
+    source_at_ms: Option<u64>,
     last_commit_us: Option<i64>,
 }
 
@@ -98,7 +99,7 @@ impl Tail {
             durable_lsn: 0,
             status_at_ms: platform.monotonic_ms(),
             source_lsn: 0,
-            source_at_ms: 0,
+            source_at_ms: None,
             last_commit_us: None,
             platform,
         })
@@ -220,9 +221,9 @@ impl Tail {
     /// How far the source is ahead, in bytes and (while rows come) in time.
     pub fn lag(&mut self, database: &mut Database) -> Result<(Option<u64>, Option<u64>)> {
         let now = self.platform.monotonic_ms();
-        if now.saturating_sub(self.source_at_ms) >= LAG_EVERY_MS {
-            self.source_at_ms = now;
+        if self.source_at_ms.is_none_or(|asked| now.saturating_sub(asked) >= LAG_EVERY_MS) {
             let answer = database.ask("SELECT pg_current_wal_lsn()")?;
+            self.source_at_ms = Some(now);
             let end = answer.first().and_then(|text| crate::cursor::parse_lsn(text));
             self.source_lsn = end.unwrap_or(0).max(self.source_lsn);
         }

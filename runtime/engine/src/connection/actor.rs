@@ -32,6 +32,9 @@ const PAGE_ROWS_MAX: u32 = 2_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// How long the stream waits at the start for sides that are still to attach.
 const GATHERING: Duration = Duration::from_secs(3);
+/// A source that brought nothing for so many calls has nothing, whatever it
+/// says of how far it is ahead.
+const IDLE_CALLS: u32 = 10;
 
 /// A subscriber with its progress.
 struct Side {
@@ -39,6 +42,8 @@ struct Side {
     durable: Durable,
     /// Has been told where the stream stands.
     begun: bool,
+    /// Has been told that the stream has caught up.
+    caught_up: bool,
 }
 
 pub(super) struct Actor {
@@ -56,6 +61,8 @@ pub(super) struct Actor {
     handed: Option<Handed>,
     /// The stream does not reach back: start it again.
     anew: bool,
+    /// Calls in a row that brought nothing since the stream began.
+    idle_calls: u32,
 }
 
 /// Why serving a session ended without an error.
@@ -85,6 +92,7 @@ impl Actor {
             at: None,
             handed: None,
             anew: false,
+            idle_calls: 0,
         }
     }
 
@@ -196,7 +204,7 @@ impl Actor {
             Command::Attach(subscription) => {
                 let kept = self.forget(&subscription.who);
                 let durable = kept.unwrap_or_else(|| Durable::at(0));
-                self.sides.push(Side { subscription: *subscription, durable, begun: false });
+                self.sides.push(Side { subscription: *subscription, durable, begun: false, caught_up: false });
             }
             Command::Detach(who) => {
                 for side in &mut self.sides {
@@ -235,6 +243,7 @@ impl Actor {
         if self.anew {
             self.generation += 1;
         }
+        self.idle_calls = 0;
         self.announce(&at).await;
         self.handed = Some(Handed::from(at.clone()));
         self.at = Some(at);
@@ -267,6 +276,7 @@ impl Actor {
             let gap = self.anew && !untouched;
             side.durable = Durable::at(at.order);
             side.begun = true;
+            side.caught_up = false;
             side.subscription.resume = Some(at.clone());
             side.subscription.generation = self.generation;
             let Some(to) = &side.subscription.to else {
@@ -366,9 +376,44 @@ impl Actor {
         let request = self.request(&at, RECORDS_MAX);
         let changes = session.changes(&request).await?;
         self.count(&changes);
-        if changes.cursor == at.cursor && changes.batches.is_empty() {
-            return Ok(());
+        let caught_up = self.has_caught_up(&changes);
+        if changes.cursor != at.cursor || !changes.batches.is_empty() {
+            self.hand_all(session, &at, changes).await?;
         }
+        if caught_up {
+            self.tell_caught_up(session).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether everything the source had a moment ago is in these changes or before them.
+    fn has_caught_up(&mut self, changes: &Changes) -> bool {
+        let brought_nothing = changes.batches.is_empty() && !changes.more;
+        self.idle_calls = if brought_nothing { self.idle_calls.saturating_add(1) } else { 0 };
+        match changes.lag_bytes {
+            Some(0) => !changes.more,
+            Some(_) => self.idle_calls >= IDLE_CALLS,
+            None => brought_nothing,
+        }
+    }
+
+    async fn tell_caught_up(&mut self, session: &mut dyn Session) -> Result<(), SessionError> {
+        for index in 0..self.sides.len() {
+            let news = self.sides.get_mut(index).filter(|side| side.begun && !side.caught_up);
+            if let Some(side) = news {
+                side.caught_up = true;
+                self.give(session, index, FromStream::CaughtUp).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_all(
+        &mut self,
+        session: &mut dyn Session,
+        at: &Position,
+        changes: Changes,
+    ) -> Result<(), SessionError> {
         let next = Position { order: at.order + 1, cursor: changes.cursor };
         let batches: Vec<Arc<ChangeBatch>> = changes
             .batches
@@ -390,7 +435,7 @@ impl Actor {
         Ok(())
     }
 
-    /// Gives one side its share, keeping the stream alive while the side is busy.
+    /// Gives one side its share of the changes.
     async fn hand(
         &mut self,
         session: &mut dyn Session,
@@ -401,9 +446,6 @@ impl Actor {
         let Some(side) = self.sides.get(index) else {
             return Ok(());
         };
-        let Some(to) = side.subscription.to.clone() else {
-            return Ok(());
-        };
         let object = &side.subscription.selection.object;
         let share = batches
             .iter()
@@ -411,7 +453,17 @@ impl Actor {
             .filter(|batch| *batch.object == **object || batch.object.is_empty())
             .cloned()
             .collect();
-        let message = FromStream::Changes { batches: share, at: at.clone() };
+        self.give(session, index, FromStream::Changes { batches: share, at: at.clone() }).await
+    }
+
+    /// Gives a message to a side, keeping the stream alive while the side is busy.
+    async fn give(&mut self, session: &mut dyn Session, index: usize, message: FromStream) -> Result<(), SessionError> {
+        let Some(side) = self.sides.get(index) else {
+            return Ok(());
+        };
+        let Some(to) = side.subscription.to.clone() else {
+            return Ok(());
+        };
         let id = side.subscription.who.side;
         loop {
             match timeout(KEEP_ALIVE, to.reserve()).await {

@@ -176,6 +176,10 @@ impl Core {
                 wanted.entry(sync).or_default().push(parent);
             }
         }
+        // A parent just told of has to be known at every side, or nobody would be told of it.
+        for ((sync, _), parents) in &refs.by_key {
+            wanted.entry(sync.clone()).or_default().extend(parents.values().copied());
+        }
         for (sync, mut ids) in wanted {
             ids.sort_unstable();
             ids.dedup();

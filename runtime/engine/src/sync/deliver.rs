@@ -47,6 +47,7 @@ impl Actor {
                 }
                 run.busy_until = None;
                 run.queue.wake(now);
+                run.look_at_backlog();
                 if give_fetch(run) {
                     continue;
                 }
@@ -102,8 +103,13 @@ impl Actor {
                     let waits = plan::waits(&spec, &refs, record);
                     self.waiting.add(record.id, &waits);
                 }
+                run.queue.succeeded(*record);
                 continue;
             };
+            if sent.intent.action == Action::Create && run.withholds_creates() {
+                run.withheld = true;
+                continue;
+            }
             bytes += size_bytes(&sent);
             group.push(sent);
             if bytes > GROUP_BYTES_MAX {
@@ -114,7 +120,7 @@ impl Actor {
         let group = look_up_suspects(&spec, run, group);
         if group.is_empty() {
             // Look on: these wanted nothing, or are looked up first.
-            return Ok(run.queue.has_ready() || !run.fetches.is_empty());
+            return Ok(run.queue.has_ready() || run.queue.refill_after().is_some() || !run.fetches.is_empty());
         }
         let number = self.next_group;
         self.next_group += 1;

@@ -14,7 +14,7 @@ use lockstep_state::{Backfill, StreamChange, SyncPhase};
 use super::{
     actor::{Actor, Ended, Flight},
     core::Besides,
-    side::Wanted,
+    side::{Backlog, Wanted},
 };
 use crate::{
     EngineError,
@@ -134,6 +134,7 @@ impl Actor {
                 run.durable = durable;
                 run.undurable.clear();
                 run.watermark.reset();
+                run.backlog = Backlog::Unread;
                 run.reached = None;
                 let mut delta = Delta::default();
                 delta.cursors.push((id, at.to_stored()));
@@ -156,8 +157,9 @@ impl Actor {
                 }
             }
             // Left over from before it was told to leave.
-            FromStream::Page { .. } | FromStream::Changes { .. } if !run.attached => {}
+            FromStream::Page { .. } | FromStream::Changes { .. } | FromStream::CaughtUp if !run.attached => {}
             FromStream::Page { rows, next } => self.staged.pages.push_back((id, rows, next)),
+            FromStream::CaughtUp => run.backlog = Backlog::Until(run.watermark.here()),
             FromStream::Changes { batches, at } => {
                 let ticket = run.watermark.enter(at);
                 for _ in &batches {

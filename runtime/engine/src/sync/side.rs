@@ -39,6 +39,15 @@ pub(super) struct Wanted {
     pub(super) asked: Asked,
 }
 
+/// How far what the side had when its stream began has been absorbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backlog {
+    Unread,
+    /// Read up to this mark of the watermark.
+    Until(u64),
+    Absorbed,
+}
+
 pub(super) struct SideRun {
     pub(super) id: SideId,
     pub(super) name: Arc<str>,
@@ -53,6 +62,9 @@ pub(super) struct SideRun {
     pub(super) attached: bool,
     pub(super) paused: bool,
     pub(super) watermark: Watermark,
+    pub(super) backlog: Backlog,
+    /// Creates were left out until the backlog is absorbed.
+    pub(super) withheld: bool,
     /// Absorbed, but not committed yet.
     pub(super) reached: Option<Position>,
     /// Commits that reached a position and are not on disk yet.
@@ -106,6 +118,8 @@ impl SideRun {
             attached: false,
             paused: false,
             watermark: Watermark::default(),
+            backlog: Backlog::Unread,
+            withheld: false,
             reached: None,
             undurable: VecDeque::new(),
             committed: None,
@@ -124,6 +138,26 @@ impl SideRun {
             busy_until: None,
             backoff: Backoff::new(&format!("{sync}/{}", side.name)),
             trouble: String::new(),
+        }
+    }
+
+    /// Whether creates have to wait: a row not read yet may be the very one, or
+    /// tell what became of a create sent before. Where rows nobody knows wait for
+    /// such creates instead, creates must not wait for them.
+    pub(super) fn withholds_creates(&self) -> bool {
+        self.backlog != Backlog::Absorbed && !self.suspects_open
+    }
+
+    /// Looks whether the backlog is absorbed by now; then what was withheld is taken up.
+    pub(super) fn look_at_backlog(&mut self) {
+        if let Backlog::Until(mark) = self.backlog
+            && self.watermark.is_past(mark)
+        {
+            self.backlog = Backlog::Absorbed;
+        }
+        if self.withheld && !self.withholds_creates() {
+            self.withheld = false;
+            self.queue.look_at_all();
         }
     }
 
@@ -196,6 +230,7 @@ impl SideRun {
 
     pub(super) fn is_quiet(&self) -> bool {
         self.queue.is_empty()
+            && !self.withheld
             && self.in_flight.is_empty()
             && self.fetches.is_empty()
             && self.parked_rows == 0
@@ -224,7 +259,9 @@ impl Queue {
             return;
         }
         if self.ready.len() >= WINDOW_MAX {
-            self.beyond.get_or_insert(RecordId(0));
+            // Marks before the place that was reached would not be looked at again.
+            let before = RecordId(record.0.saturating_sub(1));
+            self.beyond = Some(self.beyond.map_or(RecordId(0), |beyond| beyond.min(before)));
             return;
         }
         self.known.insert(record);

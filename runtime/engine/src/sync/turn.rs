@@ -29,7 +29,7 @@ use crate::{
 /// Bytes of streamed rows taken into one plan, about: bounds its commit.
 const TURN_BYTES_MAX: usize = 4 << 20;
 
-/// Looks at a row that an update did not find, each later than the last (about
+/// Looks at a row that a write did not find, each later than the last (about
 /// half a minute in all), before its delete is believed without the stream.
 const GONE_LOOKS_MAX: u32 = 13;
 
@@ -377,12 +377,13 @@ fn settle(
     }
 }
 
-/// An update found no row. The stream will tell of the delete, and before it of
+/// A write found no row. The stream will tell of the delete, and before it of
 /// edits nobody has seen yet: believed at once, and the row made again, they
-/// would count as older than the new row and be lost.
+/// would count as older than the new row and be lost; told after a delete, they
+/// would bring the record back.
 fn is_early_news(run: &SideRun, sent: &Sent, outcome: &Outcome) -> bool {
     *outcome == Outcome::Gone
-        && sent.intent.action == Action::Update
+        && sent.intent.action != Action::Create
         && run.queue.attempts(sent.record) < GONE_LOOKS_MAX
 }
 
@@ -441,10 +442,8 @@ fn absorb_fetched(
                     }
                 } else if let Some(row) = rows.first() {
                     planner.absorb_row(set, run.id, row);
-                } else if sent.intent.action == Action::Delete {
-                    planner.absorb_missing(set, run.id, key, now);
                 }
-                // An update whose row is missing is tried again: see `is_early_news`.
+                // A write whose row is missing is tried again: see `is_early_news`.
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
             }

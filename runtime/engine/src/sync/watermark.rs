@@ -51,6 +51,16 @@ impl Watermark {
         reached
     }
 
+    /// A mark behind everything that has arrived so far.
+    pub(super) fn here(&self) -> u64 {
+        self.next_ticket
+    }
+
+    /// Whether nothing that arrived before the mark still waits.
+    pub(super) fn is_past(&self, mark: u64) -> bool {
+        self.open.iter().take_while(|open| open.ticket < mark).all(|open| open.waiting == 0)
+    }
+
     /// Forgets every batch; tickets given out before free nothing any more.
     pub(super) fn reset(&mut self) {
         self.open.clear();
@@ -89,5 +99,16 @@ mod tests {
         mark.free(first);
         assert_eq!(mark.advance(), Some(position(2)));
         assert!(mark.is_empty());
+    }
+
+    #[test]
+    fn a_place_in_the_stream_is_passed_once_nothing_before_it_waits() {
+        let mut mark = Watermark::default();
+        let first = mark.enter(position(1));
+        let here = mark.here();
+        mark.enter(position(2));
+        assert!(!mark.is_past(here));
+        mark.free(first);
+        assert!(mark.is_past(here), "what came later does not count");
     }
 }
