@@ -25,6 +25,11 @@ use clap::Parser;
 
 use crate::{args::Cli, failure::Exit, screen::Screen};
 
+/// Records are many small values that live on one thread and die on another,
+/// which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     trouble::install();
     let cli = Cli::parse();

@@ -33,6 +33,10 @@ impl Planner<'_> {
             return Absorbed::Fetch(key.clone());
         }
         let matches = row_matches(self.spec, side, &told.cells);
+        if matches.iter().any(|matched| set.is_unsought(matched)) {
+            // Its key was linked when this was gathered, and a change before it ended that.
+            return Absorbed::Fetch(key.clone());
+        }
         let candidates = self.candidates(set, side.id, &matches);
         let ambiguous =
             |id: &RecordId| set.get(*id).is_some_and(|record| matches!(record.life, Life::Ambiguous { .. }));

@@ -18,7 +18,7 @@ mod standing;
 mod workset;
 
 pub use intent::{intent, wants};
-pub use needs::{Parent, Wait, needs, needs_rows, parents, record_matches, waits};
+pub use needs::{Parent, Wait, needs, needs_outcomes, needs_rows, parents, record_matches, waits};
 pub use workset::{KeyRecords, Needs, Refs, Workset};
 
 use crate::{

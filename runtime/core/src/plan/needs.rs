@@ -8,7 +8,7 @@ use crate::{
     matching,
     record::{FieldId, HoldReason, Life, Record, RecordId, SideId},
     spec::{SideSpec, SyncSpec},
-    value::{Cell, Value},
+    value::Value,
 };
 
 use super::{
@@ -28,14 +28,22 @@ pub fn needs(spec: &SyncSpec, side: SideId, batch: &ChangeBatch) -> Needs {
     for row in &batch.rows {
         needs.keys.push((side.id, row.key.clone()));
         if batch.kind == ChangeKind::Upsert {
-            told(spec, side, &layout, &row.key, &row.cells, &mut needs);
+            let place = needs.keys.len() - 1;
+            let cells = Cells::new(layout.clone(), &row.cells);
+            let moved = told(spec, side, &cells, &row.key, &mut needs);
+            let matches = row_matches(spec, side, &cells);
+            if moved {
+                needs.matches.extend(matches);
+            } else {
+                needs.matches_unless_linked.extend(matches.into_iter().map(|key| (place, key)));
+            }
         }
     }
     needs
 }
 
-/// What has to be looked up before rows as read, or rows in outcomes, can be
-/// absorbed: the same, for rows positional by the side's columns.
+/// What has to be looked up before rows as read can be absorbed: the same, for
+/// rows positional by the side's columns.
 pub fn needs_rows<'r>(spec: &SyncSpec, side: SideId, rows: impl IntoIterator<Item = &'r Row>) -> Needs {
     let mut needs = Needs::default();
     let Some(side) = spec.side(side) else {
@@ -44,14 +52,33 @@ pub fn needs_rows<'r>(spec: &SyncSpec, side: SideId, rows: impl IntoIterator<Ite
     let layout = Arc::new(Layout::new(side, None));
     for row in rows {
         needs.keys.push((side.id, row.key.clone()));
-        told(spec, side, &layout, &row.key, &row.cells, &mut needs);
+        let cells = Cells::new(layout.clone(), &row.cells);
+        told(spec, side, &cells, &row.key, &mut needs);
+        needs.matches.extend(row_matches(spec, side, &cells));
     }
     needs
 }
 
-fn told(spec: &SyncSpec, side: &SideSpec, layout: &Arc<Layout>, key: &Key, row: &[Cell], needs: &mut Needs) {
-    let cells = Cells::new(layout.clone(), row);
-    if let Some(shown) = cells.key().filter(|shown| shown != key) {
+/// What has to be looked up before rows in outcomes can be settled: whose they
+/// are is known, so nothing is matched.
+pub fn needs_outcomes<'r>(spec: &SyncSpec, side: SideId, rows: impl IntoIterator<Item = &'r Row>) -> Needs {
+    let mut needs = Needs::default();
+    let Some(side) = spec.side(side) else {
+        return needs;
+    };
+    let layout = Arc::new(Layout::new(side, None));
+    for row in rows {
+        needs.keys.push((side.id, row.key.clone()));
+        told(spec, side, &Cells::new(layout.clone(), &row.cells), &row.key, &mut needs);
+    }
+    needs
+}
+
+/// Adds the other key a row shows and its parents. True: it shows another key.
+fn told(spec: &SyncSpec, side: &SideSpec, cells: &Cells<'_>, key: &Key, needs: &mut Needs) -> bool {
+    let moved = if cells.shows_key(key) { None } else { cells.key() };
+    let has_moved = moved.is_some();
+    if let Some(shown) = moved {
         needs.keys.push((side.id, shown));
     }
     for field in spec.fields() {
@@ -62,7 +89,7 @@ fn told(spec: &SyncSpec, side: &SideSpec, layout: &Arc<Layout>, key: &Key, row: 
             needs.parents.push((parents.clone(), side.name.clone(), key));
         }
     }
-    needs.matches.extend(row_matches(spec, side, &cells));
+    has_moved
 }
 
 /// The match values of a row, in the order of the match sets.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     key::{Key, MatchKey},
@@ -14,6 +14,9 @@ use crate::{
 pub struct Needs {
     pub keys: Vec<(SideId, Key)>,
     pub matches: Vec<MatchKey>,
+    /// Match values that matter only where the key at this place of `keys` belongs
+    /// to no live row: most told rows are known, and looking for others is dear.
+    pub matches_unless_linked: Vec<(usize, MatchKey)>,
     /// Parents referred to: sync, side name there, key at that side.
     pub parents: Vec<(Arc<str>, Arc<str>, Key)>,
 }
@@ -56,6 +59,19 @@ pub struct Workset {
     records: FxHashMap<RecordId, Record>,
     by_key: FxHashMap<(SideId, Key), RecordId>,
     by_match: FxHashMap<MatchKey, Vec<RecordId>>,
+    unsought: FxHashSet<MatchKey>,
+}
+
+impl Needs {
+    /// Takes in what something else needs as well.
+    pub fn add(&mut self, more: Needs) {
+        let before = self.keys.len();
+        self.keys.extend(more.keys);
+        self.matches.extend(more.matches);
+        let unless_linked = more.matches_unless_linked.into_iter();
+        self.matches_unless_linked.extend(unless_linked.map(|(place, key)| (before + place, key)));
+        self.parents.extend(more.parents);
+    }
 }
 
 impl Workset {
@@ -78,6 +94,16 @@ impl Workset {
             }
         }
         known.sort_unstable();
+    }
+
+    /// Says that nobody looked for records with this match value.
+    pub fn leave_unsought(&mut self, key: MatchKey) {
+        self.unsought.insert(key);
+    }
+
+    /// Whether a plan must not conclude anything from finding no such record.
+    pub(super) fn is_unsought(&self, key: &MatchKey) -> bool {
+        self.unsought.contains(key)
     }
 
     /// All of them, in no particular order.

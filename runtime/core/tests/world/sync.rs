@@ -10,8 +10,8 @@ use lockstep_core::{
     journal::{Entry, What},
     key::{Key, MatchKey},
     plan::{
-        self, Absorbed, Choice, Needs, Phase, Planner, Refs, Sent, Settled, Tally, Workset, needs, needs_rows,
-        record_matches, wants,
+        self, Absorbed, Choice, Needs, Phase, Planner, Refs, Sent, Settled, Tally, Workset, needs, needs_outcomes,
+        needs_rows, record_matches, wants,
     },
     record::{FieldId, Life, Record, RecordId, SideId},
     spec::SyncSpec,
@@ -316,7 +316,17 @@ impl World {
         for (side, key) in &needs.keys {
             wanted.extend(self.store.keys.get(&(*side, key.encode())));
         }
-        for key in &needs.matches {
+        let linked = |place: usize| {
+            let (side, key) = &needs.keys[place];
+            let record = self.store.keys.get(&(*side, key.encode())).map(|id| self.store.record(*id));
+            record.is_some_and(|record| record.link(*side).is_some_and(|link| link.is_live()))
+        };
+        let unlinked = needs.matches_unless_linked.iter().filter(|(place, _)| !linked(*place)).map(|(_, key)| key);
+        let sought: Vec<&MatchKey> = needs.matches.iter().chain(unlinked).collect();
+        for (_, key) in needs.matches_unless_linked.iter().filter(|(_, key)| !sought.contains(&key)) {
+            set.leave_unsought(key.clone());
+        }
+        for key in sought {
             if let Some(found) = self.store.matches.get(&*key.0) {
                 wanted.extend(found);
                 set.put_match(MatchKey(key.0.clone()), found.iter().copied().collect());
@@ -475,7 +485,7 @@ impl World {
             }
             _ => Vec::new(),
         };
-        let needs = needs_rows(&self.spec, flying.side, rows);
+        let needs = needs_outcomes(&self.spec, flying.side, rows);
         let (side, sent) = (flying.side, &flying.sent);
         let (settled, _) = self.plan(&needs, &[sent.record], |planner, set| planner.settle(set, side, sent, outcome));
         match settled {

@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lockstep_core::{
     delta::Delta,
-    key::Key,
+    key::{Key, MatchKey},
     plan::{self, Needs, Phase, Planner, Refs, Tally, Workset},
-    record::{Presence, Record, RecordId, SideId},
+    record::{Link, Presence, Record, RecordId, SideId},
     spec::SyncSpec,
 };
 use lockstep_state::{Claim, Committed, StateError, Store, StreamChange, SyncId, SyncPhase};
+use rustc_hash::FxHashSet;
 
 use super::cache::Cache;
 use crate::{Clock, EngineError};
@@ -102,14 +103,15 @@ impl Core {
                 }
             }
         }
-        if !missing_keys.is_empty() || !needs.matches.is_empty() {
-            let gathered = self.store.gather(self.sync(), &missing_keys, &needs.matches)?;
-            for record in gathered.records {
-                let id = record.id;
-                self.cache.keep(record);
-                put(&mut set, &mut self.cache, id);
-            }
-            for (key, found) in needs.matches.iter().zip(gathered.matches) {
+        if !missing_keys.is_empty() {
+            let gathered = self.store.gather(self.sync(), &missing_keys, &[])?;
+            self.put_all(&mut set, gathered.records);
+        }
+        let matches = sought(needs, &mut set);
+        if !matches.is_empty() {
+            let gathered = self.store.gather(self.sync(), &[], &matches)?;
+            self.put_all(&mut set, gathered.records);
+            for (key, found) in matches.iter().zip(gathered.matches) {
                 let fresh = self.cache.by_match(key);
                 for id in &fresh {
                     put(&mut set, &mut self.cache, *id);
@@ -128,6 +130,14 @@ impl Core {
         }
         let refs = self.refs(needs, &set)?;
         Ok((set, refs))
+    }
+
+    fn put_all(&mut self, set: &mut Workset, records: Vec<Record>) {
+        for record in records {
+            let id = record.id;
+            self.cache.keep(record);
+            put(set, &mut self.cache, id);
+        }
     }
 
     /// Records just read from the state in a scan, as far as they are not newer at
@@ -320,6 +330,31 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// The match values to look for, now that the records linked by key are at hand.
+fn sought(needs: &Needs, set: &mut Workset) -> Vec<MatchKey> {
+    let mut sought = needs.matches.clone();
+    let mut unsought = Vec::new();
+    for (place, key) in &needs.matches_unless_linked {
+        let linked = needs.keys.get(*place).is_some_and(|(side, row)| {
+            let record = set.by_key(*side, row).and_then(|id| set.get(id));
+            record.and_then(|record| record.link(*side)).is_some_and(Link::is_live)
+        });
+        if linked {
+            unsought.push(key);
+        } else {
+            sought.push(key.clone());
+        }
+    }
+    if !sought.is_empty() {
+        let told: FxHashSet<&MatchKey> = sought.iter().collect();
+        unsought.retain(|key| !told.contains(key));
+    }
+    for key in unsought {
+        set.leave_unsought(key.clone());
+    }
+    sought
 }
 
 fn put(set: &mut Workset, cache: &mut Cache, id: RecordId) {

@@ -236,24 +236,24 @@ impl Actor {
         let mut ids = taken.reviews.clone();
         for (side, sent, outcomes) in &taken.written {
             ids.extend(sent.iter().map(|sent| sent.record));
-            add(&mut all, plan::needs_rows(spec, *side, outcomes.iter().filter_map(row_of)));
+            all.add(plan::needs_outcomes(spec, *side, outcomes.iter().filter_map(row_of)));
         }
         for (side, request, asked, found) in &taken.fetched {
             ids.extend(asked.iter().filter_map(|asked| match asked {
                 Asked::News { .. } => None,
                 Asked::Refetch { sent } | Asked::Suspect { sent } => Some(sent.record),
             }));
-            add(&mut all, plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
+            all.add(plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
             all.keys.extend(request.keys.iter().map(|key| (*side, key.clone())));
         }
         for (side, row) in &taken.freed {
-            add(&mut all, plan::needs(spec, *side, &row.batch));
+            all.add(plan::needs(spec, *side, &row.batch));
         }
         for (side, _, batch) in &taken.batches {
-            add(&mut all, plan::needs(spec, *side, batch));
+            all.add(plan::needs(spec, *side, batch));
         }
         for (side, rows, _) in &taken.pages {
-            add(&mut all, plan::needs_rows(spec, *side, rows));
+            all.add(plan::needs_rows(spec, *side, rows));
         }
         (all, ids)
     }
@@ -301,12 +301,6 @@ impl Actor {
 fn size_bytes(batch: &ChangeBatch) -> usize {
     let cells = batch.rows.iter().flat_map(|row| &row.cells).flatten();
     cells.map(Value::size_bytes).sum()
-}
-
-fn add(all: &mut Needs, more: Needs) {
-    all.keys.extend(more.keys);
-    all.matches.extend(more.matches);
-    all.parents.extend(more.parents);
 }
 
 fn row_of(outcome: &Outcome) -> Option<&Row> {
