@@ -32,7 +32,7 @@ pub struct Denial {
     /// What was tried, such as `tcp:10.0.0.5:5432`.
     pub tried: String,
     pub reason: String,
-    /// The line to add to the connection's `grants`; empty where the connector itself did not ask for it.
+    /// The line to add to the connection's `grant`; empty where the connector itself did not ask for it.
     pub line: String,
     pub count: u64,
 }
@@ -40,11 +40,7 @@ pub struct Denial {
 impl Denial {
     /// A sentence for the operator.
     pub fn remedy(&self) -> String {
-        if self.line.is_empty() {
-            String::new()
-        } else {
-            format!("Add to the connection: grants = [\"{}\"]", self.line)
-        }
+        if self.line.is_empty() { String::new() } else { format!("Add to the connection: grant = [\"{}\"]", self.line) }
     }
 }
 

@@ -177,7 +177,7 @@ async fn what_was_not_granted_is_denied_with_the_line_to_add() {
     .await;
     let Err(HostError::Guest(error)) = read(&session).await else { panic!("not denied") };
     assert_eq!(error.code, "denied");
-    assert_eq!(error.remedy, r#"Add to the connection: grants = ["tcp:169.254.169.254:80"]"#);
+    assert_eq!(error.remedy, r#"Add to the connection: grant = ["tcp:169.254.169.254:80"]"#);
     let denials = session.denials();
     assert_eq!(denials.len(), 1);
     assert_eq!(denials[0].line, "tcp:169.254.169.254:80");
