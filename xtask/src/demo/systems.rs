@@ -68,8 +68,9 @@ CREATE TABLE people (
 ";
 
 /// Lockstep's own user: owns the tables through the application's role, may
-/// read the change log, and nothing beyond.
+/// read the change log and mark its own writes in it, and nothing beyond.
 const RIGHTS: &str = "
+GRANT EXECUTE ON FUNCTION pg_replication_origin_create(text), pg_replication_origin_session_setup(text) TO lockstep;
 ALTER SCHEMA public OWNER TO app;
 GRANT app TO lockstep;
 GRANT CREATE ON DATABASE {database} TO lockstep;

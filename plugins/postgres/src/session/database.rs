@@ -118,6 +118,6 @@ fn mark_origin(platform: &dyn Platform, connection: &mut Connection, origin: &st
         done = connection.simple(&format!("SELECT pg_replication_origin_session_setup({name})")).map(drop);
     }
     if let Err(failure) = done {
-        platform.log("warn", &format!("writes are not marked with replication origin {origin}: {failure}"));
+        platform.log("info", &format!("writes are not marked with replication origin {origin}: {failure}"));
     }
 }
