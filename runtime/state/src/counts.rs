@@ -89,9 +89,16 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Fields and records that wait for a person.
+    /// Fields and records that wait for a person's decision: not what waits for a
+    /// parent, and not what a side refused, which is counted by itself.
     pub fn held(&self) -> u64 {
-        self.waiting.iter().filter(|(kind, _)| **kind != AttentionKind::AwaitingParent).map(|(_, n)| n).sum()
+        let decided = |kind: &AttentionKind| !matches!(kind, AttentionKind::AwaitingParent | AttentionKind::Barred);
+        self.waiting.iter().filter(|(kind, _)| decided(kind)).map(|(_, n)| n).sum()
+    }
+
+    /// What waits for this reason.
+    pub fn waiting_for(&self, kind: AttentionKind) -> u64 {
+        self.waiting.get(&kind).copied().unwrap_or(0)
     }
 }
 

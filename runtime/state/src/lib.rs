@@ -15,6 +15,7 @@ mod counts;
 mod durability;
 mod encode;
 mod error;
+mod forget;
 mod gather;
 mod id;
 mod journal;

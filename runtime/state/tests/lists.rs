@@ -116,6 +116,7 @@ fn what_waits_is_listed_by_kind_until_it_is_decided() {
     assert_eq!(store.awaiting(sync, &key(8), RecordId(0), 10).unwrap(), []);
     let counts = store.counts(sync).unwrap();
     assert_eq!((counts.records, counts.held()), (2, 1));
+    assert_eq!(counts.waiting_for(AttentionKind::AwaitingParent), 1);
     let mut commit = claim.commit(1);
     commit.delta.records = vec![record(1, "Ada"), record(2, "Grace")];
     store.commit_blocking(commit).unwrap();
@@ -194,4 +195,32 @@ fn pauses_settings_plans_and_operations_are_kept() {
     store.log_operation(done("pause")).unwrap();
     store.log_operation(done("resume")).unwrap();
     assert_eq!(store.operations(1).unwrap(), [done("resume")]);
+}
+
+#[test]
+fn a_sync_is_forgotten_in_bounded_steps_and_its_name_begins_anew() {
+    let store = Store::in_memory().unwrap();
+    let gone = journaled(&store);
+    let kept = claim(&store, "people", 1);
+    let mut commit = kept.commit(0);
+    commit.delta = added(1, "Ada");
+    commit.delta.journal = vec![absorbed(1, 1, "x")];
+    store.commit_blocking(commit).unwrap();
+
+    assert_eq!(store.forget_sync(gone.state.sync, 3).unwrap(), 3);
+    assert_eq!(store.sync_id("contacts").unwrap(), None);
+    assert_eq!(store.half_forgotten().unwrap(), [gone.state.sync]);
+    assert!(store.commit_blocking(gone.commit(1)).is_err(), "its former owner still commits");
+    while store.forget_sync(gone.state.sync, 3).unwrap() > 0 {}
+    assert_eq!(store.half_forgotten().unwrap(), []);
+    assert_eq!(seqs(&store, &gone, &JournalFilter::default(), Order::OldestFirst), [0u64; 0]);
+    assert_eq!(store.records(gone.state.sync, &[RecordId(1), RecordId(2)]).unwrap(), []);
+    assert!(store.sync_state(gone.state.sync).is_err());
+
+    assert_eq!(store.records(kept.state.sync, &[RecordId(1)]).unwrap(), [record(1, "Ada")]);
+    assert_eq!(seqs(&store, &kept, &JournalFilter::default(), Order::OldestFirst), [1]);
+    let anew = claim(&store, "contacts", 2);
+    assert_eq!((anew.state.commit_seq, anew.state.next_record, anew.state.rules), (0, 1, 0));
+    let found = store.gather(anew.state.sync, &[(LEFT, key(1))], &[support::email(1)]).unwrap();
+    assert!(found.records.is_empty(), "{found:?}");
 }
