@@ -214,7 +214,10 @@ fn failed(error: HostError) -> SessionError {
         | HostError::Closed => SessionErrorKind::Crashed,
         HostError::Request { .. } => SessionErrorKind::Internal,
     };
-    let remedy = error.remedy();
+    let mut remedy = error.remedy();
+    if remedy.is_empty() && kind == SessionErrorKind::Auth {
+        "Look at the connection's `secrets` and at the user its `config` names.".clone_into(&mut remedy);
+    }
     let (message, retry_after_ms) = match error {
         HostError::Guest(guest) => (guest.message, guest.retry_after_ms),
         other => (other.to_string(), None),

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lockstep_core::{
     config,
-    mapping::{self, Ids, Objects},
-    schema::Object,
+    mapping::{self, Compiled, Ids, MappingError, Objects},
+    record::{FieldId, SideId},
+    schema::{ColumnType, Object},
     spec::SyncSpec,
 };
 use lockstep_state::{Claim, Store};
@@ -97,4 +98,32 @@ impl Assembly<'_> {
         })?;
         Ok(compiled.spec)
     }
+
+    /// The fields' canonical types, as the objects were when last seen; references
+    /// have none. Takes nothing over and changes nothing.
+    pub(crate) fn types(&self) -> Result<BTreeMap<String, ColumnType>, EngineError> {
+        let Some(objects) = self.remembered()? else {
+            return Ok(BTreeMap::new());
+        };
+        let (ids, compiled) = looked_at(self.sync, &objects);
+        let types: BTreeMap<_, _> = compiled.map(|compiled| compiled.types).unwrap_or_default().into_iter().collect();
+        let named = ids.fields.into_iter().filter_map(|(name, id)| Some((name, types.get(&id)?.clone())));
+        Ok(named.collect())
+    }
+}
+
+/// A sync compiled only to be looked at: its numbers are none that the state gave.
+pub(crate) fn looked_at(sync: &config::Sync, objects: &Objects) -> (Ids, Result<Compiled, Vec<MappingError>>) {
+    let names = mapping::names(sync, objects);
+    let ids = Ids {
+        sides: names.sides.into_iter().zip((0..=u8::MAX).map(SideId)).collect(),
+        fields: names.fields.into_iter().zip((0..=u16::MAX).map(FieldId)).collect(),
+    };
+    let compiled = mapping::compile(sync, objects, &ids, 0);
+    (ids, compiled)
+}
+
+/// What is allowed in a mapping and worth knowing, one sentence each.
+pub(crate) fn notes(compiled: &Compiled) -> Vec<String> {
+    compiled.notes.iter().map(|note| note.message.clone()).collect()
 }

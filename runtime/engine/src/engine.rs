@@ -111,7 +111,7 @@ impl Shared {
         self.config.sync(name).ok_or_else(|| EngineError::UnknownSync(name.to_owned()))
     }
 
-    fn assembly<'a>(&'a self, sync: &'a lockstep_core::config::Sync) -> Assembly<'a> {
+    pub(crate) fn assembly<'a>(&'a self, sync: &'a lockstep_core::config::Sync) -> Assembly<'a> {
         Assembly { sync, store: &self.store, clock: &self.clock, owner: self.owner }
     }
 

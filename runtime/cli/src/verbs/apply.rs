@@ -1,6 +1,6 @@
 //! `lockstep apply`: the plan, done.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use lockstep_engine::operations::Status;
 use lockstep_server::{Client, requests};
@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     failure::{Exit, Failure},
     table::thousands,
-    verbs::{plan, status},
+    verbs::{plan, saved, status},
 };
 
 /// Between two looks at how far it is.
@@ -17,8 +17,9 @@ const LOOK_MS: u64 = 300;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this sync
-    pub sync: Option<String>,
+    /// Only this sync, or a plan saved by `plan --save`: exactly that is done
+    #[arg(value_name = "SYNC|PLAN")]
+    pub what: Option<String>,
     /// Do it without showing the plan and asking first
     #[arg(long, short = 'y')]
     pub yes: bool,
@@ -27,8 +28,16 @@ pub struct Args {
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let screen = context.screen;
     let client = context.connecting_client().await?;
+    if let Some(file) = plan_file(args, &client).await? {
+        let before = saved::read(&file)?;
+        let now = plan::make(context, &client, before.sync.as_deref()).await?;
+        saved::compare(&file, &before.plan, &now)?;
+        let status = watched(before.sync, context, &client).await?;
+        status::show(screen, &status);
+        return Ok(Exit::Done);
+    }
     if !args.yes {
-        let planned = plan::make(context, &client, args.sync.as_deref()).await?;
+        let planned = plan::make(context, &client, args.what.as_deref()).await?;
         if !screen.json {
             plan::show(context, &planned);
         }
@@ -41,14 +50,25 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             return Ok(Exit::Done);
         }
     }
-    let status = watched(args, context, &client).await?;
+    let status = watched(args.what.clone(), context, &client).await?;
     status::show(screen, &status);
     Ok(Exit::Done)
 }
 
+/// The saved plan that is meant, if it is one: a sync of that name comes first.
+async fn plan_file(args: &Args, client: &Client) -> Result<Option<PathBuf>, Failure> {
+    let Some(what) = &args.what else {
+        return Ok(None);
+    };
+    let status: Status = client.post("/v1/status", &()).await?;
+    let is_sync = status.syncs.iter().any(|sync| sync.name == *what);
+    let path = PathBuf::from(what);
+    Ok((!is_sync && path.is_file()).then_some(path))
+}
+
 /// Applies, and shows on a terminal how far it is.
-async fn watched(args: &Args, context: &Context<'_>, client: &Client) -> Result<Status, Failure> {
-    let asked = requests::OfSync { sync: args.sync.clone() };
+async fn watched(sync: Option<String>, context: &Context<'_>, client: &Client) -> Result<Status, Failure> {
+    let asked = requests::OfSync { sync };
     let bar = context.screen.progress("applying", None);
     let applying = client.post::<Status>("/v1/apply", &asked);
     let watching = async {

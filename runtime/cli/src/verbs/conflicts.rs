@@ -181,9 +181,7 @@ async fn resolve(args: &Resolve, context: &Context<'_>) -> Result<Exit, Failure>
     let sync = context.sync(&client, args.sync.as_deref()).await?;
     let decision = match (&args.take, &args.value) {
         (Some(side), _) => Decision::Side(side.clone()),
-        (None, Some(value)) => {
-            Decision::Value(serde_json::from_str(value).unwrap_or_else(|_| serde_json::json!(value)))
-        }
+        (None, Some(value)) => Decision::Value(written(value)),
         (None, None) => Decision::Rule,
     };
     selection::on_many(context, &client, args.consent, "resolve", "/v1/resolve", |preview| requests::Resolve {
@@ -194,4 +192,15 @@ async fn resolve(args: &Resolve, context: &Context<'_>) -> Result<Exit, Failure>
         preview,
     })
     .await
+}
+
+/// A typed value: JSON where it is that to the letter, else text. `1.50` and
+/// `0049` stay as typed; the field's type says what they are.
+fn written(typed: &str) -> serde_json::Value {
+    let text = || serde_json::Value::String(typed.to_owned());
+    match serde_json::from_str(typed) {
+        Ok(serde_json::Value::Number(number)) if number.to_string() != typed.trim() => text(),
+        Ok(value) => value,
+        Err(_) => text(),
+    }
 }

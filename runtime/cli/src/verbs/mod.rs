@@ -22,6 +22,7 @@ pub mod replay;
 pub mod restore;
 pub mod revert;
 pub mod run;
+pub mod saved;
 pub mod schema;
 pub mod selection;
 pub mod sql;

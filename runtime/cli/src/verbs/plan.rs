@@ -1,6 +1,6 @@
 //! `lockstep plan`: what would happen, before anything is written.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use lockstep_engine::operations::{Plan, SyncPlan};
 use lockstep_server::{Client, requests};
@@ -10,7 +10,7 @@ use crate::{
     failure::{Exit, Failure},
     screen::Tone,
     table::{self, Table, text, thousands},
-    verbs::selection::value,
+    verbs::{saved, selection::value},
 };
 
 /// Examples of each kind and side, unless `-v` asks for all.
@@ -20,12 +20,22 @@ const EXAMPLES_MAX: usize = 2;
 pub struct Args {
     /// Only this sync
     pub sync: Option<String>,
+    /// Save it, so that `lockstep apply FILE` does exactly that
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
 }
 
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let client = context.connecting_client().await?;
     let plan = make(context, &client, args.sync.as_deref()).await?;
     show(context, &plan);
+    if let Some(file) = &args.save {
+        saved::write(file, args.sync.as_deref(), &plan)?;
+        context
+            .screen
+            .next(format!("`lockstep apply {}` does exactly that, or says what has changed since", file.display()));
+        return Ok(Exit::Done);
+    }
     context.screen.next(match &args.sync {
         Some(sync) => {
             format!("`lockstep apply {sync}` does it once, `lockstep run` does it and keeps everything in step")
@@ -92,6 +102,9 @@ fn show_sync(context: &Context<'_>, sync: &SyncPlan) {
     fact(sync.ambiguous, "ambiguous", Tone::Warn);
     fact(sync.uncastable, "do not cast", Tone::Bad);
     screen.out(format!("  {}", facts.join(", ")));
+    for note in &sync.notes {
+        screen.out(format!("  {} {}", screen.mark(Tone::Warn, "note"), table::clean(note)));
+    }
     let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for example in &sync.examples {
         let count = shown.entry((&example.what, &example.side)).or_default();

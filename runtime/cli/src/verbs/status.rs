@@ -100,8 +100,23 @@ fn show_sync(screen: &Screen, sync: &SyncStatus) {
         let failed = format!("{} refused", table::thousands(sync.quarantined));
         head.push_str(&format!("  {}", screen.mark(Tone::Bad, &failed)));
     }
+    if sync.awaiting_parent > 0 {
+        let waiting = match sync.awaiting_parent {
+            1 => "1 waits for a parent".to_owned(),
+            n => format!("{} wait for a parent", table::thousands(n)),
+        };
+        head.push_str(&format!("  {}", screen.mark(Tone::Warn, &waiting)));
+    }
+    if sync.kept_off > 0 {
+        let off = format!("{} kept off a side", table::thousands(sync.kept_off));
+        head.push_str(&format!("  {}", screen.mark(Tone::Warn, &off)));
+    }
     if sync.phase == "live" && sync.quiet {
-        head.push_str(&format!("  {}", screen.mark(Tone::Good, "in step")));
+        let words = match sync.held + sync.quarantined + sync.awaiting_parent + sync.kept_off {
+            0 => screen.mark(Tone::Good, "in step"),
+            _ => "otherwise in step".to_owned(),
+        };
+        head.push_str(&format!("  {words}"));
     }
     screen.out(head);
     if !sync.reason.is_empty() {
@@ -134,6 +149,8 @@ fn next(screen: &Screen, status: &Status) {
         screen.next("`lockstep conflicts` shows what is held");
     } else if status.syncs.iter().any(|sync| sync.quarantined > 0) {
         screen.next("`lockstep failures` shows what was refused");
+    } else if status.syncs.iter().any(|sync| sync.awaiting_parent + sync.kept_off > 0) {
+        screen.next("`lockstep sql 'SELECT * FROM waiting'` lists what waits and since when");
     } else if !status.running {
         screen.next("`lockstep run` keeps them in step");
     } else {

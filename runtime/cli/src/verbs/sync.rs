@@ -4,6 +4,7 @@ use clap::Subcommand;
 use lockstep_server::requests;
 
 use crate::{
+    configuration,
     context::Context,
     failure::{Exit, Failure},
     screen::Tone,
@@ -18,7 +19,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum What {
-    /// Forget a sync that is no longer in the file, and remove what it made at the sources
+    /// Forget a sync with its journal, and remove what it made at the sources
     Remove(Remove),
 }
 
@@ -59,5 +60,9 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         screen.out(format!("{} {}", screen.mark(Tone::Good, "removed"), table::clean(thing)));
     }
     screen.out(format!("{} is forgotten; rows at its sides were left alone", args.sync));
+    let configured = configuration::load(context.config_path()).is_ok_and(|config| config.sync(&args.sync).is_some());
+    if configured {
+        screen.next(format!("take {} out of the configuration, or the next `lockstep run` begins it anew", args.sync));
+    }
     Ok(Exit::Done)
 }

@@ -1,9 +1,16 @@
 //! What connections say about themselves, and what objects they have.
 
-use lockstep_core::schema::{CheckItem, Object};
+use lockstep_core::{
+    config::Sync,
+    schema::{CheckItem, Object},
+};
 
 use super::CheckReport;
-use crate::{EngineError, Role, SessionError, engine::Shared};
+use crate::{
+    EngineError, Role, SessionError,
+    assemble::{looked_at, notes},
+    engine::Shared,
+};
 
 pub(super) async fn check(shared: &Shared, connection: Option<&str>) -> Result<Vec<CheckReport>, EngineError> {
     let asked: Vec<&str> = match connection {
@@ -29,7 +36,37 @@ pub(super) async fn check(shared: &Shared, connection: Option<&str>) -> Result<V
         }
         reports.push(report);
     }
+    if connection.is_none() {
+        for sync in &shared.config.syncs {
+            reports.extend(mapping(shared, sync).await);
+        }
+    }
     Ok(reports)
+}
+
+/// Whether a sync's mapping holds against what the systems have. `None`: not all
+/// of its objects can be seen now; their connections say why, or `plan` makes them.
+async fn mapping(shared: &Shared, sync: &Sync) -> Option<CheckReport> {
+    let objects = shared.assembly(sync).discover(&shared.connectors).await.ok()?;
+    if objects.len() < sync.sides.len() {
+        return None;
+    }
+    let item = |status: &str, message: String, remedy: String| CheckItem {
+        name: "mapping".to_owned(),
+        status: status.to_owned(),
+        message,
+        remedy,
+    };
+    let items = match looked_at(sync, &objects).1 {
+        Err(errors) => errors.into_iter().map(|error| item("fail", error.to_string(), error.help)).collect::<Vec<_>>(),
+        Ok(compiled) => {
+            let fields = compiled.spec.fields().count();
+            let holds = item("ok", format!("{fields} fields at {} sides", sync.sides.len()), String::new());
+            let notes = notes(&compiled).into_iter().map(|note| item("warn", note, String::new()));
+            std::iter::once(holds).chain(notes).collect()
+        }
+    };
+    Some(CheckReport { connection: sync.name.clone(), connector: "sync".to_owned(), items })
 }
 
 /// The objects of a connection that take part in syncs.

@@ -1,9 +1,13 @@
 //! Conflicts: those that wait for a person, those decided, and deciding them.
 
+use std::collections::BTreeMap;
+
 use lockstep_core::{
+    cast,
     delta::Delta,
     plan::{Choice, Needs},
     record::{FieldId, RecordId},
+    schema::ColumnType,
     spec::SyncSpec,
     value::Value,
 };
@@ -143,27 +147,30 @@ pub(super) async fn resolve(
     preview: bool,
 ) -> Result<BulkOutcome, EngineError> {
     let (id, spec) = shared.known(sync).await?;
-    let choice = choice(&spec, decision)?;
+    let choices = Choices::new(shared, sync, &spec, decision)?;
     let found = held(shared, id, &spec, filter, bound(filter, DECIDED_MAX))?;
     let mut outcome = BulkOutcome { preview, ..BulkOutcome::default() };
     if !preview {
         note(shared, by, "resolve", sync, None)?;
     }
-    let mut wanted: Vec<(RecordId, Option<FieldId>)> = Vec::with_capacity(found.len());
+    let mut wanted: Vec<(RecordId, Option<FieldId>, Choice)> = Vec::with_capacity(found.len());
     for view in found {
-        let field = view.field.map(|name| field_id(&spec, &name)).transpose()?;
-        wanted.push((RecordId(view.record), field));
+        let field = view.field.as_ref().map(|name| field_id(&spec, name)).transpose()?;
+        match choices.of(view.field.as_deref()) {
+            Ok(choice) => wanted.push((RecordId(view.record), field, choice)),
+            Err(reason) => outcome.skipped.push(Skipped { record: Some(view.record), entry: None, reason }),
+        }
     }
     for chunk in wanted.chunks(AT_ONCE_MAX) {
-        let (chunk, choice, by) = (chunk.to_vec(), choice.clone(), by.to_owned());
+        let (chunk, by) = (chunk.to_vec(), by.to_owned());
         let part = shared
             .with_core(sync, move |core| {
-                let ids: Vec<RecordId> = chunk.iter().map(|(record, _)| *record).collect();
+                let ids: Vec<RecordId> = chunk.iter().map(|(record, _, _)| *record).collect();
                 let (mut set, refs) = core.gather(&Needs::default(), &ids)?;
                 let (skipped, delta, _) = core.plan(&mut set, &refs, |planner, set| {
                     let mut skipped = Vec::new();
-                    for (record, field) in &chunk {
-                        let done = planner.decide(set, *record, *field, &choice, &by, "");
+                    for (record, field, choice) in &chunk {
+                        let done = planner.decide(set, *record, *field, choice, &by, "");
                         if let Err(reason) = done {
                             skipped.push(Skipped { record: Some(record.0), entry: None, reason });
                         }
@@ -192,21 +199,47 @@ pub(super) fn add(outcome: &mut BulkOutcome, part: BulkOutcome) {
     outcome.examples.extend(part.examples.into_iter().take(room));
 }
 
-fn choice(spec: &SyncSpec, decision: &Decision) -> Result<Choice, EngineError> {
-    Ok(match decision {
-        Decision::Side(side) => Choice::Side(side_id(spec, side)?),
-        Decision::Rule => Choice::Rule,
-        Decision::Value(value) => Choice::Value(match value {
-            serde_json::Value::Null => Value::Null,
-            serde_json::Value::Bool(value) => Value::Bool(*value),
-            serde_json::Value::Number(number) => match number.as_i64() {
-                Some(whole) => Value::Int(whole),
-                None => Value::Decimal(number.to_string().into()),
-            },
-            serde_json::Value::String(text) => Value::text(text),
-            other @ (serde_json::Value::Array(_) | serde_json::Value::Object(_)) => {
-                Value::Json(other.to_string().into())
-            }
-        }),
-    })
+/// What was decided, as each field takes it.
+enum Choices<'a> {
+    Same(Choice),
+    /// A value as a person wrote it, and the fields' types.
+    Written(&'a serde_json::Value, BTreeMap<String, ColumnType>),
+}
+
+impl<'a> Choices<'a> {
+    fn new(shared: &Shared, sync: &str, spec: &SyncSpec, decision: &'a Decision) -> Result<Self, EngineError> {
+        Ok(match decision {
+            Decision::Side(side) => Choices::Same(Choice::Side(side_id(spec, side)?)),
+            Decision::Rule => Choices::Same(Choice::Rule),
+            Decision::Value(value) => Choices::Written(value, shared.assembly(shared.sync(sync)?).types()?),
+        })
+    }
+
+    /// For a field, or (`None`) for a record as a whole.
+    fn of(&self, field: Option<&str>) -> Result<Choice, String> {
+        let (value, types) = match self {
+            Choices::Same(choice) => return Ok(choice.clone()),
+            Choices::Written(value, types) => (*value, types),
+        };
+        let Some(field) = field else {
+            return another_record(value).map(Choice::Value);
+        };
+        match types.get(field) {
+            Some(wanted) => cast::read(value, wanted).map(Choice::Value).map_err(|error| format!("{field}: {error}")),
+            None if value.is_null() => Ok(Choice::Value(Value::Null)),
+            None => Err(format!("{field} refers to another record: take a side's value")),
+        }
+    }
+}
+
+/// The record that an ambiguous one is, by number; null: one of its own.
+fn another_record(value: &serde_json::Value) -> Result<Value, String> {
+    let number = match value {
+        serde_json::Value::Null => return Ok(Value::Null),
+        serde_json::Value::Number(number) => number.as_u64(),
+        serde_json::Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let record = number.ok_or("name the record it is by its number, or null for one of its own")?;
+    Ok(Value::Ref(RecordId(record)))
 }

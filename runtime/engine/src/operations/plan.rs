@@ -1,24 +1,26 @@
-//! Dry run: reads all sides into a state of its own that is thrown away, and
+//! Dry run: reads all sides into a copy of the state that is thrown away, and
 //! counts what would be done. Nothing is written anywhere.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use lockstep_core::{
     change::Selection,
     config::Sync,
     delta::Delta,
-    plan::{self, Needs},
-    record::{RecordId, SideId},
+    key::Key,
+    plan::{self, Needs, Sent},
+    record::{Record, RecordId, SideId},
     spec::SyncSpec,
     value::Value,
     write::Action,
 };
 use lockstep_state::{AttentionKind, Options, Store, SyncPhase};
+use sha2::{Digest, Sha256};
 
 use super::{FieldPreview, Plan, PlanExample, SidePlan, SyncPlan, prepare::prepare};
 use crate::{
     EngineError, Role,
-    assemble::Assembly,
+    assemble::{Assembly, looked_at, notes},
     engine::Shared,
     port::PageRequest,
     sync::{Besides, Core},
@@ -45,9 +47,15 @@ pub(super) async fn plan(shared: &Shared, sync: Option<&str>) -> Result<Plan, En
             }
         }
         let mut core = assembly.core(&objects)?;
+        let live = core.phase == SyncPhase::Live;
         read_all(shared, configured, &mut core).await?;
-        review_all(&mut core)?;
-        planned.syncs.push(count(shared, &mut core)?);
+        if !live {
+            review_all(&mut core)?;
+        }
+        let mut one = count(shared, &mut core)?;
+        one.rules = hex(&Sha256::digest(format!("{:#?}", configured.without_places())));
+        one.notes = looked_at(configured, &objects).1.map(|compiled| notes(&compiled)).unwrap_or_default();
+        planned.syncs.push(one);
     }
     Ok(planned)
 }
@@ -61,13 +69,20 @@ struct Scratch {
 impl Scratch {
     fn open(shared: &Shared) -> Result<Self, EngineError> {
         let Some(beside) = shared.store.path() else {
-            return Ok(Scratch { store: Store::in_memory()?, path: None });
+            return Ok(Scratch { store: shared.store.fork()?, path: None });
         };
         let mut name = beside.as_os_str().to_owned();
         name.push(format!(".plan-{}", std::process::id()));
         let path = std::path::PathBuf::from(name);
         remove(&path);
-        Ok(Scratch { store: Store::open(&path, &Options::default())?, path: Some(path) })
+        shared.store.backup(&path)?;
+        match Store::open(&path, &Options::default()) {
+            Ok(store) => Ok(Scratch { store, path: Some(path) }),
+            Err(error) => {
+                remove(&path);
+                Err(error.into())
+            }
+        }
     }
 }
 
@@ -95,6 +110,7 @@ async fn read_all(shared: &Shared, sync: &Sync, core: &mut Core) -> Result<(), E
             shared.connectors.get(connection).ok_or_else(|| EngineError::UnknownConnection(connection.to_owned()))?;
         let told = |error| EngineError::session(connection, error);
         let mut session = connector.open(Role::Read).await.map_err(told)?;
+        let mut seen = HashSet::new();
         let mut after: Arc<[u8]> = Arc::from([]);
         loop {
             let request = PageRequest {
@@ -112,13 +128,42 @@ async fn read_all(shared: &Shared, sync: &Sync, core: &mut Core) -> Result<(), E
                 }
             });
             core.commit_now(delta)?;
+            let keys: Vec<(SideId, Key)> = page.rows.iter().map(|row| (side.id, row.key.clone())).collect();
+            seen.extend(core.store.gather(core.sync(), &keys, &[])?.keys.into_iter().flatten());
             if page.next.is_empty() {
                 break;
             }
             after = page.next;
         }
+        gone(core, side.id, &seen)?;
     }
     Ok(())
+}
+
+/// Rows known to be at a side that a full read of it did not show.
+fn gone(core: &mut Core, side: SideId, seen: &HashSet<RecordId>) -> Result<(), EngineError> {
+    let now = core.clock.now();
+    let mut after = RecordId(0);
+    loop {
+        let page = core.store.scan(core.sync(), after, SCAN_MAX)?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        let live = |record: &Record| record.link(side).filter(|link| link.is_live()).and_then(|link| link.key.clone());
+        let keys: Vec<Key> = page.iter().filter(|record| !seen.contains(&record.id)).filter_map(live).collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let needs = Needs { keys: keys.iter().map(|key| (side, key.clone())).collect(), ..Needs::default() };
+        let (mut set, refs) = core.gather(&needs, &[])?;
+        let ((), delta, _) = core.plan(&mut set, &refs, |planner, set| {
+            for key in &keys {
+                planner.absorb_missing(set, side, key, now);
+            }
+        });
+        core.commit_now(delta)?;
+    }
 }
 
 /// What the sweep after a first copy would mark.
@@ -164,8 +209,10 @@ fn count(shared: &Shared, core: &mut Core) -> Result<SyncPlan, EngineError> {
         let page = store.scan(sync, after, SCAN_MAX)?;
         let Some(last) = page.last() else { break };
         after = last.id;
-        planned.matched += page.iter().filter(|record| record.links.len() > 1).count() as u64;
+        planned.matched +=
+            page.iter().filter(|record| record.links.iter().filter(|link| link.is_live()).count() > 1).count() as u64;
     }
+    let mut writes = Writes::default();
     let mut differing = std::collections::BTreeSet::new();
     for side in spec.sides() {
         let mut one = SidePlan {
@@ -173,6 +220,7 @@ fn count(shared: &Shared, core: &mut Core) -> Result<SyncPlan, EngineError> {
             rows: counts.sides.get(&side.id).map_or(0, |side| side.links),
             ..SidePlan::default()
         };
+        let mut room = EXAMPLES_MAX / spec.sides().count().max(1);
         let mut after = RecordId(0);
         loop {
             let marks = store.marks(sync, side.id, after, SCAN_MAX)?;
@@ -190,56 +238,92 @@ fn count(shared: &Shared, core: &mut Core) -> Result<SyncPlan, EngineError> {
                 }
             }
             let ids: Vec<RecordId> = marks.iter().map(|mark| mark.record).collect();
-            let room = EXAMPLES_MAX.saturating_sub(planned.examples.len());
-            let examples = examples(core, &spec, side.id, &ids, room)?;
-            planned.examples.extend(examples);
+            let found = examples(core, &spec, side.id, &ids, room, &mut writes)?;
+            room = room.saturating_sub(found.len());
+            planned.examples.extend(found);
         }
         planned.sides.push(one);
     }
+    planned.digest = writes.digest();
     planned.differing = differing.len() as u64 + waiting(AttentionKind::Conflict);
     Ok(planned)
 }
 
+/// Counts these records' writes at a side into `writes` and shows the first few.
 fn examples(
     core: &mut Core,
     spec: &SyncSpec,
     side: SideId,
     records: &[RecordId],
     max: usize,
+    writes: &mut Writes,
 ) -> Result<Vec<PlanExample>, EngineError> {
-    let some: Vec<RecordId> = records.iter().take(max).copied().collect();
-    if some.is_empty() {
-        return Ok(Vec::new());
+    let found = core.store.records(core.sync(), records)?;
+    let (set, refs) = core.pass_by(found)?;
+    let mut shown = Vec::new();
+    for id in records {
+        let Some(record) = set.get(*id) else { continue };
+        let Some(sent) = plan::intent(spec, &refs, record, side) else { continue };
+        writes.add(side, &sent)?;
+        if shown.len() < max {
+            shown.push(example(spec, record, side, &sent));
+        }
     }
-    let (set, refs) = core.gather(&Needs::default(), &some)?;
+    Ok(shown)
+}
+
+fn example(spec: &SyncSpec, record: &Record, side: SideId, sent: &Sent) -> PlanExample {
     let names = Names { spec };
-    let shown = some.iter().filter_map(|id| {
-        let record = set.get(*id)?;
-        let sent = plan::intent(spec, &refs, record, side)?;
-        let link = record.link(side);
-        Some(PlanExample {
-            what: match sent.intent.action {
-                Action::Create => "create",
-                Action::Update => "update",
-                Action::Delete => "delete",
-            }
-            .to_owned(),
-            side: names.side(side),
-            key: sent.intent.key.as_ref().map(|key| names.key(key)).unwrap_or_default(),
-            fields: sent
-                .fields
-                .iter()
-                .map(|(field, _, native)| {
-                    let before: Option<&Value> =
-                        link.and_then(|link| link.observed.get(usize::from(field.0))).and_then(Option::as_ref);
-                    FieldPreview {
-                        field: names.field(*field),
-                        before: before.map(|value| names.value(*field, value)),
-                        after: Some(names.value(*field, native)),
-                    }
-                })
-                .collect(),
-        })
-    });
-    Ok(shown.collect())
+    let link = record.link(side);
+    PlanExample {
+        what: match sent.intent.action {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Delete => "delete",
+        }
+        .to_owned(),
+        side: names.side(side),
+        key: sent.intent.key.as_ref().map(|key| names.key(key)).unwrap_or_default(),
+        fields: sent
+            .fields
+            .iter()
+            .map(|(field, _, native)| {
+                let before: Option<&Value> = link.and_then(|link| link.observed(*field));
+                FieldPreview {
+                    field: names.field(*field),
+                    before: before.map(|value| names.value(*field, value)),
+                    after: Some(names.value(*field, native)),
+                }
+            })
+            .collect(),
+    }
+}
+
+/// All planned writes as one number, in whatever order they are found: the
+/// records' own numbers differ from one dry run to the next.
+#[derive(Default)]
+struct Writes {
+    count: u64,
+    sum: u128,
+}
+
+impl Writes {
+    fn add(&mut self, side: SideId, sent: &Sent) -> Result<(), EngineError> {
+        let fields: Vec<_> = sent.fields.iter().map(|(field, _, native)| (field, native)).collect();
+        let written = serde_json::to_vec(&(side, sent.intent.action, &sent.intent.key, fields))
+            .map_err(|error| EngineError::Internal(error.to_string()))?;
+        let digest = Sha256::digest(&written);
+        let half = digest.iter().take(16).fold(0u128, |number, byte| (number << 8) | u128::from(*byte));
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(half);
+        Ok(())
+    }
+
+    fn digest(&self) -> String {
+        format!("{}-{:032x}", self.count, self.sum)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

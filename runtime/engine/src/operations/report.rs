@@ -36,7 +36,14 @@ pub struct SyncStatus {
     pub remedy: String,
     /// Records that live.
     pub records: u64,
+    /// Fields and records that wait for a person.
     pub held: u64,
+    /// Fields that wait until the record they refer to is there.
+    #[serde(default)]
+    pub awaiting_parent: u64,
+    /// Records kept off a side since it refused them, ignored refusals included.
+    #[serde(default)]
+    pub kept_off: u64,
     pub quarantined: u64,
     /// Nothing is left to do: no change waits to be absorbed, no write is pending or in flight.
     pub quiet: bool,
@@ -92,6 +99,15 @@ pub struct SyncPlan {
     pub uncastable: u64,
     /// Conflicts that would wait for a person.
     pub held: u64,
+    /// What the mapping allows and is worth knowing, such as values that may not fit.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Tells rules and mapping from others.
+    #[serde(default)]
+    pub rules: String,
+    /// Tells the planned writes from others, values included.
+    #[serde(default)]
+    pub digest: String,
     pub sides: Vec<SidePlan>,
     /// Some of what was counted, to look at; bounded.
     pub examples: Vec<PlanExample>,
@@ -279,7 +295,7 @@ pub struct Difference {
     pub fields: Vec<FieldPreview>,
 }
 
-/// One connection's check.
+/// One connection's check, or one sync's, whose `connector` is `sync` then.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CheckReport {
     pub connection: String,

@@ -1,6 +1,6 @@
 //! How everything stands: from the state, and from what runs.
 
-use lockstep_state::{Backfill, SyncPhase};
+use lockstep_state::{AttentionKind, Backfill, SyncPhase};
 
 use super::{ConnectionStatus, SideStatus, Status, SyncStatus};
 use crate::{
@@ -80,6 +80,8 @@ fn stored(shared: &Shared, one: &mut SyncStatus) -> Result<(), EngineError> {
     }
     one.records = counts.records;
     one.held = counts.held();
+    one.awaiting_parent = counts.waiting_for(AttentionKind::AwaitingParent);
+    one.kept_off = counts.waiting_for(AttentionKind::Barred);
     for side in &mut one.sides {
         let Some(known) = state.sides.iter().find(|known| known.name == side.name) else {
             continue;
