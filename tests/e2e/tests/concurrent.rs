@@ -139,7 +139,6 @@ async fn a_held_delete_leaves_both_sides_as_they_are() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "fails when one side's insert is delivered before the other side's backlog is read"]
 async fn two_inserts_of_the_same_person_become_one_record() -> Result<()> {
     let config = Config::default().own_keys().conflict("{ prefer = \"a\" }");
     let mut world = in_step(config, 10).await?;
