@@ -46,6 +46,8 @@ pub(crate) struct Cache {
     uncommitted: HashMap<RecordId, (u64, Record)>,
     uncommitted_keys: HashMap<(SideId, Key), (u64, RecordId)>,
     uncommitted_matches: HashMap<MatchKey, Vec<(u64, RecordId)>>,
+    /// Records that commits under way forget: nobody reads them back meanwhile.
+    going: HashMap<RecordId, u64>,
     pending: VecDeque<Pending>,
     young: Generation,
     old: Generation,
@@ -88,9 +90,17 @@ impl Cache {
         self.uncommitted.contains_key(&id)
     }
 
+    /// Whether a commit under way forgets this record.
+    pub(crate) fn is_going(&self, id: RecordId) -> bool {
+        self.going.contains_key(&id)
+    }
+
     /// Keeps a record read from the state. What is at hand is newer and stays.
     pub(crate) fn keep(&mut self, record: Record) {
-        if self.uncommitted.contains_key(&record.id) || self.young.records.contains_key(&record.id) {
+        if self.uncommitted.contains_key(&record.id)
+            || self.young.records.contains_key(&record.id)
+            || self.is_going(record.id)
+        {
             return;
         }
         self.young.put(record);
@@ -122,6 +132,12 @@ impl Cache {
                 IndexChange::DropKey { .. } | IndexChange::DropMatch { .. } => {}
             }
         }
+        for id in &delta.forgotten {
+            self.uncommitted.remove(id);
+            self.young.records.remove(id);
+            self.old.records.remove(id);
+            self.going.insert(*id, seq);
+        }
         self.pending.push_back(pending);
     }
 
@@ -151,6 +167,9 @@ impl Cache {
                     }
                 }
             }
+        }
+        if !self.going.is_empty() {
+            self.going.retain(|_, newest| *newest > seq);
         }
         self.bound();
     }

@@ -124,8 +124,10 @@ impl Core {
         }
         if !missing_ids.is_empty() {
             for record in self.store.records(self.sync(), &missing_ids)? {
-                self.cache.keep(record.clone());
-                set.put(record);
+                if !self.cache.is_going(record.id) {
+                    self.cache.keep(record.clone());
+                    set.put(record);
+                }
             }
         }
         let refs = self.refs(needs, &set)?;
@@ -145,6 +147,9 @@ impl Core {
     pub(crate) fn pass_by(&mut self, records: Vec<Record>) -> Result<(Workset, Refs), EngineError> {
         let mut set = Workset::default();
         for record in records {
+            if self.cache.is_going(record.id) {
+                continue;
+            }
             match self.cache.get(record.id) {
                 Some(newer) => set.put(newer.clone()),
                 None => set.put(record),
