@@ -94,7 +94,7 @@ fn lints() -> Outcome {
 }
 
 fn tests() -> Outcome {
-    command(&root(), "cargo", &["test", "--workspace"])
+    command(&root(), "cargo", &["test", "--workspace", "--no-fail-fast"])
 }
 
 /// The pure modules of the connectors, natively.
