@@ -8,7 +8,8 @@ use lockstep_core::{
     delta::{Delta, Mark},
     key::Key,
     plan::{self, Absorbed, Needs, Planner, Refs, Sent, Settled, Workset},
-    record::{Presence, RecordId, SideId},
+    record::{Link, Presence, RecordId, SideId},
+    spec::SyncSpec,
     value::Value,
     write::{Action, Outcome},
 };
@@ -510,12 +511,27 @@ fn absorb_batch(
     run.watermark.free(ticket);
 }
 
+/// Whether a row that cannot be ordered differs from what is known of it. It may
+/// have been read before a write or a change that is known already: taken for
+/// news it would undo that at every side. It is read again, under its lock.
+fn shows_something_else(spec: &SyncSpec, side: SideId, link: &Link, row: &Row) -> bool {
+    let Some(side) = spec.side(side).filter(|_| row.version.order.is_empty() && link.presence == Presence::Live) else {
+        return false;
+    };
+    spec.fields().any(|field| {
+        let shown = side.field(field.id).and_then(|here| row.cells.get(here.column)?.as_ref());
+        shown.is_some() && shown != link.observed.get(usize::from(field.id.0)).and_then(Option::as_ref)
+    })
+}
+
 fn absorb_page(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, rows: &[Row], follow: &mut Follow) {
     for row in rows {
         if let Some(record) = set.by_key(run.id, &row.key) {
             follow.touched.push(record);
-            if run.blocks(record) {
-                // The write in flight tells what the row holds; the compare after it, if it fails.
+            let known = set.get(record).and_then(|record| record.link(run.id));
+            let unsure = known.is_some_and(|link| shows_something_else(planner.spec, run.id, link, row));
+            // The write in flight tells what the row holds; the compare after it, if it fails.
+            if run.blocks(record) || unsure {
                 run.fetches.push_back(Wanted {
                     by: run.key_columns.clone(),
                     key: row.key.clone(),
