@@ -3,7 +3,6 @@
 //! state's, and components are the host's.
 
 pub mod failpoint;
-pub mod hosted;
 pub mod operations;
 pub mod port;
 pub mod views;

@@ -4,7 +4,7 @@
 //! in [`export!`], and build the crate as a `cdylib` for `wasm32-wasip2`. What
 //! is not implemented answers `unsupported`. The data types are those of the
 //! contract ([`model`]); [`cells`] and [`rows`] make them pleasant to build.
-//! [`net`] connects to what the operator granted, [`credentials`] uses secrets
+//! [`net`] and [`http`] connect to what the operator granted, [`credentials`] uses secrets
 //! that never enter the sandbox.
 //!
 //! Everything compiles natively too, so that a connector's pure modules are
@@ -29,6 +29,7 @@ pub mod clock;
 mod connector;
 pub mod credentials;
 mod error;
+pub mod http;
 pub mod log;
 pub mod net;
 pub mod rows;

@@ -1,0 +1,1 @@
+//! The HubSpot connector: webhooks and polling in, audited batch writes out.

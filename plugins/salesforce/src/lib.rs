@@ -1,0 +1,1 @@
+//! The Salesforce connector: Change Data Capture in, conditional collection writes out.
