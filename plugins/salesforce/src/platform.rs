@@ -1,0 +1,25 @@
+//! What a session needs of the world: HTTP, time and somewhere to say things.
+//! The sandboxed face gives the host's; native tests give their own.
+
+use lockstep_sdk::http::Client;
+
+/// The world of a session.
+pub trait Platform {
+    /// Sends requests; whoever does it puts the credentials on the wire.
+    fn client(&self) -> &dyn Client;
+
+    /// Waits.
+    fn sleep_ms(&self, millis: u64);
+
+    /// Never goes back.
+    fn monotonic_ms(&self) -> u64;
+
+    /// Microseconds since 1970, by our clock.
+    fn wall_us(&self) -> i64;
+
+    /// A line in the log: names, never values.
+    fn log(&self, level: &str, message: &str);
+
+    /// What the organisation said of a limit.
+    fn rate_limit(&self, name: &str, used: Option<u64>, limit: Option<u64>);
+}
