@@ -20,6 +20,8 @@ pub struct ApiError {
     pub fields: Vec<String>,
     /// Rows that a duplicate rule found.
     pub matches: Vec<String>,
+    /// When to come back, where the answer says it.
+    pub retry_after_ms: Option<u32>,
 }
 
 /// This crate's errors. Codes are stable: `LS-SF-…`.
@@ -90,9 +92,11 @@ impl ApiError {
         match self.code.as_str() {
             "UNABLE_TO_LOCK_ROW" | "ROW_LOCKED" | "OPERATION_TOO_LARGE_RETRY" => Trouble::Busy,
             "REQUEST_LIMIT_EXCEEDED" | "TXN_SECURITY_METERING_ERROR" if self.message.contains("oncurrent") => {
-                Trouble::Limit { retry_ms: CONCURRENCY_RETRY_MS }
+                Trouble::Limit { retry_ms: self.retry_after_ms.unwrap_or(CONCURRENCY_RETRY_MS) }
             }
-            "REQUEST_LIMIT_EXCEEDED" => Trouble::Limit { retry_ms: DAILY_LIMIT_RETRY_MS },
+            "REQUEST_LIMIT_EXCEEDED" => {
+                Trouble::Limit { retry_ms: self.retry_after_ms.unwrap_or(DAILY_LIMIT_RETRY_MS) }
+            }
             "SERVER_UNAVAILABLE" | "API_CURRENTLY_DISABLED" | "QUERY_TIMEOUT" => Trouble::Away,
             "INVALID_SESSION_ID" | "INVALID_AUTH_HEADER" | "INVALID_LOGIN" | "invalid_grant" | "invalid_client" => {
                 Trouble::Auth
@@ -105,7 +109,7 @@ impl ApiError {
             "PRECONDITION_FAILED" => Trouble::Changed,
             _ => match self.status {
                 412 => Trouble::Changed,
-                429 => Trouble::Limit { retry_ms: CONCURRENCY_RETRY_MS },
+                429 => Trouble::Limit { retry_ms: self.retry_after_ms.unwrap_or(CONCURRENCY_RETRY_MS) },
                 401 => Trouble::Auth,
                 500 | 502 | 503 | 504 => Trouble::Away,
                 _ => Trouble::Refused,

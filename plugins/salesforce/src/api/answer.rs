@@ -39,7 +39,7 @@ impl Given {
         for found in [self.duplicate_result, self.match_results].into_iter().flatten() {
             collect_ids(&found, &mut matches);
         }
-        ApiError { status, code: code.unwrap_or_default(), message, fields: self.fields, matches }
+        ApiError { status, code: code.unwrap_or_default(), message, fields: self.fields, matches, retry_after_ms: None }
     }
 }
 

@@ -49,7 +49,10 @@ impl Answer {
 
     /// The first error of an answer that is none.
     pub fn error(&self) -> ApiError {
-        parse_errors(self.status, &self.body).into_iter().next().unwrap_or_default()
+        let mut error = parse_errors(self.status, &self.body).into_iter().next().unwrap_or_default();
+        let seconds = self.header("retry-after").and_then(|text| text.trim().parse::<u32>().ok());
+        error.retry_after_ms = seconds.map(|seconds| seconds.saturating_mul(1000));
+        error
     }
 }
 
