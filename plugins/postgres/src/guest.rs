@@ -126,7 +126,7 @@ impl Connector for Guest {
         let role = match role {
             lockstep_sdk::Role::Tail => Role::Tail,
             lockstep_sdk::Role::Write => Role::Write,
-            lockstep_sdk::Role::Read => Role::Read,
+            lockstep_sdk::Role::Read | lockstep_sdk::Role::Ingest => Role::Read,
         };
         Session::open(Rc::new(Host), role, config).map(Guest)
     }

@@ -1,17 +1,21 @@
 //! Gives the engine its sessions: a sandboxed component of the host behind the
 //! engine's port. Translates words and errors; decides nothing.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use lockstep_core::{
     change::{Changes, Cursor, Found, Page, Selection},
     config::{Connection, Limits as Wanted},
     schema::{CheckItem, ConnectorSpec, Object},
+    webhook::{Webhook, WebhookAnswer},
     write::{Outcome, WriteRequest},
 };
 use lockstep_engine::{Connector, Role, Session, SessionError, SessionErrorKind, port};
-use lockstep_host::{self as host, ConnectionConfig, HostError, Limits};
+use lockstep_host::{self as host, ConnectionConfig, HostError, Limits, Meter};
 
 use crate::{
     connectors::{Loader, Source},
@@ -25,11 +29,48 @@ pub struct Guest {
     folder: PathBuf,
     source: Source,
     loader: Arc<Loader>,
+    sessions: Mutex<Sessions>,
+}
+
+/// What a connection's sessions counted: those that live, and the sum of those gone.
+#[derive(Default)]
+struct Sessions {
+    live: Vec<Meter>,
+    gone: port::Usage,
+}
+
+impl Sessions {
+    fn usage(&mut self) -> port::Usage {
+        let gone = &mut self.gone;
+        self.live.retain(|meter| {
+            let is_final = meter.is_final();
+            if is_final {
+                add(gone, meter);
+            }
+            !is_final
+        });
+        let mut all = self.gone;
+        self.live.iter().for_each(|meter| add(&mut all, meter));
+        all
+    }
+}
+
+fn add(usage: &mut port::Usage, meter: &Meter) {
+    let metrics = meter.read();
+    usage.calls += metrics.calls;
+    usage.call_errors += metrics.call_errors;
+    usage.call_us += metrics.call_us;
+    usage.traps += metrics.restarts;
+    usage.rows_received += metrics.rows_received;
+    usage.writes_sent += metrics.intents_sent;
+    usage.bytes_received += metrics.bytes_received;
+    usage.bytes_sent += metrics.bytes_sent;
+    usage.denials += metrics.denials;
 }
 
 impl Guest {
     pub fn new(connection: Connection, folder: PathBuf, source: Source, loader: Arc<Loader>) -> Self {
-        Guest { connection, folder, source, loader }
+        Guest { connection, folder, source, loader, sessions: Mutex::default() }
     }
 
     fn config(&self) -> Result<ConnectionConfig, SessionError> {
@@ -75,9 +116,18 @@ impl Connector for Guest {
             Role::Tail => host::Role::Tail,
             Role::Write => host::Role::Write,
             Role::Read => host::Role::Read,
+            Role::Ingest => host::Role::Ingest,
         };
         let session = component.open(role, self.config()?).await.map_err(failed)?;
+        let mut sessions = self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Sums up those that are gone, so that the list stays short.
+        sessions.usage();
+        sessions.live.push(session.meter());
         Ok(Box::new(Open(session)))
+    }
+
+    fn usage(&self) -> port::Usage {
+        self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).usage()
     }
 }
 
@@ -160,6 +210,10 @@ impl Session for Open {
             dry_run: request.dry_run,
         };
         self.told(self.0.ensure(&request).await)
+    }
+
+    async fn ingest(&mut self, webhook: &Webhook) -> Result<WebhookAnswer, SessionError> {
+        self.told(self.0.ingest(webhook).await)
     }
 }
 

@@ -21,4 +21,5 @@ pub mod record;
 pub mod schema;
 pub mod spec;
 pub mod value;
+pub mod webhook;
 pub mod write;

@@ -9,14 +9,19 @@ use std::{
     time::Duration,
 };
 
-use lockstep_core::{change::Selection, config::Config, spec::SyncSpec};
+use lockstep_core::{
+    change::Selection,
+    config::Config,
+    spec::SyncSpec,
+    webhook::{Webhook, WebhookAnswer},
+};
 use lockstep_state::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
     Clock, EngineError, Operations,
     assemble::{Assembly, Connectors},
-    connection::{Command, ConnectionHandle, Position, Subscriber, Subscription},
+    connection::{Command, ConnectionHandle, Position, Refusal, Subscriber, Subscription},
     operations::EntryView,
     retention,
     supervise::Keeper,
@@ -254,6 +259,25 @@ impl Engine {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Takes a webhook of a connection: verified by its connector and safe on
+    /// disk when this returns an answer that takes it. `patience`: how long the
+    /// sender waits.
+    pub async fn ingest(
+        &self,
+        connection: &str,
+        webhook: &Webhook,
+        patience: Duration,
+    ) -> Result<WebhookAnswer, Refusal> {
+        if self.shared.config.connection(connection).is_none() {
+            return Err(Refusal::Nobody(format!("no connection named '{connection}' is configured")));
+        }
+        let handle = self.shared.running().as_ref().and_then(|running| running.connections.get(connection).cloned());
+        match handle {
+            Some(handle) => handle.ingest(webhook, tokio::time::Instant::now() + patience).await,
+            None => Err(Refusal::NotSafe("nothing runs that would take it".to_owned())),
         }
     }
 

@@ -22,10 +22,12 @@ pub enum Failpoint {
     MidBackfill,
     AfterBackfillCommit,
     BeforeDurableReport,
+    /// A webhook's changes were handed to the syncs and are not on disk yet.
+    AfterIngest,
 }
 
 impl Failpoint {
-    pub const ALL: [Failpoint; 9] = [
+    pub const ALL: [Failpoint; 10] = [
         Failpoint::AfterStage,
         Failpoint::BeforePlanCommit,
         Failpoint::AfterPlanCommit,
@@ -35,6 +37,7 @@ impl Failpoint {
         Failpoint::MidBackfill,
         Failpoint::AfterBackfillCommit,
         Failpoint::BeforeDurableReport,
+        Failpoint::AfterIngest,
     ];
 
     pub fn name(self) -> &'static str {
@@ -48,6 +51,7 @@ impl Failpoint {
             Failpoint::MidBackfill => "mid-backfill",
             Failpoint::AfterBackfillCommit => "after-backfill-commit",
             Failpoint::BeforeDurableReport => "before-durable-report",
+            Failpoint::AfterIngest => "after-ingest",
         }
     }
 }

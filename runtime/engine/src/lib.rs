@@ -19,6 +19,7 @@ mod sync;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
+pub use connection::Refusal;
 pub use engine::{Engine, Setup};
 pub use error::EngineError;
 pub use operations::Operations;

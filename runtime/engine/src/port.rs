@@ -9,8 +9,10 @@ use lockstep_core::{
     change::{Changes, Cursor, Found, Page, Selection},
     key::Key,
     schema::{CheckItem, ColumnType, ConnectorSpec, Object, Reference},
+    webhook::{Webhook, WebhookAnswer},
     write::{Outcome, WriteRequest},
 };
+use serde::{Deserialize, Serialize};
 
 /// What a session is opened for. A session serves one role, so that a blocked
 /// read never delays a write.
@@ -22,6 +24,8 @@ pub enum Role {
     Write,
     /// Full reads beside the stream, checks and discovery.
     Read,
+    /// Webhooks.
+    Ingest,
 }
 
 impl Role {
@@ -31,6 +35,7 @@ impl Role {
             Role::Tail => "tail",
             Role::Write => "write",
             Role::Read => "read",
+            Role::Ingest => "ingest",
         }
     }
 }
@@ -173,10 +178,39 @@ pub trait Session: Send {
 
     /// Creates or extends a destination object; returns the statements.
     async fn ensure(&mut self, request: &EnsureRequest) -> Result<Vec<String>, SessionError>;
+
+    /// Verifies a webhook and tells what it says. A system that sends none: `Unsupported`.
+    async fn ingest(&mut self, _webhook: &Webhook) -> Result<WebhookAnswer, SessionError> {
+        Err(SessionError::new(SessionErrorKind::Unsupported, "this connector takes no webhooks"))
+    }
 }
 
 /// Opens sessions with one connected system.
 #[async_trait]
 pub trait Connector: Send + Sync {
     async fn open(&self, role: Role) -> Result<Box<dyn Session>, SessionError>;
+
+    /// What its sessions did since the process started, all of them together.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+/// What the sessions of a connection did. Numbers only ever grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    pub calls: u64,
+    /// Calls that ended in an error of any kind.
+    pub call_errors: u64,
+    /// Microseconds spent in calls, waiting included.
+    pub call_us: u64,
+    /// Instances thrown away after a trap, a timeout or a broken answer.
+    pub traps: u64,
+    pub rows_received: u64,
+    pub writes_sent: u64,
+    /// On the wire, before encryption.
+    pub bytes_received: u64,
+    pub bytes_sent: u64,
+    /// Connections and look-ups refused.
+    pub denials: u64,
 }

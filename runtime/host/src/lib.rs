@@ -27,7 +27,7 @@ pub use error::{GuestError, HostError};
 pub use examine::{Anatomy, examine};
 pub use host::{Host, HostOptions};
 pub use limits::{Limits, LoadLimits};
-pub use metrics::Metrics;
+pub use metrics::{Meter, Metrics};
 pub use network::{BadRule, Denial};
 pub use request::{ChangesRequest, EnsureRequest, FetchRequest, PageRequest, Role, WantedColumn};
 pub use session::Session;

@@ -22,6 +22,8 @@ pub struct Limits {
     pub objects_max: usize,
     /// Length of any name, message or remedy; longer ones are cut.
     pub words_bytes_max: usize,
+    /// Headers of an answer to a webhook.
+    pub answer_headers_max: usize,
     /// Handles a guest may hold, and entries of the host's table for them.
     pub handles_max: usize,
     /// Open connections at a time.
@@ -55,6 +57,7 @@ impl Default for Limits {
             version_bytes_max: 256,
             objects_max: 20_000,
             words_bytes_max: 16 * 1024,
+            answer_headers_max: 64,
             handles_max: 1_000,
             connections_max: 8,
             connect_ms_max: 15_000,

@@ -1,6 +1,9 @@
 //! What a session did, counted. Numbers only ever grow.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -41,6 +44,21 @@ counters! {
     denials,
     log_lines,
     log_lines_dropped,
+}
+
+/// A view of one session's counters that does not keep the session alive.
+#[derive(Clone, Debug)]
+pub struct Meter(pub(crate) Arc<Counters>);
+
+impl Meter {
+    pub fn read(&self) -> Metrics {
+        self.0.snapshot()
+    }
+
+    /// The session is gone: the numbers will not change any more.
+    pub fn is_final(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 pub(crate) fn add(counter: &AtomicU64, count: u64) {

@@ -18,6 +18,8 @@ pub enum Role {
     Write,
     /// Full reads beside the stream, checks and discovery.
     Read,
+    /// Webhooks.
+    Ingest,
 }
 
 impl Role {
@@ -27,6 +29,7 @@ impl Role {
             Role::Tail => "tail",
             Role::Write => "write",
             Role::Read => "read",
+            Role::Ingest => "ingest",
         }
     }
 }

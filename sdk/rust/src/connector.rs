@@ -15,6 +15,8 @@ pub enum Role {
     Write,
     /// Reads pages, discovers and checks.
     Read,
+    /// Verifies webhooks and tells what they say; one of several at a time.
+    Ingest,
 }
 
 impl Role {
@@ -27,6 +29,7 @@ impl Role {
             "tail" => Ok(Role::Tail),
             "write" => Ok(Role::Write),
             "read" => Ok(Role::Read),
+            "ingest" => Ok(Role::Ingest),
             other => Err(Error::config(format!("no such role: {other}"))),
         }
     }

@@ -9,10 +9,14 @@ use std::{
 use lockstep_core::change::{ChangeBatch, Changes, Cursor, Selection};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::timeout,
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
-use super::{Command, Durable, FromStream, Position, Subscriber, Subscription, position::Handed};
+use super::{
+    Command, Durable, FromStream, Position, Refusal, Subscriber, Subscription,
+    ingress::{HandedOver, Ingest},
+    position::Handed,
+};
 use crate::{
     Connector, Role, Session, SessionError, SessionErrorKind,
     failpoint::{self, Failpoint},
@@ -46,16 +50,33 @@ struct Side {
     caught_up: bool,
 }
 
+impl Side {
+    /// What of these is about this side's object. A batch that names no object
+    /// is about all of them.
+    fn share(&self, batches: &[Arc<ChangeBatch>]) -> Vec<Arc<ChangeBatch>> {
+        let object = self.subscription.selection.object.as_str();
+        batches.iter().filter(|batch| *batch.object == *object || batch.object.is_empty()).cloned().collect()
+    }
+
+    /// Whether any of these may be about this side; one whose object is not
+    /// known yet has to be counted in.
+    fn is_concerned(&self, batches: &[Arc<ChangeBatch>]) -> bool {
+        self.subscription.selection.object.is_empty() || !self.share(batches).is_empty()
+    }
+}
+
 pub(super) struct Actor {
     name: Arc<str>,
     connector: Arc<dyn Connector>,
-    commands: mpsc::Receiver<Command>,
+    inbox: Inbox,
     stop: watch::Receiver<bool>,
     expected: usize,
     status: Arc<Mutex<ConnectionStatus>>,
     sides: Vec<Side>,
     generation: u32,
     cursor_version: u32,
+    /// The stream is a log: in commit order, and nothing shows late.
+    is_log: bool,
     /// Where the stream stands, once it does.
     at: Option<Position>,
     handed: Option<Handed>,
@@ -63,6 +84,12 @@ pub(super) struct Actor {
     anew: bool,
     /// Calls in a row that brought nothing since the stream began.
     idle_calls: u32,
+}
+
+/// What comes to the actor.
+pub(super) struct Inbox {
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) ingests: mpsc::Receiver<Ingest>,
 }
 
 /// Why serving a session ended without an error.
@@ -74,7 +101,7 @@ impl Actor {
     pub(super) fn new(
         name: Arc<str>,
         connector: Arc<dyn Connector>,
-        commands: mpsc::Receiver<Command>,
+        inbox: Inbox,
         stop: watch::Receiver<bool>,
         expected: usize,
         status: Arc<Mutex<ConnectionStatus>>,
@@ -82,13 +109,14 @@ impl Actor {
         Actor {
             name,
             connector,
-            commands,
+            inbox,
             stop,
             expected,
             status,
             sides: Vec::new(),
             generation: 0,
             cursor_version: 0,
+            is_log: true,
             at: None,
             handed: None,
             anew: false,
@@ -116,7 +144,7 @@ impl Actor {
             let wait = backoff.failed(&error);
             tracing::warn!(connection = %self.name, code = error.kind.code(), wait_ms = wait.as_millis() as u64, "{error}");
             self.say("waiting", Some(&error));
-            let _ = timeout(wait, self.stop.wait_for(|stop| *stop)).await;
+            self.rest(Instant::now() + wait).await;
         }
         self.say("idle", None);
     }
@@ -130,7 +158,9 @@ impl Actor {
             Some(session) => session,
             None => {
                 let mut opened = self.connector.open(Role::Tail).await?;
-                self.cursor_version = opened.spec().await?.cursor_version;
+                let spec = opened.spec().await?;
+                self.cursor_version = spec.cursor_version;
+                self.is_log = spec.changes == "log";
                 session.insert(opened)
             }
         };
@@ -139,13 +169,13 @@ impl Actor {
 
     /// Takes the sides that attach at the start, so that they share one snapshot.
     async fn gather(&mut self) {
-        let until = tokio::time::Instant::now() + GATHERING;
+        let until = Instant::now() + GATHERING;
         let served = |sides: &[Side]| {
             let served = sides.iter().filter(|side| side.subscription.to.is_some());
             served.count()
         };
         while served(&self.sides) < self.expected && !self.stopped() {
-            match tokio::time::timeout_at(until, self.commands.recv()).await {
+            match timeout_at(until, self.inbox.commands.recv()).await {
                 Ok(Some(command)) => self.obey(command),
                 Ok(None) | Err(_) => break,
             }
@@ -154,8 +184,11 @@ impl Actor {
 
     async fn serve(&mut self, session: &mut dyn Session, backoff: &mut Backoff) -> Result<Served, SessionError> {
         loop {
-            while let Ok(command) = self.commands.try_recv() {
+            while let Ok(command) = self.inbox.commands.try_recv() {
                 self.obey(command);
+            }
+            while let Ok(ingest) = self.inbox.ingests.try_recv() {
+                self.hand_over(ingest).await;
             }
             if self.stopped() {
                 return Ok(Served::Stopped);
@@ -163,15 +196,21 @@ impl Actor {
             if self.sides.iter().all(|side| side.subscription.to.is_none()) {
                 self.say("idle", None);
                 let stop = &mut self.stop;
+                let mut webhook = None;
                 let command = tokio::select! {
-                    command = self.commands.recv() => Some(command),
+                    command = self.inbox.commands.recv() => Some(command),
+                    Some(ingest) = self.inbox.ingests.recv() => {
+                        webhook = Some(ingest);
+                        None
+                    }
                     _ = stop.wait_for(|stop| *stop) => Some(None),
                     () = tokio::time::sleep(KEEP_ALIVE) => None,
                 };
-                match command {
-                    Some(Some(command)) => self.obey(command),
-                    Some(None) => return Ok(Served::Stopped),
-                    None => self.keep_alive(session).await?,
+                match (command, webhook) {
+                    (_, Some(ingest)) => self.hand_over(ingest).await,
+                    (Some(Some(command)), None) => self.obey(command),
+                    (Some(None), None) => return Ok(Served::Stopped),
+                    (None, None) => self.keep_alive(session).await?,
                 }
                 continue;
             }
@@ -374,16 +413,104 @@ impl Actor {
             return Ok(());
         };
         let request = self.request(&at, RECORDS_MAX);
-        let changes = session.changes(&request).await?;
+        let asked = Instant::now();
+        let changes = self.ask(session, &request).await?;
         self.count(&changes);
         let caught_up = self.has_caught_up(&changes);
-        if changes.cursor != at.cursor || !changes.batches.is_empty() {
-            self.hand_all(session, &at, changes).await?;
+        let brought_nothing = changes.cursor == at.cursor && changes.batches.is_empty() && !changes.more;
+        if !brought_nothing {
+            self.hand_all(session, changes).await?;
         }
         if caught_up {
             self.tell_caught_up(session).await?;
         }
+        if brought_nothing && !self.is_log {
+            // Between two polls there is nothing to wait for inside the connector.
+            self.rest(asked + Duration::from_millis(u64::from(WAIT_MS))).await;
+        }
         Ok(())
+    }
+
+    /// The next changes; webhooks do not wait for them. What these bring has its
+    /// place before what the call brings, since they leave the cursor as it is.
+    async fn ask(&mut self, session: &mut dyn Session, request: &ChangesRequest) -> Result<Changes, SessionError> {
+        let mut call = session.changes(request);
+        loop {
+            tokio::select! {
+                biased;
+                changes = &mut call => return changes,
+                Some(ingest) = self.inbox.ingests.recv() => self.hand_over(ingest).await,
+            }
+        }
+    }
+
+    /// Waits; webhooks are taken meanwhile.
+    async fn rest(&mut self, until: Instant) {
+        loop {
+            let stop = &mut self.stop;
+            let ingest = tokio::select! {
+                () = sleep_until(until) => return,
+                _ = stop.wait_for(|stop| *stop) => return,
+                Some(ingest) = self.inbox.ingests.recv() => ingest,
+            };
+            self.hand_over(ingest).await;
+        }
+    }
+
+    /// Gives a webhook's changes to every side they concern, or to none: as a
+    /// place of their own in the stream, with the connector's cursor unchanged.
+    async fn hand_over(&mut self, ingest: Ingest) {
+        let Ingest { batches, until, answer } = ingest;
+        let handed = self.hand_ingested(batches, until).await;
+        if handed.is_ok() {
+            failpoint::pass(Failpoint::AfterIngest);
+        }
+        // Whoever asked may have given up.
+        let _ = answer.send(handed);
+    }
+
+    async fn hand_ingested(&mut self, batches: Vec<ChangeBatch>, until: Instant) -> Result<HandedOver, Refusal> {
+        let not_now = |why: &str| Refusal::NotSafe(why.to_owned());
+        let at = self.at.clone().filter(|_| !self.anew).ok_or_else(|| not_now("the stream has not begun"))?;
+        let batches = self.stamped(batches);
+        let concerned: Vec<usize> = (0..self.sides.len())
+            .filter(|index| self.sides.get(*index).is_some_and(|side| side.is_concerned(&batches)))
+            .collect();
+        let mut permits = Vec::with_capacity(concerned.len());
+        for index in &concerned {
+            let Some(side) = self.sides.get(*index) else { continue };
+            let takes =
+                side.begun && side.subscription.copy.is_none() && !side.subscription.selection.object.is_empty();
+            let to = side.subscription.to.clone().filter(|_| takes);
+            let to =
+                to.ok_or_else(|| not_now(&format!("sync '{}' does not take it now", side.subscription.who.sync)))?;
+            let room = timeout_at(until, to.reserve_owned()).await.map_err(|_| not_now("a side is busy"))?;
+            permits.push(room.map_err(|_| not_now("a sync has stopped"))?);
+        }
+        let next = Position { order: at.order + 1, cursor: at.cursor };
+        if let Some(handed) = &mut self.handed {
+            handed.add(next.clone());
+        }
+        self.at = Some(next.clone());
+        let mut sides = Vec::with_capacity(concerned.len());
+        for (index, permit) in concerned.into_iter().zip(permits) {
+            if let Some(side) = self.sides.get(index) {
+                let message = FromStream::Changes { batches: side.share(&batches), at: next.clone() };
+                permit.send((side.subscription.who.side, message));
+                sides.push(side.durable.clone());
+            }
+        }
+        Ok(HandedOver { order: next.order, sides })
+    }
+
+    fn stamped(&self, batches: Vec<ChangeBatch>) -> Vec<Arc<ChangeBatch>> {
+        let stamp = |mut batch: ChangeBatch| {
+            for row in &mut batch.rows {
+                row.version.generation = self.generation;
+            }
+            Arc::new(batch)
+        };
+        batches.into_iter().map(stamp).collect()
     }
 
     /// Whether everything the source had a moment ago is in these changes or before them.
@@ -393,7 +520,9 @@ impl Actor {
         match changes.lag_bytes {
             Some(0) => !changes.more,
             Some(_) => self.idle_calls >= IDLE_CALLS,
-            None => brought_nothing,
+            None if self.is_log => brought_nothing,
+            // A poll that looks back over what it had shown before never brings nothing.
+            None => !changes.more,
         }
     }
 
@@ -408,23 +537,10 @@ impl Actor {
         Ok(())
     }
 
-    async fn hand_all(
-        &mut self,
-        session: &mut dyn Session,
-        at: &Position,
-        changes: Changes,
-    ) -> Result<(), SessionError> {
-        let next = Position { order: at.order + 1, cursor: changes.cursor };
-        let batches: Vec<Arc<ChangeBatch>> = changes
-            .batches
-            .into_iter()
-            .map(|mut batch| {
-                for row in &mut batch.rows {
-                    row.version.generation = self.generation;
-                }
-                Arc::new(batch)
-            })
-            .collect();
+    async fn hand_all(&mut self, session: &mut dyn Session, changes: Changes) -> Result<(), SessionError> {
+        let order = self.at.as_ref().map_or(0, |at| at.order);
+        let next = Position { order: order + 1, cursor: changes.cursor };
+        let batches = self.stamped(changes.batches);
         if let Some(handed) = &mut self.handed {
             handed.add(next.clone());
         }
@@ -446,13 +562,7 @@ impl Actor {
         let Some(side) = self.sides.get(index) else {
             return Ok(());
         };
-        let object = &side.subscription.selection.object;
-        let share = batches
-            .iter()
-            // A batch that names no object is about all of them.
-            .filter(|batch| *batch.object == **object || batch.object.is_empty())
-            .cloned()
-            .collect();
+        let share = side.share(batches);
         self.give(session, index, FromStream::Changes { batches: share, at: at.clone() }).await
     }
 

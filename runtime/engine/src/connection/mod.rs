@@ -2,15 +2,21 @@
 //! that all syncs on the connection share. Knows nothing of records and merging.
 
 mod actor;
+mod ingress;
 mod position;
 mod subscription;
 
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{mpsc, watch};
+use lockstep_core::webhook::{Webhook, WebhookAnswer};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use crate::{Connector, operations::ConnectionStatus};
 
+pub use ingress::Refusal;
 pub(crate) use position::{Durable, Position};
 pub(crate) use subscription::{FromStream, Subscriber, Subscription};
 
@@ -28,6 +34,7 @@ pub(crate) enum Command {
 pub(crate) struct ConnectionHandle {
     pub(crate) name: Arc<str>,
     commands: mpsc::Sender<Command>,
+    ingress: Arc<ingress::Ingress>,
     status: Arc<Mutex<ConnectionStatus>>,
 }
 
@@ -42,19 +49,27 @@ impl ConnectionHandle {
         stop: watch::Receiver<bool>,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
+        let (ingests_in, ingests) = mpsc::channel(ingress::INGESTS_MAX);
+        let ingress = Arc::new(ingress::Ingress::new(connector.clone(), ingests_in));
         let status = Arc::new(Mutex::new(ConnectionStatus {
             name: name.to_string(),
             state: "starting".to_owned(),
             ..ConnectionStatus::default()
         }));
-        let actor = actor::Actor::new(name.clone(), connector, received, stop, expected, status.clone());
-        let handle = ConnectionHandle { name, commands, status };
+        let inbox = actor::Inbox { commands: received, ingests };
+        let actor = actor::Actor::new(name.clone(), connector, inbox, stop, expected, status.clone());
+        let handle = ConnectionHandle { name, commands, ingress, status };
         (handle, tokio::spawn(actor.run()))
     }
 
     /// False: the actor has stopped.
     pub(crate) async fn send(&self, command: Command) -> bool {
         self.commands.send(command).await.is_ok()
+    }
+
+    /// Verifies a webhook and waits until what it tells is safe on disk.
+    pub(crate) async fn ingest(&self, webhook: &Webhook, until: Instant) -> Result<WebhookAnswer, Refusal> {
+        self.ingress.ingest(webhook, until).await
     }
 
     pub(crate) fn status(&self) -> ConnectionStatus {

@@ -1,15 +1,10 @@
 //! Where a stream stands: the connector's opaque cursor under a counter of the
 //! engine's own, so that cursors of several syncs can be ordered.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use lockstep_core::change::Cursor;
+use tokio::sync::watch;
 
 /// A cursor with its place in the order in which they were handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,19 +30,29 @@ impl Position {
 
 /// How far one side of a sync has everything on disk, told by its sync.
 #[derive(Clone, Debug)]
-pub(crate) struct Durable(Arc<AtomicU64>);
+pub(crate) struct Durable(Arc<watch::Sender<u64>>);
 
 impl Durable {
     pub(crate) fn at(order: u64) -> Self {
-        Durable(Arc::new(AtomicU64::new(order)))
+        Durable(Arc::new(watch::Sender::new(order)))
     }
 
     pub(crate) fn reach(&self, order: u64) {
-        self.0.fetch_max(order, Ordering::AcqRel);
+        self.0.send_if_modified(|known| {
+            let is_news = order > *known;
+            *known = order.max(*known);
+            is_news
+        });
     }
 
     pub(crate) fn order(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        *self.0.borrow()
+    }
+
+    /// Waits until everything up to there is on disk.
+    pub(crate) async fn reached(&self, order: u64) {
+        // No error: the sender is held here.
+        let _ = self.0.subscribe().wait_for(|known| *known >= order).await;
     }
 }
 

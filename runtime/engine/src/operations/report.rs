@@ -24,6 +24,9 @@ pub struct ConnectionStatus {
     pub lag_ms: Option<u64>,
     /// Changes taken since the process started.
     pub changes: u64,
+    /// What the connector's sessions did since then.
+    #[serde(default)]
+    pub usage: crate::port::Usage,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -21,6 +21,12 @@ pub(super) fn status(shared: &Shared) -> Result<Status, EngineError> {
             .collect();
         (connections, live)
     };
+    let mut connections = connections;
+    for connection in connections.iter_mut().flatten() {
+        if let Some(connector) = shared.connectors.get(&connection.name) {
+            connection.usage = connector.usage();
+        }
+    }
     let mut status = Status {
         running: connections.is_some(),
         connections: connections.unwrap_or_else(|| idle(shared)),

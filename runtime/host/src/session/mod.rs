@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 use lockstep_core::{
     change::{Changes, Cursor, Found, Page, Selection},
     schema::{CheckItem, ConnectorSpec, Object},
+    webhook::{Webhook, WebhookAnswer},
     write::{Outcome, WriteRequest},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -20,7 +21,7 @@ use crate::{
     credentials::Secrets,
     error::HostError,
     limits::Limits,
-    metrics::{Counters, Metrics, add},
+    metrics::{Counters, Meter, Metrics, add},
     network::{Denial, Denials, Policy, Roots},
     request::{ChangesRequest, EnsureRequest, FetchRequest, PageRequest, Role},
     v0_1::{self, Answer, Ask},
@@ -162,6 +163,19 @@ impl Session {
     /// Creates or extends a destination object; returns the statements.
     pub async fn ensure(&self, request: &EnsureRequest) -> Result<Vec<String>, HostError> {
         self.call(v0_1::ask::ensure(request), 0, v0_1::answer::statements).await
+    }
+
+    /// Verifies a webhook and tells what it says.
+    pub async fn ingest(&self, webhook: &Webhook) -> Result<WebhookAnswer, HostError> {
+        let answer = self.call(v0_1::ask::ingest(webhook), 0, v0_1::answer::ingested).await?;
+        let rows: usize = answer.batches.iter().map(|batch| batch.rows.len()).sum();
+        add(&self.shared.counters.rows_received, rows as u64);
+        Ok(answer)
+    }
+
+    /// What this session counts, readable also when it is gone.
+    pub fn meter(&self) -> Meter {
+        Meter(Arc::clone(&self.shared.counters))
     }
 
     /// Ask, wait, and read the answer; a broken answer costs the instance.

@@ -9,6 +9,7 @@ use lockstep_core::{
     key::Key,
     schema::{CheckItem, Column, ColumnType, ConnectorSpec, Kind, Object, Reference},
     value::{Cell, Timestamp, Value},
+    webhook::WebhookAnswer,
     write::{Outcome, Overwritten, Rejection},
 };
 
@@ -138,6 +139,25 @@ pub(crate) fn outcomes(answer: Answer, intents: usize, returning: usize, limits:
         return Err(reader.fault(format!("{} outcomes for {intents} intents", outcomes.len())));
     }
     outcomes.into_iter().map(|outcome| reader.outcome(outcome, returning)).collect()
+}
+
+pub(crate) fn ingested(answer: Answer, limits: &Limits) -> Read<WebhookAnswer> {
+    let reader = Reader { call: "ingest", limits };
+    let Answer::Ingested(answer) = answer else { return Err(reader.mixed_up()) };
+    if !(200..600).contains(&answer.status) {
+        return Err(reader.fault(format!("{} is no status of an answer", answer.status)));
+    }
+    reader.at_most("headers", answer.headers.len(), limits.answer_headers_max)?;
+    reader.at_most("batches", answer.batches.len(), limits.rows_max)?;
+    let rows: usize = answer.batches.iter().map(|batch| batch.rows.len()).sum();
+    reader.at_most("rows", rows, limits.rows_max)?;
+    let batches = answer.batches.into_iter().map(|batch| reader.batch(batch));
+    Ok(WebhookAnswer {
+        status: answer.status,
+        headers: answer.headers.iter().map(|(name, value)| (reader.words(name), reader.words(value))).collect(),
+        body: answer.body,
+        batches: batches.collect::<Read<_>>()?,
+    })
 }
 
 impl Reader<'_> {

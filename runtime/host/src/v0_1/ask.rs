@@ -6,6 +6,7 @@ use lockstep_core::{
     key::Key,
     schema::{ColumnType, Kind, Reference},
     value::{Cell, Value},
+    webhook::Webhook,
     write::{Action, Intent, WriteRequest},
 };
 
@@ -80,6 +81,17 @@ pub(crate) fn ensure(request: &EnsureRequest) -> Ask {
         columns: columns.collect(),
         key: request.key.clone(),
         dry_run: request.dry_run,
+    })
+}
+
+pub(crate) fn ingest(webhook: &Webhook) -> Ask {
+    Ask::Ingest(model::Webhook {
+        method: webhook.method.clone(),
+        path: webhook.path.clone(),
+        url: webhook.url.clone(),
+        headers: webhook.headers.clone(),
+        body: webhook.body.clone(),
+        received_at: webhook.received_at.0,
     })
 }
 

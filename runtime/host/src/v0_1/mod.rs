@@ -105,6 +105,7 @@ pub(crate) enum Ask {
     Fetch(model::FetchRequest),
     Write(model::WriteRequest),
     Ensure(model::EnsureRequest),
+    Ingest(model::Webhook),
 }
 
 impl Ask {
@@ -119,6 +120,7 @@ impl Ask {
             Ask::Fetch(_) => "fetch",
             Ask::Write(_) => "write",
             Ask::Ensure(_) => "ensure",
+            Ask::Ingest(_) => "ingest",
         }
     }
 }
@@ -133,6 +135,7 @@ pub(crate) enum Answer {
     Changes(model::ChangesAnswer),
     Found(Vec<model::Found>),
     Outcomes(Vec<model::Outcome>),
+    Ingested(model::WebhookAnswer),
 }
 
 /// Ask the guest. The outer error says that it did not come to an answer.
@@ -152,6 +155,7 @@ pub(crate) async fn perform(
         Ask::Fetch(request) => guest.call_fetch(store, &request).await?.map(Answer::Found),
         Ask::Write(request) => guest.call_write(store, &request).await?.map(Answer::Outcomes),
         Ask::Ensure(request) => guest.call_ensure(store, &request).await?.map(Answer::Statements),
+        Ask::Ingest(request) => guest.call_ingest(store, &request).await?.map(Answer::Ingested),
     };
     Ok(answer.map_err(answer::error))
 }

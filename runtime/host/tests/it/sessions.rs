@@ -5,7 +5,8 @@ use std::sync::Arc;
 use lockstep_core::{
     change::{ChangeKind, Cursor, Selection},
     key::Key,
-    value::Value,
+    value::{Timestamp, Value},
+    webhook::Webhook,
     write::{Action, Intent, Outcome, WriteRequest},
 };
 use lockstep_host::{ChangesRequest, FetchRequest, HostError, PageRequest, Role};
@@ -151,4 +152,27 @@ async fn a_reference_never_reaches_a_connector() {
     let request =
         FetchRequest { selection: selection(&["id"]), by: vec!["id".into()], keys: vec![Key::new(vec![nested])] };
     assert!(matches!(session.fetch(&request).await, Err(HostError::Request { call: "fetch", .. })));
+}
+
+#[tokio::test]
+async fn a_webhook_is_verified_and_what_it_tells_crosses() {
+    let session = echo().await.open(Role::Ingest, connection("{}")).await.expect("a session");
+    let mut webhook = Webhook {
+        method: "POST".into(),
+        path: "/webhooks/test?x=1".into(),
+        url: "https://hooks.example.com/in?x=1".into(),
+        headers: vec![("x-signature".into(), "bad".into())],
+        body: br#"[{"id":7,"name":"Ann"},{"id":8}]"#.to_vec(),
+        received_at: Timestamp(5),
+    };
+    let refused = session.ingest(&webhook).await.expect("an answer");
+    assert_eq!((refused.status, refused.batches.len()), (401, 0));
+    webhook.headers = vec![("x-signature".into(), "good".into())];
+    let taken = session.ingest(&webhook).await.expect("an answer");
+    assert!(taken.is_taken());
+    assert_eq!(taken.body, b"taken at https://hooks.example.com/in?x=1");
+    let kinds: Vec<ChangeKind> = taken.batches.iter().map(|batch| batch.kind).collect();
+    assert_eq!(kinds, [ChangeKind::Upsert, ChangeKind::Invalidate]);
+    assert_eq!(taken.batches[0].rows[0].cells, vec![Some(Value::Int(7)), Some(Value::text("Ann"))]);
+    assert!(session.meter().read().calls >= 2);
 }

@@ -5,13 +5,16 @@
 //! Configuration: `{"rows": N}` rows to begin with (0), `{"connect":
 //! "host:port"}` to connect there when opened, with `"tls": "none" | "ca" |
 //! "full"` and `"name"` encrypted.
+//!
+//! Webhooks carry the header `x-signature: good` and a list of rows:
+//! `{"id": 1, "name": "Ann"}` tells one, `{"id": 1}` that it changed.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use lockstep_sdk::{
     Cell, ChangeBatch, ChangeRow, ChangesAnswer, ChangesRequest, CheckItem, Column, ColumnType, Connector,
     ConnectorSpec, Error, FetchRequest, Found, Object, Outcome, Page, PageRequest, Position, Result, Role, Row,
-    Selection, WriteRequest,
+    Selection, Webhook, WebhookAnswer, WriteRequest,
     net::{TcpStream, Verify},
 };
 
@@ -292,6 +295,30 @@ impl Connector for Echo {
                 self.write_one(&intent.action, &intent.key, intent.cells, &intent.expected, &columns, &returning)
             })
             .collect()
+    }
+
+    fn ingest(&mut self, request: Webhook) -> Result<WebhookAnswer> {
+        let answer = |status: u16, body: &str, batches| {
+            let headers = vec![("content-type".to_owned(), "text/plain".to_owned())];
+            WebhookAnswer { status, headers, body: body.as_bytes().to_vec(), batches }
+        };
+        if !request.headers.iter().any(|(name, value)| name == "x-signature" && value == "good") {
+            return Ok(answer(401, "the signature is wrong", Vec::new()));
+        }
+        let Ok(rows) = serde_json::from_slice::<Vec<serde_json::Value>>(&request.body) else {
+            return Ok(answer(400, "not a list of rows", Vec::new()));
+        };
+        let batches = rows.iter().map(|row| {
+            let id: Cell = row["id"].as_i64().unwrap_or(0).into();
+            let (kind, columns, cells) = match row["name"].as_str() {
+                Some(name) => ("upsert", vec!["id".into(), "name".into()], vec![id.clone(), name.into()]),
+                None => ("invalidate", Vec::new(), Vec::new()),
+            };
+            let mut batch = ChangeBatch::new(OBJECT, kind, columns);
+            batch.rows.push(ChangeRow::new(vec![id], cells, Vec::new()));
+            batch
+        });
+        Ok(answer(200, &format!("taken at {}", request.url), batches.collect()))
     }
 }
 
