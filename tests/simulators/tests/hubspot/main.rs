@@ -1,0 +1,15 @@
+//! The HubSpot account over HTTP: what it remembers, refuses, counts and tells,
+//! in shapes held against recorded traffic, driven by hand and by the vendor's
+//! own client library.
+
+mod access;
+mod associations;
+mod batches;
+mod client;
+mod history;
+mod journal;
+mod objects;
+mod properties;
+mod races;
+mod searching;
+mod webhooks;
