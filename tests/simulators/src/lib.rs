@@ -5,6 +5,8 @@
 //! a server (listener, TLS, stop), faults on demand, the requests seen, a clock
 //! that can be set, and the control surface under `/__sim`.
 
+#![recursion_limit = "256"]
+
 pub mod clock;
 pub mod control;
 pub mod faults;

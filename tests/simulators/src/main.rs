@@ -1,0 +1,57 @@
+//! A simulated vendor on its own, to try a connector or a client by hand:
+//! `cargo run -p lockstep-simulators -- salesforce --port 8080`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser};
+use lockstep_simulators::{Listen, salesforce};
+
+#[derive(Debug, Parser)]
+#[command(name = "lockstep-simulator", max_term_width = 100)]
+enum Vendor {
+    /// A Salesforce organisation
+    Salesforce(Place),
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The port on loopback; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// HTTPS, with a certificate made for this run
+    #[arg(long)]
+    tls: bool,
+}
+
+impl Place {
+    fn listen(&self) -> Listen {
+        Listen { port: self.port, tls: self.tls }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Vendor::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lockstep-simulator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(vendor: &Vendor) -> Result<()> {
+    match vendor {
+        Vendor::Salesforce(place) => {
+            let org = salesforce::Org::start(salesforce::Options { listen: place.listen(), ..Default::default() })?;
+            println!("a Salesforce organisation listens on {}", org.url());
+            wait()
+        }
+    }
+}
+
+/// Until the process is ended.
+fn wait() -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(tokio::signal::ctrl_c())?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The Salesforce simulator against the vendor's public behaviour: what it
+//! answers, what it remembers, what it tells, and what recorded traffic and the
+//! vendor's ordinary client library make of it.
+
+mod access;
+mod caller;
+mod rows;
+mod stream;
