@@ -86,8 +86,11 @@ impl Property {
     /// and one of the account's own differ in their keys.
     pub fn show(&self, user_id: u64) -> Value {
         let mut out = Map::new();
-        out.insert("updatedAt".into(), iso(self.updated_ms).into());
-        out.insert("createdAt".into(), iso(self.created_ms).into());
+        // The properties every custom object is born with have no times.
+        if self.created_ms > 0 {
+            out.insert("updatedAt".into(), iso(self.updated_ms).into());
+            out.insert("createdAt".into(), iso(self.created_ms).into());
+        }
         out.insert("name".into(), self.name.clone().into());
         out.insert("label".into(), self.label.clone().into());
         out.insert("type".into(), self.kind.clone().into());
@@ -288,6 +291,8 @@ struct Standard {
     associations: Vec<AssociationType>,
 }
 
+/// When the standard properties are said to have been made.
+const STANDARD_SINCE_MS: i64 = 1_565_059_266_638;
 /// Custom object numbers start here.
 const CUSTOM_TYPES_FROM: u64 = 3_604_285;
 
@@ -303,6 +308,8 @@ impl Schema {
             for property in &mut object.properties {
                 property.group_name.clone_from(&group);
                 property.hubspot_defined = true;
+                property.created_ms = STANDARD_SINCE_MS;
+                property.updated_ms = STANDARD_SINCE_MS;
             }
         }
         Ok(Self { objects, associations, next_custom: CUSTOM_TYPES_FROM, next_way: 1 })

@@ -12,4 +12,6 @@ mod objects;
 mod properties;
 mod races;
 mod searching;
+mod shapes;
+mod vendor_client;
 mod webhooks;
