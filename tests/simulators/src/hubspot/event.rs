@@ -93,15 +93,21 @@ impl Event {
 impl Store {
     /// Hands an event to the journal and to every subscription that asked for it.
     pub fn emit(&mut self, event: Event) {
+        if !self.subscriptions.is_empty() {
+            self.queue(&event);
+        }
+        self.journal.note(event);
+    }
+
+    fn queue(&mut self, event: &Event) {
         let portal_id = self.portal_id;
-        self.journal.note(portal_id, &event);
         let Some(object) = self.schema.find(&event.type_id) else { return };
         let verb = event.change.verb();
         let (own, generic) = (format!("{}.{verb}", object.name), format!("object.{verb}"));
         let wanted: Vec<(u64, u64, String)> = self
             .subscriptions
             .iter()
-            .filter(|subscription| subscription.wants(&event, &own, &generic))
+            .filter(|subscription| subscription.wants(event, &own, &generic))
             .map(|subscription| (subscription.id, subscription.app_id, subscription.event_type.clone()))
             .collect();
         for (subscription_id, app_id, name) in wanted {

@@ -21,13 +21,13 @@ const FILES_MAX: usize = 2_000;
 pub struct File {
     pub offset: String,
     pub published_ms: i64,
-    pub events: Vec<Value>,
+    pub events: Vec<Event>,
 }
 
 #[derive(Debug, Default)]
 pub struct Journal {
     files: VecDeque<File>,
-    pending: Vec<Value>,
+    pending: Vec<Event>,
     published: u64,
 }
 
@@ -40,35 +40,11 @@ pub enum Place<'a> {
 }
 
 impl Journal {
-    pub fn note(&mut self, portal_id: u64, event: &Event) {
-        let mut out = Map::new();
-        let is_association = matches!(event.change, Change::Association { .. });
-        out.insert("type".into(), if is_association { "association" } else { "crmObject" }.into());
-        out.insert("portalId".into(), portal_id.into());
-        out.insert("occurredAt".into(), iso(event.at_ms).into());
-        out.insert("action".into(), event.change.action().into());
-        out.insert("objectTypeId".into(), event.type_id.clone().into());
-        out.insert("objectId".into(), event.id.into());
-        match &event.change {
-            Change::Property { name, value } => {
-                out.insert("propertyChanges".into(), json!({ name: value }));
-            }
-            Change::Merge { primary, merged, new, .. } => {
-                out.insert("primaryObjectId".into(), (*primary).into());
-                out.insert("mergedObjectIds".into(), merged.clone().into());
-                out.insert("newObjectId".into(), (*new).into());
-            }
-            Change::Association { to_type, to, name, primary, .. } => {
-                out.insert("associatedObjectTypeId".into(), to_type.clone().into());
-                out.insert("associatedObjectId".into(), (*to).into());
-                out.insert("associationType".into(), name.clone().into());
-                out.insert("isPrimaryAssociation".into(), (*primary).into());
-            }
-            Change::Creation | Change::Deletion | Change::Restore | Change::PrivacyDeletion => {}
-        }
-        self.pending.push(Value::Object(out));
+    pub fn note(&mut self, event: Event) {
+        let at_ms = event.at_ms;
+        self.pending.push(event);
         if self.pending.len() >= FILE_EVENTS_MAX {
-            self.publish(event.at_ms);
+            self.publish(at_ms);
         }
     }
 
@@ -106,9 +82,39 @@ impl Journal {
 
 impl File {
     /// What a reader downloads.
-    pub fn show(&self) -> Value {
-        json!({ "offset": self.offset, "publishedAt": iso(self.published_ms), "journalEvents": self.events })
+    pub fn show(&self, portal_id: u64) -> Value {
+        let events: Vec<Value> = self.events.iter().map(|event| show(portal_id, event)).collect();
+        json!({ "offset": self.offset, "publishedAt": iso(self.published_ms), "journalEvents": events })
     }
+}
+
+fn show(portal_id: u64, event: &Event) -> Value {
+    let mut out = Map::new();
+    let is_association = matches!(event.change, Change::Association { .. });
+    out.insert("type".into(), if is_association { "association" } else { "crmObject" }.into());
+    out.insert("portalId".into(), portal_id.into());
+    out.insert("occurredAt".into(), iso(event.at_ms).into());
+    out.insert("action".into(), event.change.action().into());
+    out.insert("objectTypeId".into(), event.type_id.clone().into());
+    out.insert("objectId".into(), event.id.into());
+    match &event.change {
+        Change::Property { name, value } => {
+            out.insert("propertyChanges".into(), json!({ name: value }));
+        }
+        Change::Merge { primary, merged, new, .. } => {
+            out.insert("primaryObjectId".into(), (*primary).into());
+            out.insert("mergedObjectIds".into(), merged.clone().into());
+            out.insert("newObjectId".into(), (*new).into());
+        }
+        Change::Association { to_type, to, name, primary, .. } => {
+            out.insert("associatedObjectTypeId".into(), to_type.clone().into());
+            out.insert("associatedObjectId".into(), (*to).into());
+            out.insert("associationType".into(), name.clone().into());
+            out.insert("isPrimaryAssociation".into(), (*primary).into());
+        }
+        Change::Creation | Change::Deletion | Change::Restore | Change::PrivacyDeletion => {}
+    }
+    Value::Object(out)
 }
 
 #[cfg(test)]
@@ -120,12 +126,12 @@ mod tests {
     fn files_follow_one_another_and_expire() {
         let mut journal = Journal::default();
         let creation = |id| Event::new("0-1", id, 0, &Source::user(1), Change::Creation);
-        journal.note(9, &creation(1));
+        journal.note(creation(1));
         let first = journal.read(Place::Earliest, 1, 0, 1_000).unwrap_or_default();
-        assert_eq!(first[0].show()["journalEvents"][0]["action"], "CREATE");
+        assert_eq!(first[0].show(9)["journalEvents"][0]["action"], "CREATE");
         let offset = first[0].offset.clone();
         assert_eq!(journal.read(Place::After(&offset), 10, 0, 1_000).map(|files| files.len()), Some(0));
-        journal.note(9, &creation(2));
+        journal.note(creation(2));
         assert_eq!(journal.read(Place::After(&offset), 10, 500, 1_000).map(|files| files.len()), Some(1));
         assert!(journal.read(Place::After(&offset), 10, 1_400, 1_000).is_none(), "the first file has expired");
     }

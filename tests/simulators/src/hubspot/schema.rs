@@ -2,6 +2,8 @@
 //! The standard ones are in `standard.json`; tests and the schemas API add more.
 //! Knows no records.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -278,7 +280,8 @@ impl AssociationType {
 /// Every object type and association of an account.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
-    pub objects: Vec<ObjectType>,
+    /// Shared, so that a request can hold on to its type while it changes records.
+    pub objects: Vec<Arc<ObjectType>>,
     /// Each stands here once, from either end.
     pub associations: Vec<AssociationType>,
     next_custom: u64,
@@ -312,15 +315,16 @@ impl Schema {
                 property.updated_ms = STANDARD_SINCE_MS;
             }
         }
+        let objects = objects.into_iter().map(Arc::new).collect();
         Ok(Self { objects, associations, next_custom: CUSTOM_TYPES_FROM, next_way: 1 })
     }
 
-    pub fn find(&self, name: &str) -> Option<&ObjectType> {
+    pub fn find(&self, name: &str) -> Option<&Arc<ObjectType>> {
         self.objects.iter().find(|object| object.answers_to(name))
     }
 
     pub fn find_mut(&mut self, name: &str) -> Option<&mut ObjectType> {
-        self.objects.iter_mut().find(|object| object.answers_to(name))
+        self.objects.iter_mut().find(|object| object.answers_to(name)).map(Arc::make_mut)
     }
 
     /// Adds a custom object: numbers it, gives it the properties every object has
@@ -359,7 +363,7 @@ impl Schema {
                 category: "USER_DEFINED".into(),
             });
         }
-        self.objects.push(object);
+        self.objects.push(Arc::new(object));
         id
     }
 

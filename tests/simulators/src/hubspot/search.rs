@@ -7,7 +7,13 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{error::ApiError, schema::ObjectType, show::Wanted, store::Store, value::instant_ms};
+use super::{
+    error::ApiError,
+    schema::ObjectType,
+    show::{Wanted, iso},
+    store::Store,
+    value::instant_ms,
+};
 
 pub const PAGE_MAX: usize = 200;
 const PAGE_DEFAULT: usize = 10;
@@ -15,6 +21,7 @@ pub const GROUPS_MAX: usize = 5;
 pub const GROUP_FILTERS_MAX: usize = 6;
 pub const FILTERS_MAX: usize = 18;
 const VALUES_MAX: usize = 100;
+const ISO_LENGTH: usize = "2022-02-17T20:19:27.424Z".len();
 const QUERY_CHARACTERS_MAX: usize = 3_000;
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,7 +77,7 @@ impl Sort {
 type Values = BTreeMap<String, String>;
 
 impl Store {
-    pub fn search(&mut self, now_ms: i64, object: &ObjectType, search: &Search) -> Result<Value, ApiError> {
+    pub fn search(&mut self, now_ms: i64, object: &ObjectType, mut search: Search) -> Result<Value, ApiError> {
         let limit = search.limit.unwrap_or(PAGE_DEFAULT);
         search.check(object, limit)?;
         let start = match &search.after {
@@ -84,13 +91,18 @@ impl Store {
             let max = self.settings.search_results_max;
             return Err(ApiError::validation(format!("Paging through more than {max} results is not supported")));
         }
-        let mut found: Vec<(u64, Values)> = Vec::new();
-        for record in self.records.entry(object.object_type_id.clone()).or_default().values_mut() {
-            let id = record.id;
-            if let Some(values) = record.indexed(now_ms).filter(|values| search.finds(object, values)) {
-                found.push((id, values.clone()));
-            }
+        let records = self.records.entry(object.object_type_id.clone()).or_default();
+        for record in records.values_mut() {
+            record.indexed(now_ms);
         }
+        let records = self.records.get(&object.object_type_id).into_iter().flat_map(BTreeMap::values);
+        let mut found: Vec<(u64, &Values)> = records
+            .filter_map(|record| {
+                let visible = record.index.first().filter(|entry| entry.from_ms <= now_ms)?;
+                Some((record.id, visible.values.as_ref()?))
+            })
+            .filter(|(_, values)| search.finds(object, values))
+            .collect();
         found.sort_by(|one, other| search.order(object, one, other));
         let wanted = Wanted { properties: search.properties.clone(), ..Wanted::default() };
         let page = found.iter().skip(start).take(limit);
@@ -110,7 +122,7 @@ impl Store {
 }
 
 impl Search {
-    fn check(&self, object: &ObjectType, limit: usize) -> Result<(), ApiError> {
+    fn check(&mut self, object: &ObjectType, limit: usize) -> Result<(), ApiError> {
         if limit > PAGE_MAX {
             return Err(invalid(format!("limit must be at most {PAGE_MAX}")));
         }
@@ -126,8 +138,14 @@ impl Search {
         if self.query.as_ref().is_some_and(|query| query.chars().count() > QUERY_CHARACTERS_MAX) {
             return Err(invalid(format!("query is longer than {QUERY_CHARACTERS_MAX} characters")));
         }
-        for filter in self.filter_groups.iter().flat_map(|group| &group.filters) {
+        for filter in self.filter_groups.iter_mut().flat_map(|group| &mut group.filters) {
             filter.check(object)?;
+            let is_time = object.property(&filter.property_name).is_some_and(|property| property.kind == "datetime");
+            for value in [&mut filter.value, &mut filter.high_value].into_iter().flatten().filter(|_| is_time) {
+                if let Some(ms) = instant_ms(&plain(value)) {
+                    *value = iso(ms).into();
+                }
+            }
         }
         let unknown = self.sorts.iter().map(|sort| sort.parts().0).find(|name| object.property(name).is_none());
         match unknown {
@@ -148,7 +166,7 @@ impl Search {
     }
 
     /// The sorts asked for, then oldest first.
-    fn order(&self, object: &ObjectType, one: &(u64, Values), other: &(u64, Values)) -> Ordering {
+    fn order(&self, object: &ObjectType, one: &(u64, &Values), other: &(u64, &Values)) -> Ordering {
         for sort in &self.sorts {
             let (name, descending) = sort.parts();
             let kind = object.property(name).map_or("string", |property| property.kind.as_str());
@@ -234,6 +252,8 @@ fn compare(kind: &str, one: &str, other: &str) -> Ordering {
             (Ok(one), Ok(other)) => one.total_cmp(&other),
             _ => one.cmp(other),
         },
+        // Times with milliseconds sort as they stand.
+        "datetime" if one.len() == ISO_LENGTH && other.len() == ISO_LENGTH => one.cmp(other),
         "date" | "datetime" => match (instant_ms(one), instant_ms(other)) {
             (Some(one), Some(other)) => one.cmp(&other),
             _ => one.cmp(other),

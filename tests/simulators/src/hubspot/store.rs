@@ -1,7 +1,10 @@
 //! Everything an account holds, and how records are found in it. Writing is in
 //! `write`, `merge` and `association`; showing in `show`; this room only keeps.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -16,6 +19,7 @@ use super::{
     schema::{ObjectType, Schema},
     settings::Settings,
     subscription::{Queued, Subscription},
+    value::COMPUTED,
 };
 
 /// The first record's number, and the step to the next.
@@ -94,7 +98,7 @@ impl Store {
         })
     }
 
-    pub fn object(&self, name: &str) -> Result<&ObjectType, ApiError> {
+    pub fn object(&self, name: &str) -> Result<&Arc<ObjectType>, ApiError> {
         self.schema.find(name).ok_or_else(|| ApiError::unknown_object_type(name))
     }
 
@@ -178,8 +182,10 @@ impl Store {
 
     /// Every value a record shows.
     pub fn values(&self, object: &ObjectType, record: &Record) -> BTreeMap<String, String> {
-        let names = object.properties.iter().map(|property| property.name.as_str());
-        names.filter_map(|name| Some((name.to_owned(), self.value(object, record, name)?))).collect()
+        let stored = record.versions.keys().map(String::as_str);
+        let names = stored.chain(COMPUTED.iter().copied()).chain([object.created_property.as_str()]);
+        let shown = names.filter(|name| object.property(name).is_some());
+        shown.filter_map(|name| Some((name.to_owned(), self.value(object, record, name)?))).collect()
     }
 }
 

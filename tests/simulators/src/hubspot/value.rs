@@ -12,6 +12,15 @@ use super::{
 };
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
+/// Properties that no version stores, some of them of one type only.
+pub const COMPUTED: &[&str] = &[
+    "hs_object_id",
+    "hs_lastmodifieddate",
+    "lastmodifieddate",
+    "hs_full_name_or_email",
+    "num_associated_deals",
+    "num_associated_contacts",
+];
 /// The longest text a property takes.
 pub const TEXT_CHARACTERS_MAX: usize = 65_536;
 

@@ -250,10 +250,28 @@ impl Store {
         };
         record.archived_ms = Some(now_ms);
         let id = record.id;
-        self.unique.retain(|(of, ..), holder| of != type_id || *holder != id);
+        self.release(type_id, id);
         self.emit(Event::new(type_id, id, now_ms, source, Change::Deletion));
         self.reindex(now_ms, type_id, id);
         true
+    }
+
+    /// Others may take its unique values from now on. What was merged in holds
+    /// values that the record itself no longer shows.
+    fn release(&mut self, type_id: &str, id: u64) {
+        let merged = self.merged.values().any(|winner| *winner == id);
+        if merged {
+            self.unique.retain(|(of, ..), holder| of != type_id || *holder != id);
+            return;
+        }
+        let Some(object) = self.schema.find(type_id).cloned() else { return };
+        for property in object.properties.iter().filter(|one| one.has_unique_value || is_email_key(&object, &one.name))
+        {
+            let value = self.record(type_id, id).and_then(|record| record.current(&property.name));
+            if let Some(value) = value.map(str::to_lowercase) {
+                self.unique.remove(&(type_id.to_owned(), property.name.clone(), value));
+            }
+        }
     }
 
     /// Out of the recycle bin, unless someone else holds its unique values by now.

@@ -49,7 +49,12 @@ pub fn router() -> Router<Arc<Shared>> {
     router
 }
 
-fn ends(store: &Store, caller: &Caller, names: &Names, verb: &str) -> Result<(ObjectType, ObjectType), ApiError> {
+fn ends(
+    store: &Store,
+    caller: &Caller,
+    names: &Names,
+    verb: &str,
+) -> Result<(Arc<ObjectType>, Arc<ObjectType>), ApiError> {
     Ok((object(store, caller, name(names, "object"), verb)?, object(store, caller, name(names, "to"), verb)?))
 }
 

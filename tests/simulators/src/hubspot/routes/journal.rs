@@ -95,6 +95,6 @@ async fn several(State(shared): App, url: String, names: Names, latest: bool) ->
 async fn file(State(shared): App, names: Names) -> Answer {
     shared.with(|store, _| {
         let file = store.journal.file(name(&names, "offset"));
-        file.map(|file| Reply::ok(file.show())).ok_or_else(ApiError::record_not_found)
+        file.map(|file| Reply::ok(file.show(store.portal_id))).ok_or_else(ApiError::record_not_found)
     })
 }

@@ -35,7 +35,7 @@ pub fn router() -> Router<Arc<Shared>> {
 }
 
 /// The object type a path means, if the caller may do this to it.
-pub fn object(store: &Store, caller: &Caller, named: &str, verb: &str) -> Result<ObjectType, ApiError> {
+pub fn object(store: &Store, caller: &Caller, named: &str, verb: &str) -> Result<Arc<ObjectType>, ApiError> {
     let object = store.object(named)?.clone();
     caller.needs(&format!("crm.objects.{}.{verb}", object.scope_name()))?;
     Ok(object)
@@ -224,7 +224,7 @@ async fn search(State(shared): App, Extension(caller): Extension<Caller>, Path(n
     shared.with(|store, now_ms| {
         let object = object(store, &caller, name(&names, "object"), "read")?;
         let asked: Search = parse(&body)?;
-        Ok(Reply::ok(store.search(now_ms, &object, &asked)?))
+        Ok(Reply::ok(store.search(now_ms, &object, asked)?))
     })
 }
 

@@ -42,7 +42,7 @@ pub fn router() -> Router<Arc<Shared>> {
     router
 }
 
-fn scope(store: &Store, caller: &Caller, names: &Names, verb: &str) -> Result<ObjectType, ApiError> {
+fn scope(store: &Store, caller: &Caller, names: &Names, verb: &str) -> Result<Arc<ObjectType>, ApiError> {
     let object = store.object(name(names, "object"))?.clone();
     caller.needs(&format!("crm.schemas.{}.{verb}", object.scope_name()))?;
     Ok(object)
