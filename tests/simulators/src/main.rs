@@ -5,13 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser};
-use lockstep_simulators::{Listen, salesforce};
+use lockstep_simulators::{Listen, hubspot, salesforce};
 
 #[derive(Debug, Parser)]
 #[command(name = "lockstep-simulator", max_term_width = 100)]
 enum Vendor {
     /// A Salesforce organisation
     Salesforce(Place),
+    /// A HubSpot account
+    Hubspot(Place),
 }
 
 #[derive(Debug, Args)]
@@ -45,6 +47,14 @@ fn run(vendor: &Vendor) -> Result<()> {
         Vendor::Salesforce(place) => {
             let org = salesforce::Org::start(salesforce::Options { listen: place.listen(), ..Default::default() })?;
             println!("a Salesforce organisation listens on {}", org.url());
+            wait()
+        }
+        Vendor::Hubspot(place) => {
+            let account = hubspot::Account::start(hubspot::Options { listen: place.listen(), ..Default::default() })?;
+            println!("a HubSpot account listens on {}, its key is {}", account.url(), account.token());
+            if let Some(certificate) = account.server().certificate_pem() {
+                println!("{certificate}");
+            }
             wait()
         }
     }
