@@ -4,5 +4,8 @@
 
 mod access;
 mod caller;
+mod library;
+mod many;
+mod queries;
 mod rows;
 mod stream;
