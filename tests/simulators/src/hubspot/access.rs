@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     error::{ApiError, uuid},
+    interject::SOMEONE,
     show::iso,
 };
 
@@ -132,14 +133,16 @@ impl Access {
             return Err(refused("invalid_client", "BAD_CLIENT_SECRET", "missing or invalid client secret"));
         }
         let app_id = app.id;
-        let (refresh, scopes) = match text("grant_type") {
+        let (token_use, refresh, scopes) = match text("grant_type") {
             "refresh_token" => match self.refresh.get(text("refresh_token")).filter(|known| known.app_id == app_id) {
-                Some(known) => (Some(text("refresh_token").to_owned()), known.scopes.clone()),
+                Some(known) => ("access_token", Some(text("refresh_token").to_owned()), known.scopes.clone()),
                 None => {
                     return Err(refused("invalid_grant", "BAD_REFRESH_TOKEN", "missing or invalid refresh token"));
                 }
             },
-            "client_credentials" => (None, text("scope").split_whitespace().map(str::to_owned).collect()),
+            "client_credentials" => {
+                ("client_credentials", None, text("scope").split_whitespace().map(str::to_owned).collect())
+            }
             other => {
                 let message = format!("grant type {other} is not supported");
                 return Err(refused("unsupported_grant_type", "BAD_GRANT_TYPE", &message));
@@ -151,6 +154,7 @@ impl Access {
         self.tokens.insert(name.clone(), token);
         let mut body = json!({
             "token_type": "bearer",
+            "token_use": token_use,
             "access_token": name,
             "expires_in": life_ms / 1_000,
             "hub_id": portal_id,
@@ -160,6 +164,26 @@ impl Access {
             body.insert("refresh_token".into(), refresh.into());
         }
         Ok(body)
+    }
+
+    /// What the token endpoint tells of one refresh token.
+    pub fn describe_refresh(&self, name: &str, portal_id: u64) -> Option<Value> {
+        let refresh = self.refresh.get(name)?;
+        let app = self.apps.get(&refresh.app_id)?;
+        Some(json!({
+            "token": name,
+            "client_id": app.client_id,
+            "hub_domain": "simulated.example",
+            "scopes": refresh.scopes,
+            "hub_id": portal_id,
+            "user_id": SOMEONE,
+            "token_type": "refresh",
+        }))
+    }
+
+    /// Takes a refresh token back. Access tokens made with it live on.
+    pub fn revoke_refresh(&mut self, name: &str) {
+        self.refresh.remove(name);
     }
 
     /// What the token endpoint tells of one access token.
@@ -173,7 +197,7 @@ impl Access {
             "hub_id": portal_id,
             "app_id": token.app_id,
             "expires_in": left,
-            "user_id": 1_071,
+            "user_id": SOMEONE,
             "token_type": "access",
         }))
     }

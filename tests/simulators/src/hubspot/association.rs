@@ -113,6 +113,27 @@ impl Store {
         true
     }
 
+    /// Takes some types off an association; with the last one it ends.
+    pub fn unlabel(&mut self, now_ms: i64, from: &End, to: &End, types: &[u32], source: &Source) {
+        let ways = self.schema.ways(&from.type_id, &to.type_id);
+        let (from_id, to_id) = (self.survivor(&from.type_id, from.id), self.survivor(&to.type_id, to.id));
+        let key = (from.type_id.clone(), from_id, to.type_id.clone(), to_id);
+        let back = (to.type_id.clone(), to_id, from.type_id.clone(), from_id);
+        for way in ways.iter().filter(|way| types.contains(&way.type_id)) {
+            if let Some(kept) = self.links.get_mut(&key) {
+                kept.remove(&way.type_id);
+            }
+            if let Some(kept) = self.links.get_mut(&back) {
+                kept.remove(&way.inverse_type_id);
+            }
+        }
+        let primary = self.primary_way(&End::new(&from.type_id, from_id), &End::new(&to.type_id, to_id));
+        match self.links.get(&key).is_some_and(BTreeSet::is_empty) {
+            true => drop(self.dissociate(now_ms, from, to, source)),
+            false => self.show_primary(now_ms, &primary, source),
+        }
+    }
+
     /// A contact's company property was set: the association follows.
     pub fn set_primary_company(&mut self, now_ms: i64, contact: u64, company: Option<u64>, source: &Source) {
         let contact_end = End::new(CONTACT, contact);

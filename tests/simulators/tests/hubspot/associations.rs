@@ -91,3 +91,25 @@ fn a_record_can_begin_with_its_associations() -> Result<()> {
     assert_eq!(hub.account.all("contacts").len(), 1, "nothing was made");
     Ok(())
 }
+
+#[test]
+fn a_label_can_be_taken_off_and_the_last_type_ends_the_association() -> Result<()> {
+    let hub = Caller::start()?;
+    let contact = hub.account.create("contacts", &[("firstname", "Ann")])?;
+    let company = hub.account.create("companies", &[("name", "One")])?;
+    hub.account.associate(("contacts", contact), ("companies", company))?;
+    let path = "/crm/v4/associations/contacts/companies/batch/labels/archive";
+    let off = |type_id: u32| {
+        json!({ "inputs": [{
+            "from": { "id": contact.to_string() }, "to": { "id": company.to_string() },
+            "types": [{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id }],
+        }] })
+    };
+    assert_eq!(hub.post(path, &off(1))?.status, 204);
+    assert_eq!(hub.account.associated(("companies", company), "contacts"), [contact]);
+    let values = hub.account.get("contacts", contact).unwrap_or_default();
+    assert!(!values.contains_key("associatedcompanyid"), "no longer primary");
+    assert_eq!(hub.post(path, &off(279))?.status, 204);
+    assert_eq!(hub.account.associated(("companies", company), "contacts"), [] as [u64; 0]);
+    Ok(())
+}

@@ -187,6 +187,39 @@ fn what_fails_is_tried_again_and_what_is_faulted_goes_wrong() -> Result<()> {
 }
 
 #[test]
+fn a_receiver_that_takes_too_long_has_failed() -> Result<()> {
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let receiver = Receiver::start(&[])?;
+    let hub = hooked(&receiver, "subscriptionType", &["contact.creation"])?;
+    hub.account.set(|settings| settings.webhooks.timeout_ms = 50);
+    hub.account.hook(APP, &format!("http://{}/hooks", silent.local_addr()?));
+    hub.account.create("contacts", &[])?;
+    let start = Instant::now();
+    while hub.account.deliveries().is_empty() {
+        ensure!(start.elapsed() < Duration::from_secs(20), "still waiting");
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(hub.account.deliveries()[0].status, None);
+    hub.account.hook(APP, &receiver.url);
+    let events = receiver.wait_for(1)?;
+    assert_ne!(events[0]["attemptNumber"], 0, "came with a later attempt");
+    Ok(())
+}
+
+#[test]
+fn events_can_come_in_the_wrong_order() -> Result<()> {
+    let receiver = Receiver::start(&[])?;
+    let hub = hooked(&receiver, "subscriptionType", &["contact.creation"])?;
+    hub.account.stage().faults.set_deliveries(DeliveryFaults { reverse: 1, ..DeliveryFaults::default() });
+    hub.account.set(|settings| settings.webhooks.gather_ms = 200);
+    let ids: Vec<u64> = (0..3).map(|_| hub.account.create("contacts", &[])).collect::<Result<_>>()?;
+    let told: Vec<u64> = receiver.wait_for(3)?.iter().filter_map(|event| event["objectId"].as_u64()).collect();
+    assert_ne!(told, ids);
+    assert_eq!(told.len(), 3);
+    Ok(())
+}
+
+#[test]
 fn many_events_come_in_batches_of_a_hundred() -> Result<()> {
     let receiver = Receiver::start(&[])?;
     let hub = hooked(&receiver, "subscriptionType", &["contact.creation"])?;

@@ -41,8 +41,9 @@ pub fn router() -> Router<Arc<Shared>> {
         router = router
             .route(&format!("{pair}/batch/read"), post(batch_read))
             .route(&format!("{pair}/batch/create"), post(batch_create))
-            .route(&format!("{pair}/batch/associate/default"), post(batch_create))
+            .route(&format!("{pair}/batch/associate/default"), post(batch_default))
             .route(&format!("{pair}/batch/archive"), post(batch_archive))
+            .route(&format!("{pair}/batch/labels/archive"), post(batch_unlabel))
             .route(&format!("{pair}/labels"), get(labels))
             .route(&format!("{pair}/types"), get(labels));
     }
@@ -122,17 +123,21 @@ async fn associate_plainly(State(shared): App, Extension(caller): Extension<Call
         let (id, to_id) = (number(name(&names, "id"))?, number(name(&names, "to_id"))?);
         let (here, there) = (End::new(&from.object_type_id, id), End::new(&to.object_type_id, to_id));
         store.associate(now_ms, &here, &there, &[], &Source::integration(caller.app_id))?;
-        let plain = store.schema.ways(&from.object_type_id, &to.object_type_id);
-        let plain = plain.into_iter().find(|way| way.label.is_none());
-        let mut outcome = Outcome::default();
-        if let Some(way) = plain {
-            outcome.results.push(json!({
-                "from": { "id": id.to_string() },
-                "to": { "id": to_id.to_string() },
-                "associationSpec": { "associationCategory": way.category, "associationTypeId": way.type_id },
-            }));
-        }
+        let results = vec![plainly(store, &from, &to, id, to_id)];
+        let outcome = Outcome { results, errors: Vec::new() };
         Ok(outcome.reply(200, now_ms))
+    })
+}
+
+fn plainly(store: &Store, from: &ObjectType, to: &ObjectType, id: u64, to_id: u64) -> Value {
+    let ways = store.schema.ways(&from.object_type_id, &to.object_type_id);
+    let plain = ways.iter().find(|way| way.label.is_none());
+    json!({
+        "from": { "id": id.to_string() },
+        "to": { "id": to_id.to_string() },
+        "associationSpec": plain.map(|way| {
+            json!({ "associationCategory": way.category, "associationTypeId": way.type_id })
+        }),
     })
 }
 
@@ -217,24 +222,52 @@ struct Making {
 }
 
 async fn batch_create(State(shared): App, Extension(caller): Extension<Caller>, names: Names, body: Bytes) -> Answer {
-    let Inputs { inputs } = parse::<Inputs<Making>>(&body)?;
+    // The date-versioned path answers 200, by its description.
+    let good = if names.contains_key("version") { 200 } else { 201 };
+    make(&shared, &caller, &names, &body, good, made)
+}
+
+async fn batch_default(State(shared): App, Extension(caller): Extension<Caller>, names: Names, body: Bytes) -> Answer {
+    make(&shared, &caller, &names, &body, 200, |store, from, to, id, to_id, _| plainly(store, from, to, id, to_id))
+}
+
+type Shown = fn(&Store, &ObjectType, &ObjectType, u64, u64, &[u32]) -> Value;
+
+fn make(shared: &Shared, caller: &Caller, names: &Names, body: &Bytes, good: u16, show: Shown) -> Answer {
+    let Inputs { inputs } = parse::<Inputs<Making>>(body)?;
     bounded(inputs.len(), WRITE_MAX)?;
     shared.with(|store, now_ms| {
-        let (from, to) = ends(store, &caller, &names, "write")?;
+        let (from, to) = ends(store, caller, names, "write")?;
         let mut outcome = Outcome::default();
         for input in &inputs {
             let (id, to_id) = (input.from.number()?, input.to.number()?);
             let wanted: Vec<u32> = input.types.iter().map(|one| one.association_type_id).collect();
             let (here, there) = (End::new(&from.object_type_id, id), End::new(&to.object_type_id, to_id));
             match store.associate(now_ms, &here, &there, &wanted, &Source::integration(caller.app_id)) {
-                Ok(_) => outcome.results.push(made(store, &from, &to, id, to_id, &wanted)),
+                Ok(_) => outcome.results.push(show(store, &from, &to, id, to_id, &wanted)),
                 Err(refusal) => {
                     let context = Map::from_iter([("fromObjectId".to_owned(), json!([id.to_string()]))]);
                     outcome.errors.push(refusal.in_batch(context));
                 }
             }
         }
-        Ok(outcome.reply(201, now_ms))
+        Ok(outcome.reply(good, now_ms))
+    })
+}
+
+/// Takes labels off; the association itself stays while any type is left.
+async fn batch_unlabel(State(shared): App, Extension(caller): Extension<Caller>, names: Names, body: Bytes) -> Answer {
+    let Inputs { inputs } = parse::<Inputs<Making>>(&body)?;
+    bounded(inputs.len(), WRITE_MAX)?;
+    shared.with(|store, now_ms| {
+        let (from, to) = ends(store, &caller, &names, "write")?;
+        for input in &inputs {
+            let types: Vec<u32> = input.types.iter().map(|one| one.association_type_id).collect();
+            let here = End::new(&from.object_type_id, input.from.number()?);
+            let there = End::new(&to.object_type_id, input.to.number()?);
+            store.unlabel(now_ms, &here, &there, &types, &Source::integration(caller.app_id));
+        }
+        Ok(Reply::nothing())
     })
 }
 

@@ -13,7 +13,10 @@ use super::request::{Answer, App, Names, Pairs, Reply, name};
 use crate::hubspot::{error::ApiError, shared::Shared};
 
 pub fn router() -> Router<Arc<Shared>> {
-    Router::new().route("/oauth/{version}/token", post(token)).route("/oauth/v1/access-tokens/{token}", get(describe))
+    Router::new()
+        .route("/oauth/{version}/token", post(token))
+        .route("/oauth/v1/access-tokens/{token}", get(describe))
+        .route("/oauth/v1/refresh-tokens/{token}", get(describe_refresh).delete(revoke))
 }
 
 /// The form may stand in the body or in the query.
@@ -34,4 +37,16 @@ async fn describe(State(shared): App, Path(names): Names) -> Answer {
         let described = store.access.describe(name(&names, "token"), now_ms, store.portal_id);
         described.map(Reply::ok).ok_or_else(ApiError::record_not_found)
     })
+}
+
+async fn describe_refresh(State(shared): App, Path(names): Names) -> Answer {
+    shared.with(|store, _| {
+        let described = store.access.describe_refresh(name(&names, "token"), store.portal_id);
+        described.map(Reply::ok).ok_or_else(ApiError::record_not_found)
+    })
+}
+
+async fn revoke(State(shared): App, Path(names): Names) -> Answer {
+    shared.with(|store, _| store.access.revoke_refresh(name(&names, "token")));
+    Ok(Reply::nothing())
 }

@@ -36,7 +36,7 @@ pub fn router() -> Router<Arc<Shared>> {
             .route(&format!("{own}/batch/create"), post(batch_create))
             .route(&format!("{own}/batch/archive"), post(batch_archive))
             .route(&format!("{own}/groups"), get(groups).post(create_group))
-            .route(&format!("{own}/groups/{{group}}"), get(group))
+            .route(&format!("{own}/groups/{{group}}"), get(group).patch(update_group).delete(archive_group))
             .route(&format!("{own}/{{property}}"), get(read).patch(update).delete(archive));
     }
     router
@@ -275,5 +275,37 @@ async fn create_group(
         let shown = show_group(&group);
         object.groups.push(group);
         Ok(Reply::created(shown))
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupUpdate {
+    label: Option<String>,
+    display_order: Option<i64>,
+}
+
+async fn update_group(State(shared): App, Extension(caller): Extension<Caller>, names: Names, body: Bytes) -> Answer {
+    let update: GroupUpdate = parse(&body)?;
+    shared.with(|store, _| {
+        let object = scope(store, &caller, &names, "write")?;
+        let found = own(store, &object)?.groups.iter_mut().find(|group| group.name == name(&names, "group"));
+        let group = found.ok_or_else(ApiError::record_not_found)?;
+        group.label = update.label.unwrap_or_else(|| group.label.clone());
+        group.display_order = update.display_order.unwrap_or(group.display_order);
+        Ok(Reply::ok(show_group(group)))
+    })
+}
+
+/// A group that still holds properties stays.
+async fn archive_group(State(shared): App, Extension(caller): Extension<Caller>, names: Names) -> Answer {
+    shared.with(|store, _| {
+        let object = scope(store, &caller, &names, "write")?;
+        let wanted = name(&names, "group");
+        if object.properties.iter().any(|one| one.group_name == wanted && !one.archived) {
+            return Err(ApiError::validation(format!("Property group {wanted} is not empty")));
+        }
+        own(store, &object)?.groups.retain(|group| group.name != wanted);
+        Ok(Reply::nothing())
     })
 }

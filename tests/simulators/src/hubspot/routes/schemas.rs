@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Router, extract::State, routing::get};
+use axum::{Extension, Router, extract::State, http::Uri, routing::get};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -20,9 +20,10 @@ pub fn router() -> Router<Arc<Shared>> {
     router
 }
 
-fn show(store: &Store, object: &ObjectType) -> Value {
+/// The newer paths show one member more.
+fn show(store: &Store, object: &ObjectType, uri: &Uri) -> Value {
     let properties = object.properties.iter().filter(|property| !property.archived);
-    json!({
+    let mut shown = json!({
         "labels": object.labels,
         "requiredProperties": object.required_properties,
         "searchableProperties": object.searchable_properties,
@@ -39,7 +40,11 @@ fn show(store: &Store, object: &ObjectType) -> Value {
         "properties": properties.map(|property| property.show(SOMEONE)).collect::<Vec<Value>>(),
         "associations": associations(store, object),
         "name": if object.is_custom() { object.name.clone() } else { object.shouted() },
-    })
+    });
+    if let Some(members) = shown.as_object_mut().filter(|_| uri.path().starts_with("/crm-object-schemas/")) {
+        members.insert("allowsSensitiveProperties".into(), false.into());
+    }
+    shown
 }
 
 /// Each association twice, once in either direction.
@@ -61,23 +66,23 @@ fn associations(store: &Store, object: &ObjectType) -> Vec<Value> {
     shown
 }
 
-async fn list(State(shared): App, Extension(caller): Extension<Caller>) -> Answer {
+async fn list(State(shared): App, Extension(caller): Extension<Caller>, uri: Uri) -> Answer {
     caller.needs("crm.schemas.custom.read")?;
     shared.with(|store, _| {
         let custom = store.schema.objects.iter().filter(|object| object.is_custom());
-        Ok(Reply::ok(json!({ "results": custom.map(|object| show(store, object)).collect::<Vec<Value>>() })))
+        Ok(Reply::ok(json!({ "results": custom.map(|object| show(store, object, &uri)).collect::<Vec<Value>>() })))
     })
 }
 
-async fn read(State(shared): App, Extension(caller): Extension<Caller>, names: Names) -> Answer {
+async fn read(State(shared): App, Extension(caller): Extension<Caller>, names: Names, uri: Uri) -> Answer {
     shared.with(|store, _| {
         let object = store.object(name(&names, "object"))?;
         caller.needs(&format!("crm.schemas.{}.read", object.scope_name()))?;
-        Ok(Reply::ok(show(store, object)))
+        Ok(Reply::ok(show(store, object, &uri)))
     })
 }
 
-async fn create(State(shared): App, Extension(caller): Extension<Caller>, body: Bytes) -> Answer {
+async fn create(State(shared): App, Extension(caller): Extension<Caller>, uri: Uri, body: Bytes) -> Answer {
     caller.needs("crm.schemas.custom.write")?;
     let object: ObjectType = parse(&body)?;
     shared.with(|store, now_ms| {
@@ -87,6 +92,6 @@ async fn create(State(shared): App, Extension(caller): Extension<Caller>, body: 
         }
         let id = store.schema.add_custom(object, store.portal_id, now_ms);
         let object = store.object(&id)?;
-        Ok(Reply::created(show(store, object)))
+        Ok(Reply::created(show(store, object, &uri)))
     })
 }

@@ -2,12 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::State, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    routing::{get, post},
+};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::request::{Answer, App, Names, Reply, name, number, parse};
+use super::{
+    batch::Outcome,
+    request::{Answer, App, Names, Reply, name, number, parse},
+};
 use crate::hubspot::{error::ApiError, shared::Shared, show::iso, subscription::Subscription};
 
 const VERBS: &[&str] =
@@ -19,6 +26,7 @@ pub fn router() -> Router<Arc<Shared>> {
         router = router
             .route(&format!("{prefix}/settings"), get(settings).put(set).delete(unset))
             .route(&format!("{prefix}/subscriptions"), get(list).post(create))
+            .route(&format!("{prefix}/subscriptions/batch/update"), post(batch_update))
             .route(&format!("{prefix}/subscriptions/{{id}}"), get(read).patch(update).delete(remove));
     }
     router
@@ -138,6 +146,34 @@ async fn update(State(shared): App, names: Names, body: Bytes) -> Answer {
         let subscription = found.ok_or_else(ApiError::record_not_found)?;
         subscription.active = active;
         Ok(Reply::ok(subscription.show()))
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct Switches {
+    inputs: Vec<OneSwitch>,
+}
+
+#[derive(Debug, Deserialize)]
+struct OneSwitch {
+    id: u64,
+    active: bool,
+}
+
+async fn batch_update(State(shared): App, body: Bytes) -> Answer {
+    let Switches { inputs } = parse(&body)?;
+    shared.with(|store, now_ms| {
+        let mut outcome = Outcome::default();
+        for OneSwitch { id, active } in inputs {
+            let Some(subscription) = store.subscriptions.iter_mut().find(|one| one.id == id) else {
+                let context = serde_json::Map::from_iter([("id".to_owned(), json!([id.to_string()]))]);
+                outcome.errors.push(ApiError::record_not_found().in_batch(context));
+                continue;
+            };
+            subscription.active = active;
+            outcome.results.push(subscription.show());
+        }
+        Ok(outcome.reply(200, now_ms))
     })
 }
 
