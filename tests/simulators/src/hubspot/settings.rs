@@ -29,6 +29,8 @@ pub struct Settings {
     pub history_max: usize,
     /// A merge makes a third record instead of keeping the winner's id.
     pub merge_makes_new_record: bool,
+    /// Taking a record out of the recycle bin counts as modifying it.
+    pub restore_moves_modified: bool,
     /// Life of an OAuth access token.
     pub token_life_ms: i64,
     pub webhooks: WebhookSettings,
@@ -48,6 +50,7 @@ impl Default for Settings {
             contact_history_max: 45,
             history_max: 20,
             merge_makes_new_record: false,
+            restore_moves_modified: false,
             token_life_ms: 30 * 60 * 1_000,
             webhooks: WebhookSettings::default(),
         }

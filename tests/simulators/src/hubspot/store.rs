@@ -47,6 +47,8 @@ pub struct Store {
     pub settings: Settings,
     pub schema: Schema,
     pub portal_id: u64,
+    /// Where the account listens, for answers that name an address.
+    pub url: String,
     /// Per object type id.
     pub records: BTreeMap<String, BTreeMap<u64, Record>>,
     /// A record that was merged away, and into which.
@@ -81,6 +83,7 @@ impl Store {
             settings,
             schema: Schema::standard()?,
             portal_id,
+            url: String::new(),
             records: BTreeMap::new(),
             merged: BTreeMap::new(),
             links: BTreeMap::new(),

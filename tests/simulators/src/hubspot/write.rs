@@ -291,8 +291,10 @@ impl Store {
             claims.push((type_id.to_owned(), property.name.clone(), value.to_lowercase()));
         }
         self.unique.extend(claims.into_iter().map(|claim| (claim, id)));
+        let moves_modified = self.settings.restore_moves_modified;
         if let Some(record) = self.record_mut(type_id, id) {
             record.archived_ms = None;
+            record.updated_ms = if moves_modified { now_ms } else { record.updated_ms };
         }
         self.emit(Event::new(type_id, id, now_ms, source, Change::Restore));
         self.reindex(now_ms, type_id, id);

@@ -191,7 +191,10 @@ fn a_receiver_that_takes_too_long_has_failed() -> Result<()> {
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let receiver = Receiver::start(&[])?;
     let hub = hooked(&receiver, "subscriptionType", &["contact.creation"])?;
-    hub.account.set(|settings| settings.webhooks.timeout_ms = 50);
+    hub.account.set(|settings| {
+        settings.webhooks.timeout_ms = 50;
+        settings.webhooks.retry_delays_ms = vec![20; 100];
+    });
     hub.account.hook(APP, &format!("http://{}/hooks", silent.local_addr()?));
     hub.account.create("contacts", &[])?;
     let start = Instant::now();

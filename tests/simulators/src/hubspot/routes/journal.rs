@@ -21,31 +21,16 @@ const FILES_MAX: usize = 100;
 /// How long a file's address is good for.
 const ADDRESS_LIFE_MS: i64 = 3_600 * 1_000;
 
-/// `url`: where the files are fetched from.
-pub fn router(url: &str) -> Router<Arc<Shared>> {
+pub fn router() -> Router<Arc<Shared>> {
     let mut router = Router::new();
     for prefix in ["/webhooks-journal/journal/{version}", "/webhooks-journal/journal-local/{version}"] {
-        let (first, latest, next) = (url.to_owned(), url.to_owned(), url.to_owned());
-        let (firsts, latests, nexts) = (url.to_owned(), url.to_owned(), url.to_owned());
         router = router
-            .route(&format!("{prefix}/earliest"), get(move |app: App| single(app, first, None, false)))
-            .route(&format!("{prefix}/latest"), get(move |app: App| single(app, latest, None, true)))
-            .route(
-                &format!("{prefix}/offset/{{offset}}/next"),
-                get(move |app: App, names: Names| single(app, next, Some(names), false)),
-            )
-            .route(
-                &format!("{prefix}/batch/earliest/{{count}}"),
-                get(move |app: App, names: Names| several(app, firsts, names, false)),
-            )
-            .route(
-                &format!("{prefix}/batch/latest/{{count}}"),
-                get(move |app: App, names: Names| several(app, latests, names, true)),
-            )
-            .route(
-                &format!("{prefix}/batch/{{offset}}/next/{{count}}"),
-                get(move |app: App, names: Names| several(app, nexts, names, false)),
-            );
+            .route(&format!("{prefix}/earliest"), get(earliest))
+            .route(&format!("{prefix}/latest"), get(latest))
+            .route(&format!("{prefix}/offset/{{offset}}/next"), get(earliest))
+            .route(&format!("{prefix}/batch/earliest/{{count}}"), get(several))
+            .route(&format!("{prefix}/batch/latest/{{count}}"), get(several_latest))
+            .route(&format!("{prefix}/batch/{{offset}}/next/{{count}}"), get(several));
     }
     router
 }
@@ -63,9 +48,10 @@ fn show(url: &str, file: &File, now_ms: i64) -> Value {
     })
 }
 
-fn found(shared: &Shared, offset: Option<&str>, latest: bool, count: usize) -> Result<(Vec<File>, i64), ApiError> {
+/// Files from the offset in the path on, or from the beginning, or the last ones; as shown.
+fn found(shared: &Shared, names: &Names, latest: bool, count: usize) -> Result<(Vec<Value>, i64), ApiError> {
     shared.with(|store, now_ms| {
-        let place = match (offset, latest) {
+        let place = match (names.get("offset"), latest) {
             (Some(offset), _) => Place::After(offset),
             (None, true) => Place::Latest,
             (None, false) => Place::Earliest,
@@ -73,22 +59,36 @@ fn found(shared: &Shared, offset: Option<&str>, latest: bool, count: usize) -> R
         let kept_ms = store.settings.webhooks.journal_kept_ms;
         let files = store.journal.read(place, count, now_ms, kept_ms);
         let unknown = || ApiError::new(404, Some("OBJECT_NOT_FOUND"), "The journal offset is unknown or has expired");
-        Ok((files.ok_or_else(unknown)?, now_ms))
+        let files = files.ok_or_else(unknown)?;
+        Ok((files.iter().map(|file| show(&store.url, file, now_ms)).collect(), now_ms))
     })
 }
 
-/// 204: nothing there yet.
-async fn single(State(shared): App, url: String, names: Option<Names>, latest: bool) -> Answer {
-    let offset = names.as_ref().map(|names| name(names, "offset"));
-    let (files, now_ms) = found(&shared, offset, latest, 1)?;
-    Ok(files.first().map_or_else(Reply::nothing, |file| Reply::ok(show(&url, file, now_ms))))
+async fn earliest(State(shared): App, names: Names) -> Answer {
+    single(&shared, &names, false)
 }
 
-async fn several(State(shared): App, url: String, names: Names, latest: bool) -> Answer {
-    let count = name(&names, "count").parse::<usize>().map_err(|_| ApiError::validation("count is not a number"))?;
-    let offset = names.get("offset").map(String::as_str);
-    let (files, now_ms) = found(&shared, offset, latest, count.clamp(1, FILES_MAX))?;
-    let results = files.iter().map(|file| show(&url, file, now_ms)).collect();
+async fn latest(State(shared): App, names: Names) -> Answer {
+    single(&shared, &names, true)
+}
+
+/// 204: nothing there yet.
+fn single(shared: &Shared, names: &Names, latest: bool) -> Answer {
+    let (files, _) = found(shared, names, latest, 1)?;
+    Ok(files.into_iter().next().map_or_else(Reply::nothing, Reply::ok))
+}
+
+async fn several(State(shared): App, names: Names) -> Answer {
+    many(&shared, &names, false)
+}
+
+async fn several_latest(State(shared): App, names: Names) -> Answer {
+    many(&shared, &names, true)
+}
+
+fn many(shared: &Shared, names: &Names, latest: bool) -> Answer {
+    let count = name(names, "count").parse::<usize>().map_err(|_| ApiError::validation("count is not a number"))?;
+    let (results, now_ms) = found(shared, names, latest, count.clamp(1, FILES_MAX))?;
     Ok(Outcome { results, errors: Vec::new() }.reply(200, now_ms))
 }
 

@@ -23,6 +23,7 @@ use super::shared::Shared;
 
 /// Everything the account answers. `url` is where it listens.
 pub fn router(shared: Arc<Shared>, url: &str) -> Router {
+    shared.store.lock().url = url.to_owned();
     let api = Router::new()
         .merge(objects::router())
         .merge(batch::router())
@@ -31,7 +32,7 @@ pub fn router(shared: Arc<Shared>, url: &str) -> Router {
         .merge(schemas::router())
         .merge(owners::router())
         .merge(account_info::router())
-        .merge(journal::router(url))
+        .merge(journal::router())
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard::guard));
     Router::new()
         .merge(api)

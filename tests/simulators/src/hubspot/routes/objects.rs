@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     extract::{Path, Query, State},
-    http::{HeaderMap, header},
+    http::Uri,
     routing::{get, post},
 };
 use bytes::Bytes;
@@ -46,7 +46,7 @@ async fn page(
     Extension(caller): Extension<Caller>,
     Path(names): Names,
     Query(pairs): Pairs,
-    headers: HeaderMap,
+    uri: Uri,
 ) -> Answer {
     shared.with(|store, _| {
         let object = object(store, &caller, name(&names, "object"), "read")?;
@@ -75,17 +75,18 @@ async fn page(
         let mut body = Map::new();
         body.insert("results".into(), results.into());
         if let Some(last) = page.last().filter(|_| more) {
-            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            let link = link(host, &object, &pairs, last.id);
+            let link = next_page(&store.url, &uri, last.id);
             body.insert("paging".into(), json!({ "next": { "after": last.id.to_string(), "link": link } }));
         }
         Ok(Reply::ok(Value::Object(body)))
     })
 }
 
-fn link(host: &str, object: &ObjectType, pairs: &[(String, String)], after: u64) -> String {
-    let kept = pairs.iter().filter(|(name, _)| name != "after").map(|(name, value)| format!("{name}={value}&"));
-    format!("http://{host}/crm/v3/objects/{}?{}after={after}", object.plural, kept.collect::<String>())
+/// The same address, further on.
+fn next_page(url: &str, uri: &Uri, after: u64) -> String {
+    let kept = uri.query().unwrap_or_default().split('&').filter(|one| !one.is_empty() && !one.starts_with("after="));
+    let query: String = kept.flat_map(|one| [one, "&"]).collect();
+    format!("{url}{}?{query}after={after}", uri.path())
 }
 
 async fn read(
