@@ -77,15 +77,17 @@ impl Record {
         self.versions.get(property)?.last().map(|version| version.value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Sets a value unless it is there already; whether it changed.
-    pub fn set(&mut self, property: &str, value: &str, now_ms: i64, source: &Source) -> bool {
-        if self.current(property).unwrap_or_default() == value {
+    /// Sets a value; whether it changed. The value that is there already leaves a
+    /// trace only if `repeated` says so.
+    pub fn set(&mut self, property: &str, value: &str, now_ms: i64, source: &Source, repeated: bool) -> bool {
+        let same = self.current(property).unwrap_or_default() == value;
+        if same && !repeated {
             return false;
         }
         let version = Version { value: value.to_owned(), at_ms: now_ms, source: source.clone() };
         self.versions.entry(property.to_owned()).or_default().push(version);
         self.updated_ms = now_ms;
-        true
+        !same
     }
 
     /// What the search index shows at `now_ms`; forgets what it has outgrown.
@@ -104,10 +106,12 @@ mod tests {
     fn the_same_value_again_leaves_no_trace() {
         let mut record = Record::new(1, 10);
         let user = Source::user(7);
-        assert!(record.set("city", "Bern", 20, &user));
-        assert!(!record.set("city", "Bern", 30, &user));
-        assert!(!record.set("state", "", 30, &user), "clearing what is unset is nothing");
+        assert!(record.set("city", "Bern", 20, &user, false));
+        assert!(!record.set("city", "Bern", 30, &user, false));
+        assert!(!record.set("state", "", 30, &user, false), "clearing what is unset is nothing");
         assert_eq!((record.updated_ms, record.versions["city"].len()), (20, 1));
+        assert!(!record.set("city", "Bern", 40, &user, true));
+        assert_eq!((record.updated_ms, record.versions["city"].len()), (40, 2), "unless it is asked to");
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub struct Settings {
     pub merge_makes_new_record: bool,
     /// Taking a record out of the recycle bin counts as modifying it.
     pub restore_moves_modified: bool,
+    /// Writing the value a property has makes a history entry and moves the modified time.
+    pub repeated_value_leaves_trace: bool,
+    /// A longer address is refused: properties named in a query add up.
+    pub uri_bytes_max: usize,
     /// Life of an OAuth access token.
     pub token_life_ms: i64,
     pub webhooks: WebhookSettings,
@@ -51,6 +55,8 @@ impl Default for Settings {
             history_max: 20,
             merge_makes_new_record: false,
             restore_moves_modified: false,
+            repeated_value_leaves_trace: false,
+            uri_bytes_max: 16 * 1_024,
             token_life_ms: 30 * 60 * 1_000,
             webhooks: WebhookSettings::default(),
         }

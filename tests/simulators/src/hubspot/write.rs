@@ -223,9 +223,10 @@ impl Store {
     ) -> bool {
         let type_id = object.object_type_id.as_str();
         let unique = is_email_key(object, name) || object.property(name).is_some_and(|one| one.has_unique_value);
+        let repeated = self.settings.repeated_value_leaves_trace;
         let Some(record) = self.record_mut(type_id, id) else { return false };
         let before = record.current(name).map(str::to_lowercase);
-        if !record.set(name, value, now_ms, source) {
+        if !record.set(name, value, now_ms, source, repeated) {
             return false;
         }
         if unique {

@@ -104,3 +104,16 @@ fn everything_can_be_steered_over_http() -> Result<()> {
     assert_eq!(hub.get("/__sim/calls")?.body, json!({ "admitted": 0, "refused": 0 }), "steering is not calling");
     Ok(())
 }
+
+#[test]
+fn answers_tell_the_accounts_time_and_long_addresses_are_refused() -> Result<()> {
+    let hub = Caller::start()?;
+    hub.account.stage().clock.stop_at("2026-01-02T03:04:05.678Z".parse()?);
+    let answer = hub.get("/crm/v3/objects/contacts")?;
+    assert_eq!(answer.header("date"), Some("Fri, 02 Jan 2026 03:04:05 GMT"));
+    let names = vec!["a_property_with_a_long_name"; 700].join(",");
+    assert_eq!(hub.get(&format!("/crm/v3/objects/contacts?properties={names}"))?.status, 414);
+    let body = json!({ "properties": names.split(',').collect::<Vec<_>>(), "inputs": [] });
+    assert_eq!(hub.post("/crm/v3/objects/contacts/batch/read", &body)?.status, 200, "a body may be long");
+    Ok(())
+}

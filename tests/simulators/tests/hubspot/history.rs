@@ -54,3 +54,14 @@ fn only_the_newest_entries_are_shown() -> Result<()> {
     assert_eq!(read.text("/propertiesWithHistory/city/0/sourceType")?, "IMPORT");
     Ok(())
 }
+
+#[test]
+fn a_repeated_value_can_be_made_to_leave_a_trace() -> Result<()> {
+    let hub = Caller::with(Settings { repeated_value_leaves_trace: true, ..Settings::default() })?;
+    let id = hub.account.create("contacts", &[("city", "Bern")])?;
+    hub.patch(&format!("/crm/v3/objects/contacts/{id}"), &json!({ "properties": { "city": "Bern" } }))?;
+    let kinds: Vec<String> =
+        hub.account.history("contacts", id, "city").into_iter().map(|version| version.source.kind).collect();
+    assert_eq!(kinds, ["CRM_UI", "INTEGRATION"]);
+    Ok(())
+}

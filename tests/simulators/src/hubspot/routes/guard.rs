@@ -22,7 +22,11 @@ pub async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next
     let method = request.method().to_string();
     let path = request.uri().path().to_owned();
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     let (headers, admitted) = shared.with(|store, now_ms| {
+        if uri_bytes > store.settings.uri_bytes_max {
+            return (Headers::new(), Err(ApiError::new(414, None, "URI Too Long")));
+        }
         let caller = match store.access.caller(header.as_deref(), now_ms) {
             Ok(caller) => caller,
             Err(refusal) => return (Headers::new(), Err(refusal)),
@@ -45,6 +49,11 @@ pub async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
         }
+    }
+    // The account's own time, which a caller may compare with its own.
+    let date = shared.stage.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::DATE, date);
     }
     let json = HeaderValue::from_static("application/json;charset=utf-8");
     if response.headers().contains_key(header::CONTENT_TYPE) {
