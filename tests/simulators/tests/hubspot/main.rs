@@ -7,6 +7,7 @@ mod associations;
 mod batches;
 mod client;
 mod history;
+mod invariants;
 mod journal;
 mod objects;
 mod properties;
