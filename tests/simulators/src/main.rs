@@ -1,7 +1,7 @@
 //! A simulated vendor on its own, to try a connector or a client by hand:
 //! `cargo run -p lockstep-simulators -- salesforce --port 8080`.
 
-use std::process::ExitCode;
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Args, Parser};
@@ -11,7 +11,13 @@ use lockstep_simulators::{Listen, hubspot, salesforce};
 #[command(name = "lockstep-simulator", max_term_width = 100)]
 enum Vendor {
     /// A Salesforce organisation
-    Salesforce(Place),
+    Salesforce {
+        #[command(flatten)]
+        place: Place,
+        /// A JSON file with "settings", "objects" and "fields" of its own
+        #[arg(long)]
+        declare: Option<PathBuf>,
+    },
     /// A HubSpot account
     Hubspot(Place),
 }
@@ -44,9 +50,18 @@ fn main() -> ExitCode {
 
 fn run(vendor: &Vendor) -> Result<()> {
     match vendor {
-        Vendor::Salesforce(place) => {
-            let org = salesforce::Org::start(salesforce::Options { listen: place.listen(), ..Default::default() })?;
-            println!("a Salesforce organisation listens on {}", org.url());
+        Vendor::Salesforce { place, declare } => {
+            let mut options = match declare {
+                Some(path) => salesforce::Options::declared(&fs::read_to_string(path)?)?,
+                None => salesforce::Options::default(),
+            };
+            options.listen = place.listen();
+            let client = (options.settings.client_id.clone(), options.settings.client_secret.clone());
+            let org = salesforce::Org::start(options)?;
+            println!("a Salesforce organisation listens on {}, its client is {} {}", org.url(), client.0, client.1);
+            if let Some(certificate) = org.certificate_pem() {
+                println!("{certificate}");
+            }
             wait()
         }
         Vendor::Hubspot(place) => {

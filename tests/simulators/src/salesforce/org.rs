@@ -4,6 +4,7 @@
 use std::{io, sync::Arc};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
@@ -26,6 +27,23 @@ pub struct Options {
     /// Fields added to objects: the object's name and the field.
     pub fields: Vec<(String, Field)>,
     pub stage: Stage,
+}
+
+/// [`Options`] as a file holds them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Declared {
+    settings: Settings,
+    objects: Vec<Object>,
+    fields: Vec<(String, Field)>,
+}
+
+impl Options {
+    /// From JSON: `{"settings": {…}, "objects": […], "fields": [["Contact", {…}]]}`.
+    pub fn declared(text: &str) -> Result<Self, serde_json::Error> {
+        let Declared { settings, objects, fields } = serde_json::from_str(text)?;
+        Ok(Self { settings, objects, fields, ..Self::default() })
+    }
 }
 
 /// A running organisation. Stops when dropped.

@@ -3,6 +3,7 @@
 //! the test says so, and fails only in continuous integration.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -17,15 +18,17 @@ fn folder() -> PathBuf {
 /// Whether the library is there now. False where npm is missing and may be.
 fn installed() -> Result<bool> {
     let folder = folder();
-    let modified = |path: &str| folder.join(path).metadata().and_then(|found| found.modified()).ok();
-    let (wanted, present) = (modified("package-lock.json"), modified("node_modules/.package-lock.json"));
-    if present.is_some() && present >= wanted {
+    // Which lock file the library was installed from.
+    let stamp = folder.join("node_modules/.installed-from");
+    let lock = fs::read(folder.join("package-lock.json"))?;
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(true);
     }
     let npm = Command::new("npm").args(["ci", "--prefer-offline"]).current_dir(&folder).output();
     match npm {
         Ok(output) => {
             ensure!(output.status.success(), "npm ci: {}", String::from_utf8_lossy(&output.stderr));
+            fs::write(stamp, lock)?;
             Ok(true)
         }
         Err(error) => {

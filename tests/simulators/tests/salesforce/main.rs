@@ -7,5 +7,6 @@ mod caller;
 mod library;
 mod many;
 mod queries;
+mod recordings;
 mod rows;
 mod stream;

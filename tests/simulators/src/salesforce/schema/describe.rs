@@ -122,7 +122,8 @@ fn field(field: &Field) -> Value {
     let long = field.kind == Kind::Textarea && field.length > LONG_AREA_CHARS;
     let compound = field.kind == Kind::Address;
     let multi = field.kind == Kind::Multipicklist;
-    let permissionable = field.permissionable.unwrap_or(field.nillable || field.formula.is_some());
+    let optional = field.nillable || field.formula.is_some() || field.kind == Kind::Boolean;
+    let permissionable = field.permissionable.unwrap_or(optional);
     let picklist: Vec<Value> = field
         .picklist
         .iter()
@@ -180,7 +181,7 @@ fn field(field: &Field) -> Value {
         "restrictedDelete": false,
         "restrictedPicklist": field.restricted,
         "scale": field.scale,
-        "searchPrefilterable": field.kind == Kind::Reference && field.permissionable != Some(false),
+        "searchPrefilterable": is_prefilterable(field),
         "soapType": soap_type(field.kind),
         "sortable": !(long || compound || multi),
         "type": field.kind,
@@ -199,10 +200,18 @@ fn byte_length(field: &Field) -> u32 {
 }
 
 fn groupable(field: &Field) -> bool {
-    !matches!(
-        field.kind,
-        Kind::Double | Kind::Currency | Kind::Percent | Kind::Datetime | Kind::Address | Kind::Multipicklist
-    )
+    let long = field.kind == Kind::String && field.length > LONG_AREA_CHARS;
+    !long
+        && !matches!(
+            field.kind,
+            Kind::Double | Kind::Currency | Kind::Percent | Kind::Datetime | Kind::Address | Kind::Multipicklist
+        )
+}
+
+/// References to records, but not to users and not to a merge's winner.
+fn is_prefilterable(field: &Field) -> bool {
+    let people = field.reference_to.iter().any(|target| target == "User");
+    field.kind == Kind::Reference && !people && field.name != "MasterRecordId"
 }
 
 fn soap_type(kind: Kind) -> &'static str {

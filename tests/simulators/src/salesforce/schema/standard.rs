@@ -53,8 +53,6 @@ const ACCURACIES: &[&str] = &[
     "State",
     "Unknown",
 ];
-const CLEAN: &[&str] =
-    &["Matched", "Different", "Acknowledged", "NotFound", "Inactive", "Pending", "SelectMatch", "Skipped"];
 
 pub fn objects() -> Vec<Object> {
     vec![account(), contact(), lead(), opportunity(), user(), campaign(), campaign_member(), topic()]
@@ -119,10 +117,6 @@ fn photo() -> Field {
     Field::url("PhotoUrl", "Photo URL").system().extra("imageurl")
 }
 
-fn clean_status() -> Field {
-    Field::picklist("CleanStatus", "Clean Status", 40, CLEAN).restricted()
-}
-
 fn account() -> Object {
     let name = Field { name_field: true, ..Field::text("Name", "Account Name", 255).required() };
     let mut fields = vec![
@@ -162,7 +156,7 @@ fn account() -> Object {
         Field::text("Site", "Account Site", 80),
     ]);
     fields.extend(viewed());
-    fields.extend([clean_status(), Field::picklist("AccountSource", "Account Source", 40, SOURCES)]);
+    fields.push(Field::picklist("AccountSource", "Account Source", 40, SOURCES));
     Object { mergeable: true, etag: true, ..object("Account", "Accounts", "001", fields) }
 }
 
@@ -188,7 +182,7 @@ fn contact() -> Object {
         Field::area("Description", "Contact Description", 32_000),
     ]);
     fields.extend(viewed());
-    fields.extend([photo(), clean_status()]);
+    fields.push(photo());
     Object { mergeable: true, ..object("Contact", "Contacts", "003", fields) }
 }
 
@@ -226,7 +220,6 @@ fn lead() -> Object {
         Field { permissionable: Some(false), ..Field::checkbox("IsUnreadByOwner", "Unread By Owner") },
     ]);
     fields.extend(viewed());
-    fields.push(clean_status());
     Object { mergeable: true, ..object("Lead", "Leads", "00Q", fields) }
 }
 
@@ -286,7 +279,7 @@ fn user() -> Object {
 }
 
 fn campaign() -> Object {
-    let name = Field { name_field: true, ..Field::text("Name", "Name", 80).required() };
+    let name = Field { name_field: true, id_lookup: true, ..Field::text("Name", "Name", 80).required() };
     let fields = vec![
         Field { permissionable: Some(false), ..name },
         Field::checkbox("IsActive", "Active"),
@@ -317,7 +310,8 @@ fn campaign_member() -> Object {
 }
 
 fn topic() -> Object {
-    let name = Field { name_field: true, ..Field::text("Name", "Name", 150).required() };
-    let fields = vec![name, Field::area("Description", "Description", 3_000)];
+    let name = Field { name_field: true, id_lookup: true, ..Field::text("Name", "Name", 99).required() };
+    let description = Field { permissionable: Some(false), ..Field::text("Description", "Description", 1_000) };
+    let fields = vec![name, description];
     Object { owned: false, capturable: false, ..object("Topic", "Topics", "0TO", fields) }
 }
