@@ -16,6 +16,30 @@ pub struct ConnectorSpec {
     pub cursor_version: u32,
     pub permissions: Vec<String>,
     pub credentials: Vec<String>,
+    pub auth_schemes: Vec<AuthScheme>,
+}
+
+/// One way into a system that speaks HTTP (`auth-scheme` in the contract). Texts
+/// in which `{config.…}` may stand are marked template there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthScheme {
+    pub name: String,
+    /// `oauth2-client-credentials`, `oauth2-jwt-bearer`, `oauth2-refresh-token`,
+    /// `bearer`, `api-key-header` or `basic`.
+    pub kind: String,
+    pub token_url: String,
+    pub client_id: String,
+    pub subject: String,
+    pub audience: String,
+    pub scope: String,
+    pub header: String,
+    /// Names in the connection's `secrets`; empty where there is none.
+    pub secret: String,
+    pub client_secret: String,
+    /// Where it may be sent to, as permissions or `answer.NAME`.
+    pub hosts: Vec<String>,
+    /// What of a token's answer the connector may see.
+    pub answers: Vec<String>,
 }
 
 /// One line of `check`.

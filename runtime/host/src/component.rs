@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lockstep_core::schema::ConnectorSpec;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use wasmtime::component;
 
@@ -12,6 +13,7 @@ use crate::{
     error::HostError,
     examine::Anatomy,
     host::Host,
+    http::{Egress, Identity},
     limits::Limits,
     network::{BadRule, Denials, Policy, Roots},
     request::Role,
@@ -112,6 +114,11 @@ impl Component {
             .map_err(|BadRule(reason)| HostError::Config { reason })?;
         let roots =
             Roots::new(connection.root_certificates_pem.as_deref()).map_err(|reason| HostError::Config { reason })?;
+        let (policy, roots, host) = (Arc::new(policy), Arc::new(roots), &self.0.host.0);
+        let egress = host.egresses.of(self.identity(&connection, &limits), || {
+            let (policy, roots) = (Arc::clone(&policy), Arc::clone(&roots));
+            Egress::new(connection.name.clone(), policy, roots, Arc::clone(&host.resolver), &limits)
+        });
         Ok(Session::begin(Setup {
             component: self.clone(),
             role,
@@ -119,10 +126,28 @@ impl Component {
             config: connection.config.to_string(),
             secrets: connection.secrets,
             credentials_asked: spec.credentials.clone(),
-            policy: Arc::new(policy),
-            roots: Arc::new(roots),
+            policy,
+            roots,
+            egress,
             denials,
             limits,
         }))
+    }
+
+    /// What sessions must have in common to be those of one connection.
+    fn identity(&self, connection: &ConnectionConfig, limits: &Limits) -> Identity {
+        let mut hash = Sha256::new();
+        let mut add = |part: &[u8]| {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        };
+        add(self.digest().as_bytes());
+        add(connection.name.as_bytes());
+        add(connection.config.to_string().as_bytes());
+        connection.grants.iter().for_each(|grant| add(grant.as_bytes()));
+        add(connection.root_certificates_pem.as_deref().unwrap_or_default());
+        add(format!("{limits:?}").as_bytes());
+        add(&connection.secrets.fingerprint());
+        hash.finalize().into()
     }
 }

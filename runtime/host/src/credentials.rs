@@ -6,6 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
+use ring::{
+    rand::SystemRandom,
+    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -23,6 +28,18 @@ impl Secrets {
 
     pub fn insert(&mut self, name: impl Into<String>, value: Zeroizing<String>) {
         self.0.insert(name.into(), value);
+    }
+
+    /// Says whether two are the same, and nothing of what they are.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for (name, value) in &self.0 {
+            for part in [name.as_bytes(), value.as_bytes()] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
+        }
+        hash.finalize().into()
     }
 
     /// Their names, for people.
@@ -97,6 +114,26 @@ impl Credentials {
         let secret = self.secret("hmac-sha256", name)?;
         Ok(hmac(secret.as_bytes(), message).to_vec())
     }
+
+    pub(crate) fn sign_rs256(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, String> {
+        let secret = self.secret("sign-rs256", name)?;
+        sign_rs256(secret, message).map_err(|why| format!("the secret \"{name}\" {why}"))
+    }
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256 under a private key in PEM form.
+pub(crate) fn sign_rs256(pem: &str, message: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| "holds no private key in PEM form")?;
+    let pair = match &key {
+        PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+        PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+        _ => return Err("holds a key that is not an RSA key"),
+    };
+    let pair = pair.map_err(|_| "holds no RSA key of 2048 to 4096 bits")?;
+    let mut signature = vec![0; pair.public().modulus_len()];
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+        .map_err(|_| "holds a key that cannot sign")?;
+    Ok(signature)
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {

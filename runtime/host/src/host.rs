@@ -20,7 +20,9 @@ use crate::{
     credentials::hex,
     error::HostError,
     examine::examine,
+    http::Egresses,
     limits::{Limits, LoadLimits},
+    network::{Resolver, SystemResolver},
     store::StoreData,
     v0_1,
 };
@@ -29,13 +31,15 @@ use crate::{
 pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 
 /// How a [`Host`] is set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct HostOptions {
     /// Where compiled components are kept; `None` compiles at every load.
     pub cache_dir: Option<PathBuf>,
     pub load: LoadLimits,
     /// The bounds of sessions that ask for no others.
     pub limits: Limits,
+    /// Knows the addresses that requests over HTTP go to; `None`: the operating system does.
+    pub resolver: Option<Arc<dyn Resolver>>,
 }
 
 /// Loads components and opens sessions with them. Cheap to clone.
@@ -46,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<StoreData>,
     pub(crate) limits: Limits,
+    pub(crate) resolver: Arc<dyn Resolver>,
+    pub(crate) egresses: Egresses,
     load: LoadLimits,
     cache: Option<Cache>,
     /// Names this engine and its settings, for the cache.
@@ -76,8 +82,16 @@ impl Host {
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine_name = format!("{:016x}", hasher.finish());
         tick(&engine)?;
-        let (limits, load) = (options.limits, options.load);
-        Ok(Host(Arc::new(Inner { engine, linker, limits, load, cache, engine_name })))
+        Ok(Host(Arc::new(Inner {
+            engine,
+            linker,
+            limits: options.limits,
+            resolver: options.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
+            egresses: Egresses::default(),
+            load: options.load,
+            cache,
+            engine_name,
+        })))
     }
 
     /// Load a component from a file. `expected` is its SHA-256 in hexadecimal, with

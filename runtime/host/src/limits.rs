@@ -1,5 +1,7 @@
 //! Every bound a connector lives in, with its default.
 
+use crate::http::HttpLimits;
+
 /// Bounds of one session. All are per component instance unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -40,6 +42,8 @@ pub struct Limits {
     /// The first pause after a failure; doubles with each up to `backoff_ms_max`.
     pub backoff_ms: u64,
     pub backoff_ms_max: u64,
+    /// Of requests over HTTP; those of one connection share them.
+    pub http: HttpLimits,
 }
 
 impl Default for Limits {
@@ -69,6 +73,7 @@ impl Default for Limits {
             failure_window_ms: 600_000,
             backoff_ms: 100,
             backoff_ms_max: 10_000,
+            http: HttpLimits::default(),
         }
     }
 }

@@ -37,6 +37,10 @@ counters! {
     /// Intents given to a connector.
     intents_sent,
     connections_opened,
+    /// Requests over HTTP, failed ones too.
+    requests,
+    /// Requests that got no answer.
+    request_failures,
     /// On the wire, before encryption.
     bytes_received,
     bytes_sent,

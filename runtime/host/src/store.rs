@@ -2,14 +2,17 @@
 
 use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::{credentials::Credentials, limits::Limits, lines::Lines, network::Network};
+use crate::{credentials::Credentials, http::Requests, limits::Limits, lines::Lines, network::Network};
 
 /// The state behind one instance's imports.
 pub(crate) struct StoreData {
     pub(crate) table: ResourceTable,
     pub(crate) wasi: WasiCtx,
     pub(crate) network: Network,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) requests: Requests,
     pub(crate) credentials: Credentials,
     pub(crate) lines: Lines,
     pub(crate) limiter: Limiter,
@@ -20,6 +23,12 @@ pub(crate) struct StoreData {
 impl WasiView for StoreData {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for StoreData {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.requests, table: &mut self.table, ctx: &mut self.http }
     }
 }
 

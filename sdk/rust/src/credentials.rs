@@ -44,3 +44,25 @@ pub fn postgres_md5(secret: &str, user: &str, salt: &[u8]) -> Result<String> {
 pub fn hmac_sha256(secret: &str, message: &[u8]) -> Result<Vec<u8>> {
     host::hmac_sha256(secret, message).map_err(Error::config)
 }
+
+/// A signature (RSASSA-PKCS1-v1_5, SHA-256) of a message under a secret that
+/// holds an RSA private key in PEM form.
+///
+/// # Errors
+/// `config` when there is no such secret, it is no such key, or it may not be used this way.
+pub fn sign_rs256(secret: &str, message: &[u8]) -> Result<Vec<u8>> {
+    host::sign_rs256(secret, message).map_err(Error::config)
+}
+
+/// Sign in by the connection's authentication scheme, if that has not happened
+/// yet, and give what the token's answer said under the scheme's `answers`.
+/// Requests sign in by themselves, and anew after a 401. This is for connectors
+/// that must know an answer first, such as Salesforce's `instance_url`, and for
+/// systems that say in another way that the token has run out: `anew` then.
+///
+/// # Errors
+/// `auth`, with the reason.
+pub fn sign_in(anew: bool) -> Result<Vec<(String, String)>> {
+    let answers = host::sign_in(anew).map_err(Error::auth)?;
+    Ok(answers.into_iter().map(|answer| (answer.name, answer.value)).collect())
+}

@@ -23,6 +23,7 @@
 //! lockstep_sdk::export!(Session);
 //! ```
 
+pub mod auth;
 pub mod bindings;
 pub mod cells;
 pub mod clock;
@@ -41,7 +42,8 @@ pub use connector::{Connector, Role};
 pub use error::Result;
 pub use log::{progress, rate_limit};
 pub use model::{
-    Cell, ChangeBatch, ChangeRow, ChangesAnswer, ChangesRequest, CheckItem, Column, ColumnType, ConnectorSpec,
-    EnsureRequest, Error, Extra, FetchRequest, FieldOverwrite, Found, Intent, Object, Outcome, Page, PageRequest,
-    Position, Reference, Rejection, Row, Scalar, Selection, Uuid, WantedColumn, Webhook, WebhookAnswer, WriteRequest,
+    AuthScheme, Cell, ChangeBatch, ChangeRow, ChangesAnswer, ChangesRequest, CheckItem, Column, ColumnType,
+    ConnectorSpec, EnsureRequest, Error, Extra, FetchRequest, FieldOverwrite, Found, Intent, Object, Outcome, Page,
+    PageRequest, Position, Reference, Rejection, Row, Scalar, Selection, Uuid, WantedColumn, Webhook, WebhookAnswer,
+    WriteRequest,
 };

@@ -148,6 +148,7 @@ impl Session for MemorySession {
             cursor_version: 1,
             permissions: Vec::new(),
             credentials: Vec::new(),
+            auth_schemes: Vec::new(),
         })
     }
 

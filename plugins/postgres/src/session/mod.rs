@@ -63,6 +63,7 @@ pub fn spec() -> ConnectorSpec {
         cursor_version: CURSOR_VERSION,
         permissions: vec!["tcp:config.host:config.port|5432".into(), "tcp:config.url".into()],
         credentials: vec!["scram-sha-256:password".into(), "md5:password".into()],
+        auth_schemes: Vec::new(),
         extras: Vec::new(),
     }
 }

@@ -83,6 +83,26 @@ impl Lookup {
     }
 }
 
+/// Knows the addresses of names. Where they may be connected to is decided
+/// elsewhere, anew for every answer.
+#[async_trait::async_trait]
+pub trait Resolver: Send + Sync {
+    /// # Errors
+    /// Words for the operator.
+    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String>;
+}
+
+/// The operating system's resolver.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemResolver;
+
+#[async_trait::async_trait]
+impl Resolver for SystemResolver {
+    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+        resolve(name).await.map_err(|code| code.name().to_owned())
+    }
+}
+
 async fn resolve(name: &str) -> Result<Vec<IpAddr>, ErrorCode> {
     match tokio::time::timeout(TIMEOUT, tokio::net::lookup_host((name, 0))).await {
         Ok(Ok(found)) => {

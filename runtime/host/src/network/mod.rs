@@ -18,14 +18,15 @@ use std::{
 
 use parking_lot::Mutex;
 
-pub use lookup::Lookup;
+pub use lookup::{Lookup, Resolver, SystemResolver};
 pub use policy::Denial;
 pub(crate) use policy::{Denials, Policy};
 pub use rule::BadRule;
+pub(crate) use rule::{Protocol, normal_name};
 pub use socket::Socket;
 pub(crate) use socket::SocketState;
 pub use tls::Encrypted;
-pub(crate) use tls::{Roots, Verify, handshake};
+pub(crate) use tls::{Roots, Verify, handshake, request_config};
 pub(crate) use wire::{Wire, WireInput, WireOutput};
 
 use crate::metrics::{Counters, add};

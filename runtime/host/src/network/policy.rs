@@ -5,10 +5,13 @@
 //!   connection's configuration filled in they are its *asks*.
 //! - The operator's `grants` list what it gets. The host and port that the
 //!   operator wrote into the connection's own configuration, and that the connector asks as
-//!   `config.…`, count as granted, but only where they lead to a public address.
+//!   `config.…`, count as granted, but only where they lead to a public address, and not
+//!   for requests in the clear (`http:`).
 //! - This machine and private networks must be granted by address or range
 //!   (`tcp:127.0.0.1:5432`, `tcp:10.0.0.0/8:5432`; the name `localhost` counts as this
-//!   machine). A name is not enough: whoever runs its DNS would choose.
+//!   machine). A name is not enough: whoever runs its DNS would choose. `private-network`
+//!   trusts that choice: names that are granted may then lead to private networks, though
+//!   still not to this machine.
 //! - Link-local addresses, cloud metadata and reserved ranges must be granted as
 //!   that very address.
 //!
@@ -21,10 +24,13 @@ use serde_json::Value;
 
 use super::{
     address::{Reach, canonical, reach},
-    rule::{BadRule, HostRule, Rule, normal_name, resolve_ask, show},
+    rule::{BadRule, HostRule, Protocol, Rule, normal_name, resolve_ask, show},
 };
 
 const DENIALS_KEPT: usize = 100;
+
+/// The grant that lets granted names lead to private networks.
+const PRIVATE_NETWORK: &str = "private-network";
 
 /// Something a connector tried and may not, with the line that would allow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +55,7 @@ impl Denial {
 pub(crate) struct Denials(Mutex<VecDeque<Denial>>);
 
 impl Denials {
-    fn note(&self, denial: Denial) {
+    pub(crate) fn note(&self, denial: Denial) {
         let mut kept = self.0.lock();
         let at = kept.iter().position(|known| known.tried == denial.tried && known.line == denial.line);
         let count = at.and_then(|at| kept.remove(at)).map_or(0, |known| known.count);
@@ -79,6 +85,8 @@ pub(crate) struct Policy {
     grants: Vec<Rule>,
     /// Granted by being configured; good for public addresses.
     implied: Vec<Rule>,
+    /// Names that are granted may lead to private networks.
+    private_network: bool,
     pub(crate) denials: Arc<Denials>,
 }
 
@@ -89,28 +97,32 @@ impl Policy {
         config: &Value,
         denials: Arc<Denials>,
     ) -> Result<Self, BadRule> {
-        let mut policy = Policy { asks: Vec::new(), grants: Vec::new(), implied: Vec::new(), denials };
-        for ask in asks.iter().filter(|ask| ask.starts_with("tcp:")) {
+        let private_network = grants.iter().any(|grant| grant == PRIVATE_NETWORK);
+        let mut policy = Policy { asks: Vec::new(), grants: Vec::new(), implied: Vec::new(), private_network, denials };
+        for ask in asks {
             for (rule, own) in resolve_ask(ask, config)? {
-                if own {
+                if own && rule.protocol != Protocol::Http {
                     policy.implied.push(rule.clone());
                 }
                 policy.asks.push(rule);
             }
         }
-        policy.grants = grants.iter().map(|grant| Rule::parse(grant)).collect::<Result<_, _>>()?;
+        let rules = grants.iter().filter(|grant| *grant != PRIVATE_NETWORK);
+        policy.grants = rules.map(|grant| Rule::parse(grant)).collect::<Result<_, _>>()?;
         Ok(policy)
     }
 
-    /// Whether the name may be looked up at all.
+    /// Whether the name may be looked up at all, for a connection of the connector's own.
     pub(crate) fn may_look_up(&self, name: &str) -> Result<String, Denial> {
         let normal = normal_name(name).unwrap_or_default();
-        let covers = |rules: &[Rule]| rules.iter().any(|rule| rule.host.covers_name(&normal));
+        let is_tcp = |rule: &&Rule| rule.protocol == Protocol::Tcp;
+        let covers = |rules: &[Rule]| rules.iter().filter(is_tcp).any(|rule| rule.host.covers_name(&normal));
         if !covers(&self.asks) {
             return Err(self.deny(format!("looking up {normal}"), "the connector did not ask for it", None));
         }
         if !covers(&self.grants) && !covers(&self.implied) {
-            let port = self.asks.iter().find(|rule| rule.host.covers_name(&normal)).and_then(|rule| rule.port);
+            let asked = self.asks.iter().filter(is_tcp).find(|rule| rule.host.covers_name(&normal));
+            let port = asked.and_then(|rule| rule.port);
             let port = port.map_or_else(|| "*".into(), |port| port.to_string());
             let line = format!("tcp:{normal}:{port}");
             return Err(self.deny(format!("looking up {normal}"), "it is not granted", Some(line)));
@@ -121,13 +133,13 @@ impl Policy {
     /// Those addresses of a looked-up name that can be connected to on some port that was asked for.
     pub(crate) fn usable(&self, name: &str, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, Denial> {
         let names = [name.to_owned()];
-        let asked = self.asks.iter().filter(|rule| rule.host.covers_name(name));
+        let asked = self.asks.iter().filter(|rule| rule.protocol == Protocol::Tcp && rule.host.covers_name(name));
         let ports: Vec<u16> = asked.map(|rule| rule.port.unwrap_or(1)).collect();
         let mut usable = Vec::new();
         let mut refused = None;
         for address in addresses {
             for port in &ports {
-                match self.judge(*address, *port, &names) {
+                match self.judge(Protocol::Tcp, *address, *port, &names) {
                     Ok(()) if !usable.contains(address) => usable.push(*address),
                     Ok(()) => {}
                     Err(denial) => refused = Some(denial),
@@ -142,25 +154,75 @@ impl Policy {
 
     /// Whether this address may be connected to; `names` are those that led to it.
     pub(crate) fn may_connect(&self, address: IpAddr, port: u16, names: &[String]) -> Result<(), Denial> {
-        self.judge(address, port, names).map_err(|denial| self.keep(denial))
+        self.judge(Protocol::Tcp, address, port, names).map_err(|denial| self.keep(denial))
     }
 
-    fn judge(&self, address: IpAddr, port: u16, names: &[String]) -> Result<(), Denial> {
+    /// Whether requests may go to this host at all, before its name is looked up. A host that
+    /// is an address is judged whole. What is denied is not kept here.
+    pub(crate) fn may_request(&self, protocol: Protocol, host: &str, port: u16) -> Result<(), Denial> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return self.judge(protocol, address, port, &[]);
+        }
+        let covers = |rule: &Rule| rule.covers_port(protocol, port) && rule.host.covers_name(host);
+        let tried = line(protocol, host, port);
+        if !self.asks.iter().any(covers) {
+            return Err(denial(tried, "the connector did not ask for it", None));
+        }
+        // A name without a grant of its own may lead to an address that has one.
+        let by_address = |rule: &Rule| rule.covers_port(protocol, port) && matches!(rule.host, HostRule::Range { .. });
+        if self.grants.iter().chain(&self.implied).any(covers) || self.grants.iter().any(by_address) {
+            return Ok(());
+        }
+        Err(denial(tried.clone(), "it is not granted", Some(tried)))
+    }
+
+    /// Those addresses that a request for this host may go to. What is denied is not kept here.
+    pub(crate) fn may_request_at(
+        &self,
+        protocol: Protocol,
+        host: &str,
+        port: u16,
+        addresses: &[IpAddr],
+    ) -> Result<Vec<IpAddr>, Denial> {
+        let names = [host.to_owned()];
+        let mut usable = Vec::new();
+        let mut refused = None;
+        for address in addresses {
+            match self.judge(protocol, *address, port, &names) {
+                Ok(()) => usable.push(*address),
+                Err(denial) => refused = Some(denial),
+            }
+        }
+        match refused {
+            Some(denial) if usable.is_empty() => Err(denial),
+            _ => Ok(usable),
+        }
+    }
+
+    fn judge(&self, protocol: Protocol, address: IpAddr, port: u16, names: &[String]) -> Result<(), Denial> {
         let address = canonical(address);
-        let tried = format!("tcp:{}:{port}", show(address));
+        let tried = line(protocol, &show(address), port);
         let covers = |rule: &Rule| {
-            rule.covers_port(port)
+            rule.covers_port(protocol, port)
                 && (rule.host.covers_address(address) || names.iter().any(|name| rule.host.covers_name(name)))
         };
         if !self.asks.iter().any(covers) {
             return Err(denial(tried, "the connector did not ask for it", None));
         }
-        let by_address = |rule: &&Rule| rule.covers_port(port) && rule.host.covers_address(address);
+        let by_address = |rule: &Rule| rule.covers_port(protocol, port) && rule.host.covers_address(address);
+        let trusted = |rule: &Rule| self.private_network && covers(rule);
         let granted = match reach(address) {
             Reach::Public => self.grants.iter().chain(&self.implied).any(covers),
-            Reach::Private => self.grants.iter().any(|rule| by_address(&rule)),
-            Reach::Loopback => self.grants.iter().any(|rule| by_address(&rule) || self.is_localhost(rule, port, names)),
-            Reach::Special => self.grants.iter().any(|rule| rule.covers_port(port) && rule.host.is_address(address)),
+            Reach::Private => {
+                self.grants.iter().any(|rule| by_address(rule) || trusted(rule)) || self.implied.iter().any(trusted)
+            }
+            Reach::Loopback => self
+                .grants
+                .iter()
+                .any(|rule| by_address(rule) || (rule.covers_port(protocol, port) && is_localhost(rule, names))),
+            Reach::Special => {
+                self.grants.iter().any(|rule| rule.covers_port(protocol, port) && rule.host.is_address(address))
+            }
         };
         if granted {
             return Ok(());
@@ -174,12 +236,6 @@ impl Policy {
         Err(denial(tried.clone(), reason, Some(tried)))
     }
 
-    fn is_localhost(&self, rule: &Rule, port: u16, names: &[String]) -> bool {
-        rule.covers_port(port)
-            && rule.host == HostRule::Name("localhost".into())
-            && names.iter().any(|name| name == "localhost")
-    }
-
     fn deny(&self, tried: String, reason: &str, line: Option<String>) -> Denial {
         self.keep(denial(tried, reason, line))
     }
@@ -187,6 +243,19 @@ impl Policy {
     fn keep(&self, denial: Denial) -> Denial {
         self.denials.note(denial.clone());
         denial
+    }
+}
+
+fn is_localhost(rule: &Rule, names: &[String]) -> bool {
+    rule.host == HostRule::Name("localhost".into()) && names.iter().any(|name| name == "localhost")
+}
+
+/// The grant for exactly this, as the operator would write it.
+fn line(protocol: Protocol, host: &str, port: u16) -> String {
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+    match protocol.default_port() {
+        Some(default) if default == port => format!("{}:{host}", protocol.name()),
+        _ => format!("{}:{host}:{port}", protocol.name()),
     }
 }
 
@@ -255,6 +324,49 @@ mod tests {
         let granted = policy(OWN, &["tcp:localhost:5432"], config);
         assert!(connect(&granted, "127.0.0.1", 5432, &["localhost"]).is_ok());
         assert!(connect(&granted, "10.0.0.1", 5432, &["localhost"]).is_err());
+    }
+
+    #[test]
+    fn names_lead_to_private_networks_where_the_operator_trusts_them_to() {
+        let config = r#"{"host":"db.example.com","port":5432}"#;
+        let trusting = policy(OWN, &["tcp:db.example.com:5432", PRIVATE_NETWORK], config);
+        assert!(connect(&trusting, "10.0.0.5", 5432, &["db.example.com"]).is_ok());
+        assert!(connect(&trusting, "127.0.0.1", 5432, &["db.example.com"]).is_err());
+        assert!(connect(&trusting, "169.254.169.254", 5432, &["db.example.com"]).is_err());
+        assert!(connect(&trusting, "10.0.0.5", 5433, &["db.example.com"]).is_err());
+    }
+
+    fn request(policy: &Policy, protocol: Protocol, host: &str, port: u16, at: &str) -> Result<(), Denial> {
+        policy.may_request(protocol, host, port)?;
+        policy.may_request_at(protocol, host, port, &[at.parse().expect("an address")]).map(drop)
+    }
+
+    #[test]
+    fn requests_need_a_right_of_their_own() {
+        let (name, public) = ("api.example.com", "93.184.216.34");
+        let asks = &["https:api.example.com", "http:api.example.com", "tcp:api.example.com:443"];
+        let by_tcp = policy(asks, &["tcp:api.example.com:443"], "{}");
+        let denied = request(&by_tcp, Protocol::Https, name, 443, public).expect_err("another protocol");
+        assert_eq!(denied.line, "https:api.example.com");
+        let granted = policy(asks, &[&denied.line], "{}");
+        assert!(request(&granted, Protocol::Https, name, 443, public).is_ok());
+        assert!(request(&granted, Protocol::Http, name, 80, public).is_err());
+        assert!(request(&granted, Protocol::Https, name, 8443, public).is_err());
+        assert!(request(&granted, Protocol::Https, "other.example.com", 443, public).is_err());
+        for inside in ["10.0.0.5", "127.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "fd00:ec2::254"] {
+            let denied = request(&granted, Protocol::Https, name, 443, inside).expect_err(inside);
+            assert!(request(&policy(asks, &[&denied.line], "{}"), Protocol::Https, name, 443, inside).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_configured_address_counts_as_granted_only_when_it_is_encrypted() {
+        let ask = &["https:config.base_url"];
+        let encrypted = policy(ask, &[], r#"{"base_url":"https://api.example.com"}"#);
+        assert!(request(&encrypted, Protocol::Https, "api.example.com", 443, "93.184.216.34").is_ok());
+        let clear = policy(ask, &[], r#"{"base_url":"http://api.example.com"}"#);
+        let denied = request(&clear, Protocol::Http, "api.example.com", 80, "93.184.216.34").expect_err("in the clear");
+        assert_eq!(denied.line, "http:api.example.com");
     }
 
     #[test]

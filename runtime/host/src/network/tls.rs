@@ -120,6 +120,13 @@ fn client_config(verify: Verify, roots: &Roots) -> Result<ClientConfig, String> 
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
+/// For requests: everything is verified; HTTP/2 is preferred.
+pub(crate) fn request_config(roots: &Roots) -> Result<ClientConfig, String> {
+    let mut config = client_config(Verify::Full, roots)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 /// Verifies as much as was asked; the handshake's signatures always.
 #[derive(Debug)]
 struct Verifier {

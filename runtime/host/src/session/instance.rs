@@ -2,11 +2,13 @@
 
 use wasmtime::{Store, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::{
     component::Component,
     credentials::Credentials,
     host::EPOCH,
+    http::Requests,
     limits::Limits,
     lines::{Lines, Spoken},
     network::Network,
@@ -24,6 +26,7 @@ impl Instance {
     pub(super) async fn new(
         component: &Component,
         network: Network,
+        requests: Requests,
         credentials: Credentials,
         lines: Lines,
         limits: &Limits,
@@ -39,7 +42,10 @@ impl Instance {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max);
         let limiter = Limiter::new(limits);
-        let data = StoreData { table, wasi, network, credentials, lines, limiter, epochs_left: 0 };
+        let mut http = WasiHttpCtx::new();
+        // What a head takes in memory is a little more than on the wire.
+        http.set_field_size_limit(limits.http.request_head_bytes_max.max(limits.http.response_head_bytes_max) * 4);
+        let data = StoreData { table, wasi, network, http, requests, credentials, lines, limiter, epochs_left: 0 };
         let mut store = Store::new(&component.0.host.0.engine, data);
         store.limiter(|data| &mut data.limiter);
         store.set_hostcall_fuel(limits.answer_bytes_max);
@@ -63,13 +69,17 @@ impl Instance {
 
     /// Give the next call its time.
     pub(super) fn arm(&mut self, limits: &Limits) {
-        self.store.data_mut().epochs_left = epochs(limits);
+        let data = self.store.data_mut();
+        data.epochs_left = epochs(limits);
+        data.requests.arm();
         self.store.set_epoch_deadline(1);
     }
 }
 
 fn arm(mut store: Store<StoreData>, limits: &Limits) -> Store<StoreData> {
-    store.data_mut().epochs_left = epochs(limits);
+    let data = store.data_mut();
+    data.epochs_left = epochs(limits);
+    data.requests.arm();
     store.set_epoch_deadline(1);
     store
 }

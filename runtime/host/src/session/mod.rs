@@ -20,6 +20,7 @@ use crate::{
     component::Component,
     credentials::Secrets,
     error::HostError,
+    http::{Egress, Sent},
     limits::Limits,
     metrics::{Counters, Meter, Metrics, add},
     network::{Denial, Denials, Policy, Roots},
@@ -40,6 +41,7 @@ pub(crate) struct Setup {
     pub(crate) credentials_asked: Vec<String>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) roots: Arc<Roots>,
+    pub(crate) egress: Arc<Egress>,
     pub(crate) denials: Arc<Denials>,
     pub(crate) limits: Limits,
 }
@@ -70,6 +72,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) denials: Arc<Denials>,
     pub(crate) limits: Limits,
+    egress: Arc<Egress>,
     spec: ConnectorSpecRef,
 }
 
@@ -82,6 +85,7 @@ impl Session {
             counters: Arc::default(),
             denials: Arc::clone(&setup.denials),
             limits: setup.limits.clone(),
+            egress: Arc::clone(&setup.egress),
             spec: setup.component.clone(),
         });
         tokio::spawn(owner::own(setup, Arc::clone(&shared), waiting));
@@ -96,6 +100,11 @@ impl Session {
     /// What the connector tried and may not, each with the line that would allow it.
     pub fn denials(&self) -> Vec<Denial> {
         self.shared.denials.list()
+    }
+
+    /// The connection's latest requests over HTTP, oldest first; those of its other sessions too.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.shared.egress.sent()
     }
 
     /// Let a parked session try again.

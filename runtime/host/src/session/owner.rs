@@ -9,6 +9,7 @@ use super::{Job, Setup, Shared, backoff::Backoff, instance::Instance};
 use crate::{
     credentials::Credentials,
     error::{GuestError, HostError},
+    http::{Caller, Requests},
     lines::Lines,
     metrics::add,
     network::Network,
@@ -105,8 +106,15 @@ impl Owner {
             Arc::clone(&setup.roots),
             &setup.limits,
         );
+        let caller = Caller {
+            role: setup.role.name(),
+            counters: Arc::clone(&self.shared.counters),
+            denials: Arc::clone(&self.shared.denials),
+        };
+        let requests = Requests::new(Arc::clone(&setup.egress), caller);
         let credentials = Credentials::new(Arc::clone(&setup.secrets), &setup.credentials_asked);
-        let mut instance = Instance::new(&setup.component, network, credentials, self.lines.clone(), &setup.limits)
+        let (component, lines) = (&setup.component, self.lines.clone());
+        let mut instance = Instance::new(component, network, requests, credentials, lines, &setup.limits)
             .await
             .map_err(|error| stopped("open", &error, &setup.limits))?;
         let denied = self.shared.denials.total();

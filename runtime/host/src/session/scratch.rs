@@ -10,9 +10,10 @@ use crate::{
     component::Component,
     credentials::{Credentials, Secrets},
     error::HostError,
+    http::{Caller, Egress, Requests},
     lines::Lines,
     metrics::Counters,
-    network::{BadRule, Network, Policy, Roots},
+    network::{BadRule, Network, Policy, Roots, SystemResolver},
     v0_1,
 };
 
@@ -25,11 +26,17 @@ pub(crate) async fn spec(component: &Component) -> Result<ConnectorSpec, HostErr
             .map_err(|BadRule(reason)| HostError::Config { reason })?;
         let roots = Roots::new(None).map_err(|reason| HostError::Config { reason })?;
         let counters = Arc::<Counters>::default();
-        let network = Network::new(policy.into(), Arc::clone(&counters), roots.into(), limits);
+        let (policy, roots) = (Arc::new(policy), Arc::new(roots));
+        let (of, by) = (Arc::clone(&policy), Arc::clone(&roots));
+        let egress = Egress::new(component.digest().to_owned(), of, by, Arc::new(SystemResolver), limits);
+        let caller = Caller { role: "spec", counters: Arc::clone(&counters), denials: Arc::default() };
+        let requests = Requests::new(egress.into(), caller);
+        let network = Network::new(policy, Arc::clone(&counters), roots, limits);
         let credentials = Credentials::new(Arc::new(Secrets::new()), &[]);
         let lines = Lines::new(component.digest(), "spec", limits, counters);
         let failed = |error: wasmtime::Error| stopped("spec", &error, limits);
-        let mut instance = Instance::new(component, network, credentials, lines, limits).await.map_err(failed)?;
+        let mut instance =
+            Instance::new(component, network, requests, credentials, lines, limits).await.map_err(failed)?;
         let spec = v0_1::spec(&mut instance.store, &instance.bindings).await.map_err(failed)?;
         v0_1::answer::spec(spec, limits)
     });

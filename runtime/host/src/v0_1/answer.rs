@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lockstep_core::{
     change::{ChangeBatch, ChangeKind, ChangeRow, Changes, Cursor, Found, Page, Row, Version},
     key::Key,
-    schema::{CheckItem, Column, ColumnType, ConnectorSpec, Kind, Object, Reference},
+    schema::{AuthScheme, CheckItem, Column, ColumnType, ConnectorSpec, Kind, Object, Reference},
     value::{Cell, Timestamp, Value},
     webhook::WebhookAnswer,
     write::{Outcome, Overwritten, Rejection},
@@ -44,6 +44,7 @@ pub(crate) fn spec(spec: model::ConnectorSpec, limits: &Limits) -> Read<Connecto
     for list in [&spec.abilities, &spec.permissions, &spec.credentials] {
         reader.at_most("entries", list.len(), 1000)?;
     }
+    reader.at_most("authentication schemes", spec.auth_schemes.len(), 50)?;
     reader.at_most("bytes of configuration schema", spec.config_schema.len(), 1 << 20)?;
     let words = |list: Vec<String>| list.iter().map(|text| reader.words(text)).collect();
     Ok(ConnectorSpec {
@@ -56,6 +57,7 @@ pub(crate) fn spec(spec: model::ConnectorSpec, limits: &Limits) -> Read<Connecto
         cursor_version: spec.cursor_version,
         permissions: words(spec.permissions),
         credentials: words(spec.credentials),
+        auth_schemes: spec.auth_schemes.into_iter().map(|scheme| reader.auth_scheme(scheme)).collect::<Read<_>>()?,
     })
 }
 
@@ -175,6 +177,26 @@ impl Reader<'_> {
 
     fn words(&self, text: &str) -> String {
         printable(text, self.limits.words_bytes_max)
+    }
+
+    fn auth_scheme(&self, scheme: model::AuthScheme) -> Read<AuthScheme> {
+        self.at_most("hosts of an authentication scheme", scheme.hosts.len(), 100)?;
+        self.at_most("answers of an authentication scheme", scheme.answers.len(), 100)?;
+        let words = |list: Vec<String>| list.iter().map(|text| self.words(text)).collect();
+        Ok(AuthScheme {
+            name: self.words(&scheme.name),
+            kind: self.words(&scheme.kind),
+            token_url: self.words(&scheme.token_url),
+            client_id: self.words(&scheme.client_id),
+            subject: self.words(&scheme.subject),
+            audience: self.words(&scheme.audience),
+            scope: self.words(&scheme.scope),
+            header: self.words(&scheme.header),
+            secret: self.words(&scheme.secret),
+            client_secret: self.words(&scheme.client_secret),
+            hosts: words(scheme.hosts),
+            answers: words(scheme.answers),
+        })
     }
 
     fn cursor(&self, bytes: Vec<u8>) -> Read<Arc<[u8]>> {

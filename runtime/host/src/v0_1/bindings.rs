@@ -6,6 +6,7 @@ wasmtime::component::bindgen!({
     world: "connector-world",
     imports: {
         "lockstep:connector/tls.upgrade": async | trappable,
+        "lockstep:connector/credentials.sign-in": async | trappable,
         default: trappable,
     },
     exports: { default: async },
@@ -13,6 +14,7 @@ wasmtime::component::bindgen!({
         "wasi:io": wasmtime_wasi_io::bindings::wasi::io,
         "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
         "wasi:random": wasmtime_wasi::p2::bindings::random,
+        "wasi:http": wasmtime_wasi_http::p2::bindings::http,
         "wasi:sockets/network": wasmtime_wasi::p2::bindings::sockets::network,
         "wasi:sockets/instance-network": wasmtime_wasi::p2::bindings::sockets::instance_network,
         "wasi:sockets/tcp.tcp-socket": crate::network::Socket,

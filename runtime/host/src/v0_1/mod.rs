@@ -20,6 +20,10 @@ use wasmtime_wasi::{
     random::WasiRandom,
     sockets::{WasiSockets, WasiSocketsView},
 };
+use wasmtime_wasi_http::{
+    WasiHttp, WasiHttpView,
+    p2::bindings::{LinkOptions, http},
+};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use self::bindings::{
@@ -52,7 +56,7 @@ impl wasmtime::component::HasData for HasIo {
     type Data<'a> = &'a mut wasmtime::component::ResourceTable;
 }
 
-/// Everything a connector may import. Sockets and name lookup are the host's own;
+/// Everything a connector may import. Sockets, name lookup and the HTTP client are the host's own;
 /// files, environment and arguments are there and empty.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine);
@@ -88,6 +92,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
     own_sockets::tcp::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     own_sockets::tcp_create_socket::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     own_sockets::ip_name_lookup::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
+    http::types::add_to_linker::<StoreData, WasiHttp>(l, &(&LinkOptions::default()).into(), StoreData::http)?;
+    http::outgoing_handler::add_to_linker::<StoreData, WasiHttp>(l, StoreData::http)?;
     host::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     credentials::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     tls::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;

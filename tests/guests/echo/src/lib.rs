@@ -155,6 +155,7 @@ impl Connector for Echo {
             cursor_version: 1,
             permissions: vec!["tcp:config.connect".into()],
             credentials: Vec::new(),
+            auth_schemes: Vec::new(),
             extras: Vec::new(),
         }
     }

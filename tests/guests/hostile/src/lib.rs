@@ -25,6 +25,7 @@ impl Connector for Hostile {
             cursor_version: 1,
             permissions: vec!["tcp:config.host:config.port".into()],
             credentials: vec!["scram-sha-256:password".into()],
+            auth_schemes: Vec::new(),
             extras: Vec::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! `lockstep:connector/credentials`: operations on secrets.
 
-use super::bindings::lockstep::connector::credentials::{Host, ScramAnswer, ScramRequest};
+use super::bindings::lockstep::connector::credentials::{AnswerValue, Host, ScramAnswer, ScramRequest};
 use crate::store::StoreData;
 
 impl Host for StoreData {
@@ -22,5 +22,13 @@ impl Host for StoreData {
 
     fn hmac_sha256(&mut self, secret: String, message: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, String>> {
         Ok(self.credentials.hmac_sha256(&secret, &message))
+    }
+
+    fn sign_rs256(&mut self, secret: String, message: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, String>> {
+        Ok(self.credentials.sign_rs256(&secret, &message))
+    }
+
+    async fn sign_in(&mut self, _anew: bool) -> wasmtime::Result<Result<Vec<AnswerValue>, String>> {
+        Ok(Err("the connection has no authentication scheme".into()))
     }
 }

@@ -2,10 +2,19 @@
 //! in the same call or in a later one. The host owns the connections, checks
 //! where they go, and puts credentials on the wire; a connector never holds one.
 //!
-//! [`Client`] has two kinds: the sandboxed one and whatever a connector's native
-//! tests use.
+//! [`Client`] has two kinds: the sandboxed one ([`HostClient`]) and whatever a
+//! connector's native tests use.
+//!
+//! Two answers can come from the host instead of the system; both say so in the
+//! header `lockstep-answer`, and nothing was sent for either of them:
+//! - 429 with `retry-after`: the connection's own rate budget is used up (`budget`);
+//! - 401: signing in was refused (`sign-in`), the body says why.
+
+mod host_client;
 
 use std::time::Duration;
+
+pub use host_client::HostClient;
 
 /// A request. The body is sent whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +70,17 @@ impl Response {
     /// The first header of that name, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `retry-after` in milliseconds, where it counts seconds.
+    pub fn retry_after_ms(&self) -> Option<u32> {
+        let seconds: u32 = self.header("retry-after")?.trim().parse().ok()?;
+        Some(seconds.saturating_mul(1000))
+    }
+
+    /// `budget` or `sign-in` when the host answered in the system's place.
+    pub fn answered_by_host(&self) -> Option<&str> {
+        self.header("lockstep-answer")
     }
 }
 

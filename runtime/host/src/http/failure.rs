@@ -1,0 +1,47 @@
+//! Why a request has no answer, and how that crosses to the guest: in words,
+//! with what matters most before them. `denied: ` and `not sent: ` say that nothing
+//! left; without either it may have.
+
+use wasmtime_wasi_http::Error;
+
+use crate::network::Denial;
+
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A right is missing.
+    Denied(Denial),
+    /// Nothing left: no connection, no room, no time.
+    NotSent(String),
+    /// It left, or may have.
+    Unknown(String),
+}
+
+impl Failure {
+    /// For the audit log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Failure::Denied(_) => "denied",
+            Failure::NotSent(_) => "not-sent",
+            Failure::Unknown(_) => "unknown",
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Denied(denial) => {
+                write!(out, "denied: {}: {}", denial.tried, denial.reason)?;
+                if denial.line.is_empty() { Ok(()) } else { write!(out, ". {}", denial.remedy()) }
+            }
+            Failure::NotSent(why) => write!(out, "not sent: {why}"),
+            Failure::Unknown(why) => out.write_str(why),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Error::InternalError(Some(failure.to_string()))
+    }
+}
