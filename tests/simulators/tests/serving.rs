@@ -4,13 +4,20 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 use axum::{Router, routing::post};
 use lockstep_simulators::{Fault, Listen, Rule, Server, Stage, control};
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use serde_json::json;
 
 static EFFECTS: AtomicU32 = AtomicU32::new(0);
@@ -115,10 +122,23 @@ fn a_stopped_server_closes_its_connections_and_its_port() -> Result<()> {
 #[test]
 fn tls_comes_with_a_certificate_to_trust() -> Result<()> {
     let stage = Stage::default();
-    let server = Server::start(Listen { port: 0, tls: true }, stage, |url| {
-        assert!(url.starts_with("https://localhost:"));
-        Router::new()
-    })?;
-    assert!(server.certificate_pem().context("a certificate")?.starts_with("-----BEGIN CERTIFICATE-----"));
+    let routes = Router::new().route("/", axum::routing::get(|| async { "safe" }));
+    let server = Server::start(Listen { port: 0, tls: true }, stage, |_| routes)?;
+    assert!(server.url().starts_with("https://localhost:"));
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(server.certificate_pem().context("a certificate")?.as_bytes())?)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut session = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into()?)?;
+    let mut socket = TcpStream::connect(server.address())?;
+    let mut stream = rustls::Stream::new(&mut session, &mut socket);
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    // The server may close without saying goodbye.
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("safe"), "{answer}");
     Ok(())
 }

@@ -144,3 +144,20 @@ fn deletes_are_told_as_far_back_as_they_are_known() -> Result<()> {
     assert_eq!(heard["earliestDateAvailable"].as_str().context("a time")?, "2026-03-20T10:02:30.000+0000");
     Ok(())
 }
+
+#[test]
+fn a_reference_may_point_at_several_kinds_of_rows() -> Result<()> {
+    let caller = Caller::new()?;
+    let account = caller.create("Account", json!({"Name": "Acme"}))?;
+    let lead = caller.create("Lead", json!({"LastName": "Ann", "Company": "C"}))?;
+    caller.create("Task", json!({"Subject": "Call", "WhoId": lead, "WhatId": account}))?;
+    let found = caller.query("SELECT Who.Name, What.Name, Owner.Name FROM Task")?;
+    let task = &found["records"][0];
+    assert_eq!((&task["Who"]["Name"], &task["Who"]["attributes"]["type"]), (&json!("Ann"), &json!("Lead")));
+    assert_eq!((&task["What"]["Name"], &task["Owner"]["Name"]), (&json!("Acme"), &json!("Integration User")));
+    let described = caller.get("sobjects/Task/describe")?.json()?;
+    let who = described["fields"].as_array().into_iter().flatten().find(|field| field["name"] == "WhoId");
+    let who = who.context("WhoId")?;
+    assert_eq!((&who["referenceTo"], &who["polymorphicForeignKey"]), (&json!(["Contact", "Lead"]), &json!(true)));
+    Ok(())
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lockstep_simulators::DeliveryFaults;
-use lockstep_simulators::salesforce::{Edit, Options, Settings};
+use lockstep_simulators::salesforce::{Edit, Field, Options, Settings};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -181,5 +181,40 @@ fn gaps_overflows_and_unreliable_deliveries_come_on_demand() -> Result<()> {
     let events = caller.hear(&client, 2)?;
     assert_eq!(events[0], events[1], "one dropped, one doubled");
     assert_eq!(events[0]["payload"]["Name"]["LastName"], "C");
+    Ok(())
+}
+
+#[test]
+fn a_second_connect_ends_the_first_and_hears_what_comes() -> Result<()> {
+    let mut caller = Caller::new()?;
+    let client = caller.shake()?;
+    caller.subscribe(&client, CONTACTS, -1)?;
+    std::thread::scope(|scope| -> Result<()> {
+        let first = scope.spawn(|| caller.connect(&client));
+        std::thread::sleep(Duration::from_millis(100));
+        let second = scope.spawn(|| caller.connect(&client));
+        let first = first.join().map_err(|_| anyhow::anyhow!("panicked"))??;
+        assert_eq!((first.len(), &first[0]["successful"]), (1, &json!(true)), "answered at once, with nothing");
+        caller.org.create("Contact", json!({"LastName": "x"}))?;
+        let second = second.join().map_err(|_| anyhow::anyhow!("panicked"))??;
+        assert_eq!(second[0]["channel"], CONTACTS);
+        Ok(())
+    })
+}
+
+#[test]
+fn an_object_that_is_not_captured_or_a_field_that_is_hidden_is_not_told() -> Result<()> {
+    let fields = vec![("Contact".into(), Field::text("Secret__c", "Secret", 20).hidden())];
+    let mut caller = Caller::start(Options { fields, ..Options::default() })?;
+    caller.org.capture("Lead", false);
+    let client = caller.shake()?;
+    let refused = caller.subscribe(&client, "/data/LeadChangeEvent", -1)?;
+    assert_eq!(refused["successful"], false);
+    caller.subscribe(&client, "/data/ChangeEvents", -1)?;
+    caller.org.create("Lead", json!({"LastName": "x", "Company": "y"}))?;
+    caller.org.create("Contact", json!({"LastName": "x", "Secret__c": "s"}))?;
+    let event = caller.hear(&client, 1)?.remove(0);
+    assert_eq!(event["payload"]["ChangeEventHeader"]["entityName"], "Contact");
+    assert!(event["payload"].get("Secret__c").is_none());
     Ok(())
 }

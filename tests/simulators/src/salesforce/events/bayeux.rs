@@ -190,14 +190,17 @@ async fn connect(shared: &Shared, headers: &HeaderMap, message: &Value) -> Vec<V
         let hold = Duration::from_millis(state.settings.connect_hold_ms);
         client(state, headers, message).map(|client| {
             client.connects += 1;
-            client.waiting = true;
-            (client.connects, hold)
+            let another_waits = std::mem::replace(&mut client.waiting, true);
+            (client.connects, another_waits, hold)
         })
     });
-    let (own, hold) = match begun {
+    let (own, another_waits, hold) = match begun {
         Ok(begun) => begun,
         Err(reply) => return vec![reply],
     };
+    if another_waits {
+        shared.wake_all();
+    }
     let asked = message["advice"]["timeout"].as_u64().map(Duration::from_millis);
     let deadline = tokio::time::Instant::now() + asked.unwrap_or(hold).min(hold);
     // Forgets that it waits, should the caller hang up.

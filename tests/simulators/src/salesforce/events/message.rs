@@ -107,7 +107,7 @@ fn told(state: &State, object: &Object, change: &Change) -> Told {
 fn is_told(object: &Object, field: &Field) -> bool {
     let compound = field.kind == Kind::Address
         || (field.compound.is_none() && object.parts(&field.name).any(|part| part.name != field.name));
-    !(NEVER_TOLD.contains(&field.name.as_str()) || field.formula.is_some() || compound)
+    !(NEVER_TOLD.contains(&field.name.as_str()) || field.formula.is_some() || field.hidden || compound)
 }
 
 /// `["Phone"]`, or `["MailingAddress", "Street"]` for a part of a compound field.

@@ -1,6 +1,9 @@
 //! One row at a time, by id or by an external id, with preconditions.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -88,6 +91,11 @@ pub fn get_by(state: &State, call: &Call, object: &str, field: &str, value: &str
         [row] => show(state, call, object, row),
         several => Ok(choices(call, object, several.iter().map(|row| row.id.as_str()))),
     }
+}
+
+/// The object, held on to while the state changes.
+fn held(state: &State, object: &str) -> Result<Arc<Object>, Refusal> {
+    state.schema.shared(object).ok_or_else(Refusal::not_found)
 }
 
 fn external<'a>(object: &'a Object, field: &str) -> Result<&'a Field, Refusal> {
@@ -180,7 +188,7 @@ fn precondition(call: &Call, object: &Object, row: &Row) -> Result<Verdict, Refu
 
 pub fn update(state: &mut State, call: &Call, object: &str, id: &str) -> Result<Answer, Refusal> {
     let values = call.object_body()?;
-    let object = known(state, object)?.clone();
+    let object = held(state, object)?;
     if let Ok(row) = live(state, &object, id)
         && !matches!(precondition(call, &object, row)?, Verdict::Proceed)
     {
@@ -197,7 +205,7 @@ pub fn delete(state: &mut State, call: &Call, object: &str, id: &str) -> Result<
 }
 
 pub fn delete_by(state: &mut State, call: &Call, object: &str, field: &str, value: &str) -> Result<Answer, Refusal> {
-    let object = known(state, object)?.clone();
+    let object = held(state, object)?;
     let field = external(&object, field)?;
     let found: Vec<String> = holders(state, &object, field, value).into_iter().map(|row| row.id.clone()).collect();
     match &found[..] {
@@ -209,7 +217,7 @@ pub fn delete_by(state: &mut State, call: &Call, object: &str, field: &str, valu
 
 pub fn upsert(state: &mut State, call: &Call, object: &str, field: &str, value: &str) -> Result<Answer, Refusal> {
     let values = call.object_body()?;
-    let object = known(state, object)?.clone();
+    let object = held(state, object)?;
     if let Some(field) = object.field(field)
         && let [row] = holders(state, &object, field, value)[..]
         && !matches!(precondition(call, &object, row)?, Verdict::Proceed)

@@ -5,7 +5,7 @@ mod describe;
 mod field;
 mod standard;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +136,7 @@ impl Object {
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     /// By name in lower case.
-    objects: BTreeMap<String, Object>,
+    objects: BTreeMap<String, Arc<Object>>,
     custom_prefixes: u64,
 }
 
@@ -157,12 +157,12 @@ impl Schema {
             object.key_prefix = format!("a{:02}", self.custom_prefixes - 1);
         }
         object.complete();
-        self.objects.insert(object.name.to_lowercase(), object);
+        self.objects.insert(object.name.to_lowercase(), Arc::new(object));
     }
 
     /// Adds or replaces one field. False where there is no such object.
     pub fn declare_field(&mut self, object: &str, field: Field) -> bool {
-        let Some(object) = self.objects.get_mut(&object.to_lowercase()) else { return false };
+        let Some(object) = self.objects.get_mut(&object.to_lowercase()).map(Arc::make_mut) else { return false };
         match object.fields.iter_mut().find(|own| own.name.eq_ignore_ascii_case(&field.name)) {
             Some(own) => *own = field,
             None => object.fields.push(field),
@@ -172,29 +172,34 @@ impl Schema {
 
     /// Whether its changes are published. False where there is no such object.
     pub fn set_capturable(&mut self, object: &str, capturable: bool) -> bool {
-        let object = self.objects.get_mut(&object.to_lowercase());
+        let object = self.objects.get_mut(&object.to_lowercase()).map(Arc::make_mut);
         object.map(|object| object.capturable = capturable).is_some()
     }
 
     /// Takes a field away, as an administrator may.
     pub fn remove_field(&mut self, object: &str, field: &str) -> bool {
-        let Some(object) = self.objects.get_mut(&object.to_lowercase()) else { return false };
+        let Some(object) = self.objects.get_mut(&object.to_lowercase()).map(Arc::make_mut) else { return false };
         let before = object.fields.len();
         object.fields.retain(|own| !own.name.eq_ignore_ascii_case(field));
         object.fields.len() < before
     }
 
     pub fn object(&self, name: &str) -> Option<&Object> {
-        self.objects.get(&name.to_lowercase())
+        self.objects.get(&name.to_lowercase()).map(Arc::as_ref)
+    }
+
+    /// The object, to hold on to while the state changes.
+    pub fn shared(&self, name: &str) -> Option<Arc<Object>> {
+        self.objects.get(&name.to_lowercase()).map(Arc::clone)
     }
 
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
-        self.objects.values()
+        self.objects.values().map(Arc::as_ref)
     }
 
     /// The object an id belongs to, by its first three characters.
     pub fn object_of(&self, id: &str) -> Option<&Object> {
         let prefix = id.get(..3)?;
-        self.objects.values().find(|object| object.key_prefix == prefix)
+        self.objects().find(|object| object.key_prefix == prefix)
     }
 }

@@ -55,7 +55,7 @@ const ACCURACIES: &[&str] = &[
 ];
 
 pub fn objects() -> Vec<Object> {
-    vec![account(), contact(), lead(), opportunity(), user(), campaign(), campaign_member(), topic()]
+    vec![account(), contact(), lead(), opportunity(), user(), campaign(), campaign_member(), topic(), task(), group()]
 }
 
 fn object(name: &str, label_plural: &str, key_prefix: &str, fields: Vec<Field>) -> Object {
@@ -314,4 +314,27 @@ fn topic() -> Object {
     let description = Field { permissionable: Some(false), ..Field::text("Description", "Description", 1_000) };
     let fields = vec![name, description];
     Object { owned: false, capturable: false, ..object("Topic", "Topics", "0TO", fields) }
+}
+
+/// Points at a person by one reference and at anything else by another.
+fn task() -> Object {
+    let status = Field::picklist("Status", "Status", 255, &["Not Started", "In Progress", "Completed"]).defaulted();
+    let fields = vec![
+        Field::reference("WhoId", "Name ID", "Who", &["Contact", "Lead"]),
+        Field::reference("WhatId", "Related To ID", "What", &["Account", "Campaign", "Opportunity"]),
+        Field { name_field: true, ..Field::text("Subject", "Subject", 255) },
+        Field::date("ActivityDate", "Due Date Only"),
+        Field { default: "Not Started".into(), ..status },
+        Field::area("Description", "Description", 32_000),
+    ];
+    object("Task", "Tasks", "00T", fields)
+}
+
+/// Owners that are not people, such as queues.
+fn group() -> Object {
+    let fields = vec![
+        Field { name_field: true, ..Field::text("Name", "Name", 40).required() },
+        Field::picklist("Type", "Type", 40, &["Regular", "Queue"]).required(),
+    ];
+    Object { owned: false, capturable: false, ..object("Group", "Groups", "00G", fields) }
 }

@@ -2,7 +2,7 @@
 //! committed as a whole. What happens to a row on its way: names and types,
 //! triggers, required fields, uniqueness, validation and duplicate rules.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -211,7 +211,7 @@ impl Transaction {
         // An account takes its contacts and opportunities along.
         if object.name == "Account" {
             for child in ["Contact", "Opportunity"] {
-                let Some(child) = state.schema.object(child).cloned() else { continue };
+                let Some(child) = state.schema.shared(child) else { continue };
                 for own in children(state, &child.name, "AccountId", &row.id) {
                     self.bury(state, &child, &own, None, Some(row.id.clone()));
                 }
@@ -229,7 +229,7 @@ impl Transaction {
         };
         self.raise(state, &object, row);
         for child in ["Contact", "Opportunity"] {
-            let Some(child) = state.schema.object(child).cloned() else { continue };
+            let Some(child) = state.schema.shared(child) else { continue };
             let along = |row: &&Row| row.deleted.as_ref().is_some_and(|deleted| deleted.with.as_deref() == Some(&id));
             let rows: Vec<Row> = state.table(&child.name).rows().filter(along).cloned().collect();
             for row in rows {
@@ -408,7 +408,7 @@ impl Transaction {
 
     fn follow_up(&mut self, state: &mut State, change: &Change, trigger: &super::Trigger) {
         let Some(before) = state.table(&change.object).get(&change.row.id).cloned() else { return };
-        let Some(object) = state.schema.object(&change.object).cloned() else { return };
+        let Some(object) = state.schema.shared(&change.object) else { return };
         let mut row = before.clone();
         trigger.effect.apply(&mut row.values);
         let changed = differing(&before.values, &row.values);
@@ -444,8 +444,8 @@ impl Transaction {
     }
 }
 
-fn known(state: &State, object: &str) -> Result<Object, Refusal> {
-    state.schema.object(object).cloned().ok_or_else(Refusal::not_found)
+fn known(state: &State, object: &str) -> Result<Arc<Object>, Refusal> {
+    state.schema.shared(object).ok_or_else(Refusal::not_found)
 }
 
 fn live(state: &State, object: &Object, id: &str) -> Result<Row, Refusal> {
