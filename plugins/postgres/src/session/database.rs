@@ -31,10 +31,12 @@ pub struct Database {
     pub timeline: u32,
     /// Objects whose rows may not be locked by this user.
     pub unlockable: HashSet<String>,
+    /// Commits of this session are seen at once and safe only after this statement.
+    flush: Option<String>,
 }
 
 impl Database {
-    pub fn open(platform: Rc<dyn Platform>, config: &Config, marks_origin: bool) -> Result<Self> {
+    pub fn open(platform: Rc<dyn Platform>, config: &Config, writes: bool) -> Result<Self> {
         let mut connection = Connection::open(platform.clone(), config, Kind::Sql)?;
         if connection.major_version() != 0 && connection.major_version() < 12 {
             return Err(Failure::Unsupported(format!(
@@ -49,8 +51,10 @@ impl Database {
         let system: i64 = rows.text(0, 0).parse().unwrap_or(0);
         // The first eight digits of a WAL file's name are its timeline.
         let timeline = rows.text(0, 1).get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        if marks_origin {
+        let mut flush = None;
+        if writes {
             mark_origin(platform.as_ref(), &mut connection, &config.origin);
+            flush = commit_early(platform.as_ref(), &mut connection);
         }
         Ok(Database {
             connection,
@@ -59,11 +63,35 @@ impl Database {
             system: system.cast_unsigned(),
             timeline: timeline.unwrap_or(0),
             unlockable: HashSet::new(),
+            flush,
         })
     }
 
     pub fn is_broken(&self) -> bool {
         self.connection.is_broken()
+    }
+
+    /// Puts the statement behind what is queued that waits until all that was
+    /// committed before is on the disk. False: commits wait for that themselves.
+    pub fn queue_flush(&mut self) -> bool {
+        let Some(flush) = &self.flush else {
+            return false;
+        };
+        self.connection.queue_sync();
+        self.connection.queue(flush, &[]);
+        true
+    }
+
+    /// Waits for the end of what [`Database::queue_flush`] put there. Without it
+    /// nobody can say what the server will still know after a crash.
+    pub fn flushed(&mut self) -> Result<()> {
+        let done = self.connection.result(&mut |_| Ok(()));
+        let done =
+            if self.connection.is_broken() { done.map(drop) } else { self.connection.ready().and(done.map(drop)) };
+        if done.is_err() {
+            self.connection.give_up();
+        }
+        done
     }
 
     /// Forget tables and types: they may have been altered.
@@ -101,6 +129,32 @@ impl Database {
     pub fn ask(&mut self, sql: &str) -> Result<Vec<String>> {
         let rows = self.connection.simple(sql)?;
         Ok((0..32).map_while(|column| Some(rows.value(0, column)?.to_owned())).collect())
+    }
+}
+
+/// Have commits seen by others before they are on the disk. An outcome is told
+/// only after the statement returned here, which waits for that: a small
+/// transaction that commits as the server is set up to. Readers see a write
+/// sooner by the time the disk takes, and a crash in between is an outcome that
+/// is unknown, as ever. Nothing is changed where commits do not wait anyway, or
+/// where the statement may not be run.
+fn commit_early(platform: &dyn Platform, connection: &mut Connection) -> Option<String> {
+    let level = connection.simple("SHOW synchronous_commit").ok()?.text(0, 0).to_owned();
+    if level == "off" {
+        return None;
+    }
+    let level = literal(&level);
+    let flush = format!(
+        "SELECT pg_catalog.set_config('synchronous_commit', {level}, true), \
+         pg_catalog.pg_logical_emit_message(true, 'lockstep', '')"
+    );
+    let tried = connection.query(&flush, &[]).map(drop);
+    match tried.and_then(|()| connection.simple("SET synchronous_commit = off").map(drop)) {
+        Ok(()) => Some(flush),
+        Err(failure) => {
+            platform.log("info", &format!("writes are shown only once they are on the disk: {failure}"));
+            None
+        }
     }
 }
 

@@ -82,9 +82,9 @@ impl Session {
     /// The SQL connection with its catalog caches.
     fn database(&mut self) -> Result<&mut Database> {
         if self.database.as_ref().is_none_or(Database::is_broken) {
-            let marks_origin = self.role == Role::Write;
+            let writes = self.role == Role::Write;
             self.database = None;
-            self.database = Some(Database::open(self.platform.clone(), &self.config, marks_origin)?);
+            self.database = Some(Database::open(self.platform.clone(), &self.config, writes)?);
         }
         self.database.as_mut().ok_or_else(|| Failure::Internal("no connection".into()))
     }

@@ -316,6 +316,17 @@ impl Connection {
         self.send()
     }
 
+    /// End the implicit transaction behind what is queued; what is queued from
+    /// here on is another one. Nothing is sent yet.
+    pub fn queue_sync(&mut self) {
+        put(&mut self.out, b'S', |_| {});
+    }
+
+    /// What is known of this connection cannot be trusted any more.
+    pub fn give_up(&mut self) {
+        self.broken = true;
+    }
+
     /// Send what is queued and end the implicit transaction.
     pub fn sync(&mut self) -> Result<()> {
         put(&mut self.out, b'S', |_| {});
@@ -379,7 +390,6 @@ impl Connection {
                 _ => {}
             }
         }
-        self.parsing.clear();
         self.forget_statements();
         failed.map_or(Ok(()), Err)
     }

@@ -127,7 +127,10 @@ fn attempt(database: &mut Database, known: &Known, request: &WriteRequest, plan:
             let clear = returned.iter().all(|(group, rows)| is_clear(known, request, plan, group, rows));
             let end = if clear { "COMMIT" } else { "ROLLBACK" };
             match database.connection.simple(end) {
-                Ok(_) if clear => Ended::Committed(returned),
+                Ok(_) if clear => match flush(database) {
+                    Ok(()) => Ended::Committed(returned),
+                    Err(failure) => Ended::Lost(failure.to_string()),
+                },
                 Ok(_) => Ended::Unclear,
                 Err(failure) if failure.ends_connection() => Ended::Lost(failure.to_string()),
                 Err(failure) => Ended::Refused(failure),
@@ -141,6 +144,16 @@ fn attempt(database: &mut Database, known: &Known, request: &WriteRequest, plan:
     }
 }
 
+/// Waits until what was committed is on the disk.
+fn flush(database: &mut Database) -> Result<()> {
+    if !database.queue_flush() {
+        return Ok(());
+    }
+    database.connection.sync()?;
+    database.connection.ready()?;
+    database.flushed()
+}
+
 fn exchange(
     database: &mut Database,
     known: &Known,
@@ -151,23 +164,26 @@ fn exchange(
     sent_all: &mut bool,
 ) -> Result<Vec<Returned>> {
     let timeline = database.timeline;
-    let connection = &mut database.connection;
+    let writes = groups.iter().any(|group| group.action != Action::Look);
+    let mut flushing = false;
     let mut returned: Vec<Returned> = Vec::with_capacity(groups.len());
     let mut failed = None;
     if explicit {
-        connection.queue("BEGIN", &[]);
+        database.connection.queue("BEGIN", &[]);
     }
     let mut waiting = usize::from(explicit);
     for (at, group) in groups.iter().enumerate() {
         let (statement, params) = group.statement(known, request, plan);
         let params: Vec<Param<'_>> = params.iter().map(|bytes| Param::Binary(bytes)).collect();
-        connection.queue(&statement, &params);
+        database.connection.queue(&statement, &params);
         waiting += 1;
         let last = at + 1 == groups.len();
-        if !last && connection.queued_bytes() < AHEAD_BYTES {
+        if !last && database.connection.queued_bytes() < AHEAD_BYTES {
             continue;
         }
         *sent_all |= last;
+        flushing = last && writes && !explicit && database.queue_flush();
+        let connection = &mut database.connection;
         if last {
             connection.sync()?
         } else {
@@ -200,13 +216,18 @@ fn exchange(
             break;
         }
     }
-    let ready = connection.ready();
-    let outcome = match failed {
+    let ready = database.connection.ready();
+    let mut outcome = match failed {
         Some(failure) => Err(failure),
         None => ready.map(|()| returned),
     };
-    if outcome.is_err() && explicit && !connection.is_broken() {
-        connection.simple("ROLLBACK")?;
+    if flushing && !database.connection.is_broken() {
+        // What was refused is not on the disk and need not be.
+        let flushed = database.flushed();
+        outcome = outcome.and_then(|returned| flushed.map(|()| returned));
+    }
+    if outcome.is_err() && explicit && !database.connection.is_broken() {
+        database.connection.simple("ROLLBACK")?;
     }
     outcome
 }
