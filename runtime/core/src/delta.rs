@@ -1,5 +1,7 @@
 //! Everything one commit changes, as one plain value.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -54,7 +56,7 @@ pub enum IndexChange {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delta {
     /// Whole records, new and changed.
-    pub records: Vec<Record>,
+    pub records: Vec<Arc<Record>>,
     /// Tombstones whose time is over.
     pub forgotten: Vec<RecordId>,
     pub index: Vec<IndexChange>,

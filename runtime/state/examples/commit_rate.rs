@@ -104,7 +104,7 @@ fn record(n: u64) -> Record {
 fn added(first: u64, last: u64) -> Delta {
     let mut delta = Delta::default();
     for n in first..=last {
-        delta.records.push(record(n));
+        delta.records.push(record(n).into());
         for side in [LEFT, RIGHT] {
             delta.index.push(IndexChange::AddKey { side, key: key(n), record: RecordId(n) });
         }
@@ -134,7 +134,7 @@ fn planned(records: &mut [Record], edit: u64, seq: &mut u64) -> Delta {
         record.links[0].version = version(edit);
         delta.journal.push(entry(seq, record.id, LEFT, What::Absorbed { edited_at: Timestamp(NOW), changes }));
         delta.marks.push(mark(record.id, Some(Action::Update)));
-        delta.records.push(record.clone());
+        delta.records.push(record.clone().into());
     }
     delta
 }
@@ -158,7 +158,7 @@ fn settled(records: &mut [Record], edit: u64, seq: &mut u64) -> Delta {
             What::Written { action: Action::Update, key: record.links[1].key.clone(), changes },
         ));
         delta.marks.push(mark(record.id, None));
-        delta.records.push(record.clone());
+        delta.records.push(record.clone().into());
     }
     delta
 }

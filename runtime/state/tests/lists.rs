@@ -28,7 +28,7 @@ fn journaled(store: &Store) -> Claim {
     let claim = claim(store, "contacts", 1);
     let mut commit = claim.commit(0);
     commit.delta = added(1, "Ada");
-    commit.delta.records.push(record(2, "Grace"));
+    commit.delta.records.push(record(2, "Grace").into());
     commit.delta.journal =
         (1..=20).map(|seq| if seq % 5 == 0 { copied(seq) } else { absorbed(seq, seq % 2 + 1, "x") }).collect();
     store.commit_blocking(commit).unwrap();
@@ -104,7 +104,7 @@ fn what_waits_is_listed_by_kind_until_it_is_decided() {
     held.life = Life::HeldDelete { by: RIGHT, at: at(1), entry: 4 };
     let mut child = record(2, "Grace");
     support::hold(&mut child, HoldReason::AwaitingParent { side: LEFT, key: key(9) });
-    commit.delta.records = vec![held, child];
+    commit.delta.records = [held, child].map(Into::into).into();
     store.commit_blocking(commit).unwrap();
     let kinds = |kind| -> Vec<(u64, AttentionKind)> {
         let rows = store.attention(sync, kind, RecordId(0), 10).unwrap();
@@ -118,7 +118,7 @@ fn what_waits_is_listed_by_kind_until_it_is_decided() {
     assert_eq!((counts.records, counts.held()), (2, 1));
     assert_eq!(counts.waiting_for(AttentionKind::AwaitingParent), 1);
     let mut commit = claim.commit(1);
-    commit.delta.records = vec![record(1, "Ada"), record(2, "Grace")];
+    commit.delta.records = [record(1, "Ada"), record(2, "Grace")].map(Into::into).into();
     store.commit_blocking(commit).unwrap();
     assert_eq!(kinds(None), []);
     assert_eq!(store.counts(sync).unwrap().held(), 0);

@@ -162,7 +162,7 @@ impl Model {
         let entry = absorbed(self.journal.len() as u64 + 1, n, &format!("{step:?}"));
         self.journal.push(entry.clone());
         delta.journal.push(entry);
-        delta.records.push(changed.clone());
+        delta.records.push(changed.clone().into());
         self.records.insert(n, changed);
         delta
     }

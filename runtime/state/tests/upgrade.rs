@@ -58,7 +58,7 @@ fn write_golden() {
     let sync = claim.state.sync;
     let mut commit = claim.commit(0);
     commit.delta = added(1, "Ada");
-    commit.delta.records.push(held());
+    commit.delta.records.push(held().into());
     commit.delta.journal = vec![absorbed(1, 1, "Ada"), absorbed(2, 2, "Grace"), absorbed(3, 1, "Ada")];
     commit.delta.marks = vec![Mark { record: RecordId(1), side: RIGHT, action: Some(Action::Update) }];
     commit.delta.quarantine = vec![QuarantineChange::Put(refused())];

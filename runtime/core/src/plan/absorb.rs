@@ -76,15 +76,15 @@ impl Planner<'_> {
             let key = shown.as_ref().unwrap_or(told.key);
             return self.absorb_unknown(set, side, key, told);
         };
-        if let Some(link) = set.get_mut(id).and_then(|record| record.link_mut(side.id)) {
+        if let Some(link) = set.get(id).and_then(|record| record.link(side.id)) {
             if told.version.is_stale_against(&link.version) {
                 self.tally.stale += 1;
                 return Absorbed::Stale;
             }
             let same_key = shown.is_none() || link.key == shown;
             if link.is_live() && same_key && is_echo(self.spec, link, &told.cells) {
-                advance(link, told.version);
                 self.tally.echoes += 1;
+                self.note_echo(set, side.id, id, told);
                 return Absorbed::Done;
             }
         }
@@ -102,6 +102,20 @@ impl Planner<'_> {
         self.absorb_live(&mut record, side, told);
         self.put_changed(set, record);
         Absorbed::Done
+    }
+
+    /// An echo alone is not worth a commit: its version is kept where one is made anyway.
+    fn note_echo(&self, set: &mut Workset, side: SideId, id: RecordId, told: &Told<'_>) {
+        if !self.is_touched(id) {
+            return;
+        }
+        let Some(mut record) = set.take(id) else {
+            return;
+        };
+        if let Some(link) = record.link_mut(side) {
+            advance(link, told.version);
+        }
+        set.put_back(record);
     }
 
     /// The record a row belongs to, and its new key if that is news. A row that

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use crate::{
     delta::{Delta, IndexChange, Mark, QuarantineChange, Quarantined},
     journal::{Entry, What},
-    key::{Key, MatchKey},
-    matching::match_keys_of,
+    key::Key,
     record::{FieldId, Life, Link, Presence, Record, RecordId, SideId},
     spec::SyncSpec,
     value::Value,
@@ -21,43 +20,41 @@ use super::{
     wants,
 };
 
-/// A record as it was gathered, as far as marks and indexes go.
+/// What a plan has done with a record.
 #[derive(Debug, Default)]
 pub(super) struct Before {
-    marks: Vec<(SideId, Option<Action>)>,
-    keys: Vec<(SideId, Key)>,
-    /// Canonical values of the fields it is matched on; none when it was deleted.
-    matched: Vec<Option<Value>>,
+    /// Nothing was there before.
+    is_new: bool,
     /// Its marks are told even if they are as before.
     told_anew: bool,
 }
 
 impl Planner<'_> {
-    /// Call before a record is changed; only the first call per record counts.
+    /// Call before a record that was taken out is changed: what is not touched
+    /// is not told.
     pub(super) fn touch(&mut self, record: &Record) {
-        if self.before.contains_key(&record.id) {
-            return;
-        }
-        let before = Before {
-            marks: self.marks(record),
-            keys: keys(record),
-            matched: matched(self.spec, record),
-            told_anew: false,
-        };
-        self.before.insert(record.id, before);
+        self.before.entry(record.id).or_default();
     }
 
     /// A new record: nothing was there before.
     pub(super) fn touch_new(&mut self, record: RecordId) {
-        self.before.insert(record, Before::default());
+        self.before.insert(record, Before { is_new: true, told_anew: false });
     }
 
     /// Tells this record's marks even if they are as before.
     pub(super) fn tell_anew(&mut self, record: &Record) {
-        self.touch(record);
-        if let Some(before) = self.before.get_mut(&record.id) {
-            before.told_anew = true;
-        }
+        self.before.entry(record.id).or_default().told_anew = true;
+    }
+
+    /// Whether this plan changes the record.
+    pub(super) fn is_touched(&self, record: RecordId) -> bool {
+        self.before.contains_key(&record)
+    }
+
+    /// The record as it was gathered; `None` for a new one.
+    fn original<'w>(&self, set: &'w Workset, record: RecordId) -> Option<&'w Record> {
+        let known = self.before.get(&record).is_some_and(|before| !before.is_new);
+        set.original(record).filter(|_| known)
     }
 
     fn marks(&self, record: &Record) -> Vec<(SideId, Option<Action>)> {
@@ -146,30 +143,38 @@ impl Planner<'_> {
     /// Puts a worked-on record back where later rows of this plan find it.
     pub(super) fn put_changed(&mut self, set: &mut Workset, mut record: Record) {
         forget_trails(self.spec, self.refs, &mut record);
-        let before = self.before.get(&record.id);
-        if before.is_none_or(|before| before.matched != matched(self.spec, &record)) {
+        let original = self.original(set, record.id);
+        let same_keys = original.is_some_and(|original| keys(original).eq(keys(&record)));
+        let same_matches = original.is_some_and(|original| is_matched_alike(self.spec, original, &record));
+        if !same_matches {
             for key in record_matches(self.spec, &record) {
                 set.put_match(key, vec![record.id]);
             }
         }
-        if before.is_some_and(|before| before.keys == keys(&record)) {
+        if same_keys {
             set.put_back(record);
         } else {
             set.put(record);
         }
     }
 
-    /// The delta to commit: every touched record once, whole, in record order.
+    /// The delta to commit: every record that has changed once, whole, in record order.
     pub fn finish(mut self, set: &Workset) -> (Delta, Tally) {
         self.sum_up_copy();
         let before = std::mem::take(&mut self.before);
         for (id, before) in before {
-            let Some(record) = set.get(id) else {
+            let Some(record) = set.shared(id) else {
                 continue;
             };
-            self.tell_marks(record, &before);
-            self.tell_index(record, &before);
-            self.delta.records.push(record.clone());
+            let original = set.original(id).filter(|_| !before.is_new);
+            let changed = original.is_none_or(|original| original != record.as_ref());
+            if changed || before.told_anew {
+                self.tell_marks(record, original, before.told_anew);
+            }
+            if changed {
+                self.tell_index(record, original);
+                self.delta.records.push(record.clone());
+            }
         }
         self.delta.journal.sort_by_key(|entry| entry.seq);
         (self.delta, self.tally)
@@ -182,37 +187,36 @@ impl Planner<'_> {
         }
     }
 
-    fn tell_marks(&mut self, record: &Record, before: &Before) {
+    fn tell_marks(&mut self, record: &Record, original: Option<&Record>, anew: bool) {
+        let before = original.map(|original| self.marks(original)).unwrap_or_default();
         for (side, action) in self.marks(record) {
-            let was = before.marks.iter().find(|(known, _)| *known == side);
+            let was = before.iter().find(|(known, _)| *known == side);
             let was = was.and_then(|(_, action)| *action);
-            if action != was || before.told_anew {
+            if action != was || anew {
                 let record = record.id;
                 self.delta.marks.push(Mark { record, side, action });
             }
         }
     }
 
-    fn tell_index(&mut self, record: &Record, before: &Before) {
+    fn tell_index(&mut self, record: &Record, original: Option<&Record>) {
         let id = record.id;
-        let keys = keys(record);
-        let now = matched(self.spec, record);
         let index = &mut self.delta.index;
-        for (side, key) in &before.keys {
-            if !keys.contains(&(*side, key.clone())) {
-                let (side, key) = (*side, key.clone());
-                index.push(IndexChange::DropKey { side, key, record: id });
+        let has = |record: &Record, place: (SideId, &Key)| keys(record).any(|known| known == place);
+        for (side, key) in original.into_iter().flat_map(keys) {
+            if !has(record, (side, key)) {
+                index.push(IndexChange::DropKey { side, key: key.clone(), record: id });
             }
         }
-        for (side, key) in keys {
-            if !before.keys.contains(&(side, key.clone())) {
-                index.push(IndexChange::AddKey { side, key, record: id });
+        for (side, key) in keys(record) {
+            if !original.is_some_and(|original| has(original, (side, key))) {
+                index.push(IndexChange::AddKey { side, key: key.clone(), record: id });
             }
         }
-        if before.matched == now {
+        if original.is_some_and(|original| is_matched_alike(self.spec, original, record)) {
             return;
         }
-        let was = match_keys_before(self.spec, &before.matched);
+        let was = original.map(|original| record_matches(self.spec, original)).unwrap_or_default();
         let matches = record_matches(self.spec, record);
         for key in &was {
             if !matches.contains(key) {
@@ -227,27 +231,25 @@ impl Planner<'_> {
     }
 }
 
-/// The values a record is matched by, in the order of the match sets.
-fn matched(spec: &SyncSpec, record: &Record) -> Vec<Option<Value>> {
-    if spec.match_on.is_empty() || matches!(record.life, Life::Deleted { .. }) {
-        return Vec::new();
+/// Whether two states of a record have the same values in all it is matched by.
+fn is_matched_alike(spec: &SyncSpec, one: &Record, other: &Record) -> bool {
+    let dead = |record: &Record| matches!(record.life, Life::Deleted { .. });
+    match (dead(one), dead(other)) {
+        (true, true) => true,
+        (false, false) => spec.match_on.iter().flatten().all(|field| value(one, *field) == value(other, *field)),
+        (true, false) | (false, true) => false,
     }
-    let value = |field: &FieldId| record.field(*field).map(|state| state.value.clone());
-    spec.match_on.iter().flatten().map(value).collect()
 }
 
-fn match_keys_before(spec: &SyncSpec, matched: &[Option<Value>]) -> Vec<MatchKey> {
-    match_keys_of(spec, |field| {
-        let place = spec.match_on.iter().flatten().position(|matched| *matched == field)?;
-        matched.get(place)?.as_ref()
-    })
+fn value(record: &Record, field: FieldId) -> Option<&Value> {
+    record.field(field).map(|state| &state.value)
 }
 
 pub(super) type Befores = BTreeMap<RecordId, Before>;
 
-fn keys(record: &Record) -> Vec<(SideId, Key)> {
-    let key = |link: &Link| Some((link.side, link.key.clone()?));
-    record.links.iter().filter_map(key).collect()
+/// The keys by which a record is known.
+fn keys(record: &Record) -> impl Iterator<Item = (SideId, &Key)> {
+    record.links.iter().filter_map(|link| Some((link.side, link.key.as_ref()?)))
 }
 
 /// Former values are needed only while some side lags behind.

@@ -2,6 +2,7 @@
 //! the record whenever asked, never stored.
 
 use crate::{
+    cast::Cast,
     record::{FieldId, Life, Link, Presence, Record, SideId},
     spec::{SideField, SideSpec, SyncSpec},
     value::{Cell, Value},
@@ -35,7 +36,7 @@ pub fn wants(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Opt
                     .then_some(Action::Update)
             }
             None | Some(Presence::Deleted) => {
-                (side.creates && create_cells(spec, refs, record, side).is_some()).then_some(Action::Create)
+                (side.creates && can_create(spec, refs, record, side)).then_some(Action::Create)
             }
         },
     }
@@ -158,6 +159,36 @@ fn create_cells(spec: &SyncSpec, refs: &Refs, record: &Record, side: &SideSpec) 
         }
     }
     writes.iter().any(|(_, value, _)| !value.is_null()).then_some(writes)
+}
+
+/// Whether [`create_cells`] has anything, without making it.
+fn can_create(spec: &SyncSpec, refs: &Refs, record: &Record, side: &SideSpec) -> bool {
+    let mut any = false;
+    for unit in spec.units() {
+        let held = is_held(record, unit);
+        for field in unit {
+            let Some(here) = side.field(*field).filter(|here| here.writes_create) else {
+                continue;
+            };
+            match has_value(spec, refs, record, side, *field) {
+                Some(has_value) if !held => any |= has_value,
+                _ if must_have(here) => return false,
+                _ => {}
+            }
+        }
+    }
+    any
+}
+
+/// Whether what would be written is more than null. `None`: it cannot be written.
+fn has_value(spec: &SyncSpec, refs: &Refs, record: &Record, side: &SideSpec, field: FieldId) -> Option<bool> {
+    let here = side.field(field)?;
+    // The usual case, without making a value.
+    if here.cast == Cast::Identity {
+        spec.field(field)?;
+        return Some(!record.field(field)?.value.is_null());
+    }
+    projection(spec, refs, record, side, field).map(|(_, canonical, _)| !canonical.is_null())
 }
 
 fn must_have(here: &SideField) -> bool {

@@ -1,6 +1,9 @@
 //! What a plan may look at: gathered from state before, complete for what was asked.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -56,7 +59,10 @@ impl Refs {
 /// it is found, so the maps may lag behind.
 #[derive(Clone, Debug, Default)]
 pub struct Workset {
-    records: FxHashMap<RecordId, Record>,
+    /// Shared with whoever gathered them: a record is copied when it is first worked on.
+    records: FxHashMap<RecordId, Arc<Record>>,
+    /// As gathered, of those that were taken out.
+    originals: FxHashMap<RecordId, Arc<Record>>,
     by_key: FxHashMap<(SideId, Key), RecordId>,
     by_match: FxHashMap<MatchKey, Vec<RecordId>>,
     unsought: FxHashSet<MatchKey>,
@@ -76,7 +82,8 @@ impl Needs {
 
 impl Workset {
     /// Adds a gathered record with all its links.
-    pub fn put(&mut self, record: Record) {
+    pub fn put(&mut self, record: impl Into<Arc<Record>>) {
+        let record = record.into();
         for link in &record.links {
             if let Some(key) = &link.key {
                 self.by_key.insert((link.side, key.clone()), record.id);
@@ -108,11 +115,21 @@ impl Workset {
 
     /// All of them, in no particular order.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.records.values()
+        self.records.values().map(Arc::as_ref)
     }
 
     pub fn get(&self, id: RecordId) -> Option<&Record> {
+        self.records.get(&id).map(Arc::as_ref)
+    }
+
+    /// A record, to be kept by others as well.
+    pub(super) fn shared(&self, id: RecordId) -> Option<&Arc<Record>> {
         self.records.get(&id)
+    }
+
+    /// What a record was like before it was first taken out.
+    pub(super) fn original(&self, id: RecordId) -> Option<&Record> {
+        self.originals.get(&id).map(Arc::as_ref)
     }
 
     /// The record that has this key at this side, live or deleted.
@@ -127,17 +144,17 @@ impl Workset {
         self.by_match.get(key).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn get_mut(&mut self, id: RecordId) -> Option<&mut Record> {
-        self.records.get_mut(&id)
-    }
-
     /// Takes a record out to work on it; it must be put back.
     pub(super) fn take(&mut self, id: RecordId) -> Option<Record> {
-        self.records.remove(&id)
+        let record = self.records.remove(&id)?;
+        if let Entry::Vacant(place) = self.originals.entry(id) {
+            place.insert(record.clone());
+        }
+        Some(Arc::unwrap_or_clone(record))
     }
 
     /// Puts back a record whose keys have not changed.
     pub(super) fn put_back(&mut self, record: Record) {
-        self.records.insert(record.id, record);
+        self.records.insert(record.id, Arc::new(record));
     }
 }

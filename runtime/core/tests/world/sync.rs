@@ -46,7 +46,7 @@ impl Store {
         for record in &delta.records {
             let mut bytes = Vec::new();
             encode_record(record, &mut bytes);
-            assert_eq!(decode_record(&bytes).as_ref(), Ok(record), "the codec changes a record");
+            assert_eq!(decode_record(&bytes).as_ref(), Ok(record.as_ref()), "the codec changes a record");
             self.records.insert(record.id, bytes);
         }
         // What goes before what comes: a key moves from one record to another.

@@ -1,7 +1,7 @@
 //! Records a sync has at hand: what it has planned and not yet seen committed
 //! (authoritative, kept until acknowledged), and what it used lately (bounded).
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use lockstep_core::{
     delta::{Delta, IndexChange},
@@ -15,13 +15,13 @@ const BYTES_MAX: usize = 64 << 20;
 
 #[derive(Default)]
 struct Generation {
-    records: HashMap<RecordId, Record>,
+    records: HashMap<RecordId, Arc<Record>>,
     keys: HashMap<(SideId, Key), RecordId>,
     bytes: usize,
 }
 
 impl Generation {
-    fn put(&mut self, record: Record) {
+    fn put(&mut self, record: Arc<Record>) {
         self.bytes += size_bytes(&record);
         for link in &record.links {
             if let Some(key) = &link.key {
@@ -43,7 +43,7 @@ struct Pending {
 #[derive(Default)]
 pub(crate) struct Cache {
     /// With the newest commit that changes them.
-    uncommitted: HashMap<RecordId, (u64, Record)>,
+    uncommitted: HashMap<RecordId, (u64, Arc<Record>)>,
     uncommitted_keys: HashMap<(SideId, Key), (u64, RecordId)>,
     uncommitted_matches: HashMap<MatchKey, Vec<(u64, RecordId)>>,
     /// Records that commits under way forget: nobody reads them back meanwhile.
@@ -55,16 +55,16 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// The record as it is, if at hand.
-    pub(crate) fn get(&mut self, id: RecordId) -> Option<&Record> {
-        if self.uncommitted.contains_key(&id) {
-            return self.uncommitted.get(&id).map(|(_, record)| record);
+    pub(crate) fn get(&mut self, id: RecordId) -> Option<Arc<Record>> {
+        if let Some((_, record)) = self.uncommitted.get(&id) {
+            return Some(record.clone());
         }
-        if !self.young.records.contains_key(&id)
-            && let Some(record) = self.old.records.remove(&id)
-        {
-            self.young.put(record);
+        if let Some(record) = self.young.records.get(&id) {
+            return Some(record.clone());
         }
-        self.young.records.get(&id)
+        let record = self.old.records.remove(&id)?;
+        self.young.put(record.clone());
+        Some(record)
     }
 
     /// The record that has this key at this side, if at hand.
@@ -76,7 +76,8 @@ impl Cache {
             .map(|(_, id)| *id)
             .or_else(|| self.young.keys.get(&place).copied())
             .or_else(|| self.old.keys.get(&place).copied())?;
-        let link = self.get(id)?.link(side)?;
+        let record = self.get(id)?;
+        let link = record.link(side)?;
         (link.key.as_ref() == Some(key)).then_some(id)
     }
 
@@ -96,7 +97,7 @@ impl Cache {
     }
 
     /// Keeps a record read from the state. What is at hand is newer and stays.
-    pub(crate) fn keep(&mut self, record: Record) {
+    pub(crate) fn keep(&mut self, record: Arc<Record>) {
         if self.uncommitted.contains_key(&record.id)
             || self.young.records.contains_key(&record.id)
             || self.is_going(record.id)

@@ -98,7 +98,7 @@ impl Core {
         for id in ids {
             if set.get(*id).is_none() {
                 match self.cache.get(*id) {
-                    Some(record) => set.put(record.clone()),
+                    Some(record) => set.put(record),
                     None => missing_ids.push(*id),
                 }
             }
@@ -125,6 +125,7 @@ impl Core {
         if !missing_ids.is_empty() {
             for record in self.store.records(self.sync(), &missing_ids)? {
                 if !self.cache.is_going(record.id) {
+                    let record = Arc::new(record);
                     self.cache.keep(record.clone());
                     set.put(record);
                 }
@@ -137,7 +138,7 @@ impl Core {
     fn put_all(&mut self, set: &mut Workset, records: Vec<Record>) {
         for record in records {
             let id = record.id;
-            self.cache.keep(record);
+            self.cache.keep(Arc::new(record));
             put(set, &mut self.cache, id);
         }
     }
@@ -151,7 +152,7 @@ impl Core {
                 continue;
             }
             match self.cache.get(record.id) {
-                Some(newer) => set.put(newer.clone()),
+                Some(newer) => set.put(newer),
                 None => set.put(record),
             }
         }
@@ -239,12 +240,13 @@ impl Core {
             return Ok(());
         };
         let (parent_sync, sides) = (parent.sync, parent.sides.clone());
-        let mut found = self.store.records(parent_sync, ids)?;
+        let found = self.store.records(parent_sync, ids)?;
+        let mut found: Vec<Arc<Record>> = found.into_iter().map(Arc::new).collect();
         if parent_sync == self.sync() {
             for id in ids {
                 if let Some(record) = self.cache.get(*id) {
                     found.retain(|known| known.id != *id);
-                    found.push(record.clone());
+                    found.push(record);
                 }
             }
         }
@@ -366,6 +368,6 @@ fn put(set: &mut Workset, cache: &mut Cache, id: RecordId) {
     if set.get(id).is_none()
         && let Some(record) = cache.get(id)
     {
-        set.put(record.clone());
+        set.put(record);
     }
 }

@@ -291,7 +291,7 @@ impl Actor {
         if !self.core.has_references() {
             return;
         }
-        let changed = delta.records.iter();
+        let changed = delta.records.iter().map(std::sync::Arc::as_ref);
         for record in changed.chain(follow.touched.iter().filter_map(|id| set.get(*id))) {
             let waits = plan::waits(&self.core.spec, refs, record);
             self.waiting.add(record.id, &waits);

@@ -58,7 +58,7 @@ pub fn record(n: u64, text: &str) -> Record {
 
 pub fn added(n: u64, text: &str) -> Delta {
     Delta {
-        records: vec![record(n, text)],
+        records: vec![record(n, text).into()],
         index: vec![
             IndexChange::AddKey { side: LEFT, key: key(n), record: RecordId(n) },
             IndexChange::AddKey { side: RIGHT, key: key(n), record: RecordId(n) },
