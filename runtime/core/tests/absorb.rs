@@ -10,7 +10,7 @@ use lockstep_core::{
     cast::Cast,
     change::{ChangeBatch, ChangeKind},
     journal::What,
-    plan::{Absorbed, Choice, Parent, Phase, Reverted, Settled, waits},
+    plan::{Absorbed, Choice, Parent, Phase, Reverted, Settled, Unread, waits},
     record::{FieldId, HoldReason, Life, Presence, RecordId, SideId},
     spec::{DeletePolicy, Group, Policy},
     value::{Timestamp, Value},
@@ -559,7 +559,7 @@ fn several_matches_are_never_guessed_and_a_person_says_which() {
 #[test]
 fn a_first_copy_marks_no_creates_and_sums_up_what_it_linked() {
     let mut bench = Bench::new(spec(2, &["mail", "note"]));
-    bench.phase = Phase::FirstCopy;
+    bench.phase = Phase::FirstCopy(Unread::ALL);
     let ((), delta) = bench.plan(|planner, set| {
         planner.absorb_row(set, A, &row(1, 1, &["m1", "x"]));
         planner.absorb_row(set, A, &row(2, 1, &["m2", "x"]));
@@ -574,6 +574,21 @@ fn a_first_copy_marks_no_creates_and_sums_up_what_it_linked() {
     bench.phase = Phase::Live;
     let (_, delta) = bench.plan(|planner, set| planner.review(set, RecordId(2)));
     assert!(delta.marks.iter().any(|mark| mark.side == B && mark.action == Some(Action::Create)));
+}
+
+#[test]
+fn what_the_last_side_to_be_read_shows_is_created_elsewhere_at_once() {
+    let mut bench = Bench::new(spec(3, &["mail", "note"]));
+    bench.phase = Phase::FirstCopy([A].into_iter().collect());
+    let (_, delta) = bench.plan(|planner, set| planner.absorb_row(set, A, &row(1, 1, &["m1", "x"])));
+    let created: Vec<SideId> = delta.marks.iter().filter(|mark| mark.action.is_some()).map(|mark| mark.side).collect();
+    assert_eq!(created, [B, SideId(2)]);
+    let (_, delta) = bench.plan(|planner, set| planner.absorb_row(set, B, &row(2, 1, &["m2", "x"])));
+    let created: Vec<SideId> = delta.marks.iter().filter(|mark| mark.action.is_some()).map(|mark| mark.side).collect();
+    assert_eq!(created, [SideId(2)], "a row of A that is still to be read may be the same");
+    bench.phase = Phase::FirstCopy([A, B].into_iter().collect());
+    let (_, delta) = bench.plan(|planner, set| planner.absorb_row(set, A, &row(3, 1, &["m3", "x"])));
+    assert!(delta.marks.iter().all(|mark| mark.action.is_none()), "{:?}", delta.marks);
 }
 
 #[test]

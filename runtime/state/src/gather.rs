@@ -7,9 +7,10 @@ use lockstep_core::{
     key::{Key, MatchKey},
     record::{Presence, Record, RecordId, SideId},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, Rows};
 
 use crate::{
+    commit::{BIT_ATTENTION, BIT_LIVES, side_bit},
     encode,
     error::StateError,
     id::{self, SyncId},
@@ -85,24 +86,46 @@ impl Store {
         self.read(|conn| by_key(conn, &hash, sync, side, key))
     }
 
+    /// Records that do not live at all of these sides, or wait for something:
+    /// those numbered after the first number up to the second, in order.
+    pub fn scan_unsettled(
+        &self,
+        sync: SyncId,
+        sides: &[SideId],
+        (after, until): (RecordId, RecordId),
+        limit: usize,
+    ) -> Result<Vec<Record>, StateError> {
+        let everywhere = sides.iter().fold(BIT_LIVES, |bits, side| bits | side_bit(*side));
+        self.read(|conn| {
+            let mut query = conn.prepare_cached(
+                "SELECT body FROM record WHERE id > ?1 AND id <= ?2 AND bits & ?3 <> ?4 ORDER BY id LIMIT ?5",
+            )?;
+            let (first, last) = (id::row(sync, after.0)?, id::row(sync, until.0)?);
+            let mask = everywhere | BIT_ATTENTION;
+            bodies(query.query((first, last, mask as i64, everywhere as i64, limit as i64))?)
+        })
+    }
+
     /// Records after `after`, in number order.
     pub fn scan(&self, sync: SyncId, after: RecordId, limit: usize) -> Result<Vec<Record>, StateError> {
         self.read(|conn| {
             let (_, last) = id::rows(sync);
             let mut query =
                 conn.prepare_cached("SELECT body FROM record WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3")?;
-            let mut rows = query.query((id::row(sync, after.0)?, last, limit as i64))?;
-            let mut records = Vec::new();
-            while let Some(row) = rows.next()? {
-                records.push(encode::record_from(
-                    row.get_ref(0)?
-                        .as_blob()
-                        .map_err(|error| StateError::corrupt(format!("a record has no body: {error}")))?,
-                )?);
-            }
-            Ok(records)
+            bodies(query.query((id::row(sync, after.0)?, last, limit as i64))?)
         })
     }
+}
+
+/// The records of rows that are a body each.
+fn bodies(mut rows: Rows<'_>) -> Result<Vec<Record>, StateError> {
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(encode::record_from(
+            row.get_ref(0)?.as_blob().map_err(|error| StateError::corrupt(format!("a record has no body: {error}")))?,
+        )?);
+    }
+    Ok(records)
 }
 
 pub(crate) fn by_id(conn: &Connection, sync: SyncId, record: RecordId) -> Result<Option<Record>, StateError> {

@@ -224,3 +224,24 @@ fn a_sync_is_forgotten_in_bounded_steps_and_its_name_begins_anew() {
     let found = store.gather(anew.state.sync, &[(LEFT, key(1))], &[support::email(1)]).unwrap();
     assert!(found.records.is_empty(), "{found:?}");
 }
+
+#[test]
+fn only_records_that_some_side_lacks_or_that_wait_are_unsettled() {
+    let store = Store::in_memory().unwrap();
+    let claim = claim(&store, "contacts", 1);
+    let mut lacking = record(2, "Grace");
+    lacking.links.pop();
+    let mut waiting = record(3, "Edsger");
+    support::hold(&mut waiting, HoldReason::Conflict);
+    let mut commit = claim.commit(0);
+    commit.delta.records = [record(1, "Ada"), lacking, waiting, record(4, "Alan")].map(Into::into).into();
+    store.commit_blocking(commit).unwrap();
+    let found = |sides: &[_], after, until| -> Vec<u64> {
+        let range = (RecordId(after), RecordId(until));
+        let records = store.scan_unsettled(claim.state.sync, sides, range, 10).unwrap();
+        records.iter().map(|record| record.id.0).collect()
+    };
+    assert_eq!(found(&[LEFT, RIGHT], 0, 4), [2, 3]);
+    assert_eq!(found(&[LEFT, RIGHT], 2, 4), [3]);
+    assert_eq!(found(&[LEFT], 0, 2), Vec::<u64>::new());
+}

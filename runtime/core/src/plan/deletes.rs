@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Absorbed, Phase, Planner, Workset,
+    Absorbed, Planner, Workset,
     absorb::advance,
     cells::Told,
     merge::Tray,
@@ -28,7 +28,7 @@ impl Planner<'_> {
     ) -> Absorbed {
         let Some(id) = set.by_key(side.id, key) else {
             // A page read before the delete may still show the row.
-            if self.phase == Phase::FirstCopy && !version.order.is_empty() {
+            if self.phase.is_first_copy() && !version.order.is_empty() {
                 self.bury_key(set, side.id, key.clone(), version.clone());
             }
             return Absorbed::Done;

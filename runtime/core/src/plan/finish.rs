@@ -60,7 +60,10 @@ impl Planner<'_> {
     fn marks(&self, record: &Record) -> Vec<(SideId, Option<Action>)> {
         let mark = |side: SideId| {
             let action = wants(self.spec, self.refs, record, side);
-            let waits = self.phase == Phase::FirstCopy && action == Some(Action::Create);
+            let waits = match self.phase {
+                Phase::FirstCopy(unread) => action == Some(Action::Create) && unread.withholds(side),
+                Phase::Live => false,
+            };
             (side, action.filter(|_| !waits))
         };
         self.spec.sides().map(|side| mark(side.id)).collect()
@@ -159,7 +162,7 @@ impl Planner<'_> {
     }
 
     /// The delta to commit: every record that has changed once, whole, in record order.
-    pub fn finish(mut self, set: &Workset) -> (Delta, Tally) {
+    pub fn finish(mut self, set: &mut Workset) -> (Delta, Tally) {
         self.sum_up_copy();
         let before = std::mem::take(&mut self.before);
         for (id, before) in before {
@@ -176,6 +179,7 @@ impl Planner<'_> {
                 self.delta.records.push(record.clone());
             }
         }
+        set.settle();
         self.delta.journal.sort_by_key(|entry| entry.seq);
         (self.delta, self.tally)
     }

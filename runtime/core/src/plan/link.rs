@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Absorbed, Phase, Planner, Workset,
+    Absorbed, Planner, Workset,
     absorb::advance,
     cells::Told,
     merge::Tray,
@@ -71,7 +71,7 @@ impl Planner<'_> {
     fn appear(&mut self, set: &mut Workset, side: &SideSpec, key: &Key, told: &Told<'_>) {
         let mut record = self.blank(Life::Live);
         let mut tray = Tray::new(side.id, told.at);
-        tray.quiet = self.phase == Phase::FirstCopy;
+        tray.quiet = self.phase.is_first_copy();
         if !tray.quiet {
             tray.changes_entry = self.reserve();
         }
@@ -99,7 +99,7 @@ impl Planner<'_> {
             return;
         };
         self.touch(&record);
-        if self.phase == Phase::FirstCopy {
+        if self.phase.is_first_copy() {
             self.copied.0 += 1;
         } else {
             self.tally.absorbed += 1;
@@ -107,7 +107,7 @@ impl Planner<'_> {
             self.journal(Some(id), Some(side.id), what);
         }
         let mut tray = Tray::new(side.id, told.at);
-        tray.quiet = self.phase == Phase::FirstCopy;
+        tray.quiet = self.phase.is_first_copy();
         self.attach(set, &mut record, side, key, told, &mut tray);
         self.empty_tray(&record, tray);
         self.put_changed(set, record);

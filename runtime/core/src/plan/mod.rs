@@ -43,12 +43,49 @@ pub struct Sent {
     pub fields: Vec<(FieldId, Value, Value)>,
 }
 
-/// Where a sync stands: creates wait until every side has been read once, so
-/// that nothing is created that a later page would have matched.
+/// Where a sync stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    FirstCopy,
+    /// Sides are being read for the first time.
+    FirstCopy(Unread),
     Live,
+}
+
+impl Phase {
+    pub(crate) fn is_first_copy(self) -> bool {
+        matches!(self, Phase::FirstCopy(_))
+    }
+}
+
+/// Sides whose rows have not all been read: nothing is created that a later page
+/// would have matched. A side that is the only one left takes no creates, but its
+/// own rows may be created elsewhere: all that they could match is known there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread(u64);
+
+impl Unread {
+    /// Nobody knows of any side that it was read.
+    pub const ALL: Unread = Unread(u64::MAX);
+
+    /// Whether records are not created at a side yet.
+    pub fn withholds(self, side: SideId) -> bool {
+        match self.0.count_ones() {
+            0 => false,
+            1 => self.0 == bit(side),
+            _ => true,
+        }
+    }
+}
+
+impl FromIterator<SideId> for Unread {
+    fn from_iter<T: IntoIterator<Item = SideId>>(sides: T) -> Self {
+        Unread(sides.into_iter().fold(0, |all, side| all | bit(side)))
+    }
+}
+
+/// Sides beyond the bits count as all of them.
+fn bit(side: SideId) -> u64 {
+    1u64.checked_shl(side.0.into()).unwrap_or(u64::MAX)
 }
 
 /// What came of absorbing a row.

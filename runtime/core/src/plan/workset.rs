@@ -144,6 +144,11 @@ impl Workset {
         self.by_match.get(key).map_or(&[], Vec::as_slice)
     }
 
+    /// A plan has ended: what there is now is what the next one begins with.
+    pub(super) fn settle(&mut self) {
+        self.originals.clear();
+    }
+
     /// Takes a record out to work on it; it must be put back.
     pub(super) fn take(&mut self, id: RecordId) -> Option<Record> {
         let record = self.records.remove(&id)?;

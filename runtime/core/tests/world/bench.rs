@@ -46,7 +46,7 @@ impl Bench {
             Planner::new(&self.spec, &self.refs, Timestamp(self.now), self.phase, self.next.0, self.next.1);
         let result = work(&mut planner, &mut self.set);
         self.next = (planner.next_record, planner.next_entry);
-        let (delta, _) = planner.finish(&self.set);
+        let (delta, _) = planner.finish(&mut self.set);
         self.journal.extend(delta.journal.clone());
         (result, delta)
     }

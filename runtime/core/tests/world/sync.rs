@@ -351,7 +351,7 @@ impl World {
         let mut planner = Planner::new(&self.spec, &refs, Timestamp(self.now), Phase::Live, records, entries);
         let result = work(&mut planner, &mut set);
         let next = (planner.next_record, planner.next_entry);
-        let (delta, tally) = planner.finish(&set);
+        let (delta, tally) = planner.finish(&mut set);
         self.store.next = next;
         self.store.apply(&delta);
         self.journal.extend(delta.journal);

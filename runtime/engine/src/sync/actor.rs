@@ -133,6 +133,8 @@ pub(crate) struct Actor {
     pub(super) paused: bool,
     pub(super) draining: bool,
     pub(super) next_group: u64,
+    /// The sweep finds what was planned up to this commit once that is made.
+    pub(super) sweep_behind: u64,
     pub(super) status: SharedStatus,
     pub(super) followers: super::Followers,
     pub(super) ticks: u32,

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use lockstep_core::{
     delta::Delta,
     key::{Key, MatchKey},
-    plan::{self, Needs, Phase, Planner, Refs, Tally, Workset},
+    plan::{self, Needs, Phase, Planner, Refs, Tally, Unread, Workset},
     record::{Link, Presence, Record, RecordId, SideId},
     spec::SyncSpec,
 };
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Cache,
     pub(crate) phase: SyncPhase,
+    /// In a first copy, the sides that have not been read to their end.
+    pub(crate) unread: Unread,
     /// The sync's commit number after everything handed over so far.
     pub(crate) seq: u64,
     next_record: u64,
@@ -57,6 +59,7 @@ impl Core {
         Core {
             cache: Cache::default(),
             phase: state.phase,
+            unread: Unread::ALL,
             seq: state.commit_seq,
             next_record: state.next_record,
             next_entry: state.next_entry,
@@ -79,7 +82,7 @@ impl Core {
 
     pub(crate) fn plan_phase(&self) -> Phase {
         match self.phase {
-            SyncPhase::FirstCopy => Phase::FirstCopy,
+            SyncPhase::FirstCopy => Phase::FirstCopy(self.unread),
             SyncPhase::Sweep { .. } | SyncPhase::Live => Phase::Live,
         }
     }

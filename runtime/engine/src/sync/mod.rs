@@ -128,6 +128,7 @@ impl Actor {
             paused: false,
             draining: false,
             next_group: 1,
+            sweep_behind: 0,
             status: parts.status,
             followers: parts.followers,
             ticks: 0,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use lockstep_core::{
     change::ChangeKind,
     delta::Delta,
-    record::{RecordId, SideId},
+    plan::Unread,
+    record::{Record, RecordId, SideId},
     write::Action,
 };
 use lockstep_state::{Backfill, StreamChange, SyncPhase};
@@ -24,6 +25,8 @@ use crate::{
 
 /// Records reviewed in one commit of the sweep.
 const SWEEP_MAX: usize = 2_000;
+/// Record numbers looked through for them at a time.
+const SWEEP_NUMBERS_MAX: u64 = 50_000;
 /// Setting that says that a side is to be compared in full.
 pub(crate) const COMPARE: &str = "compare.";
 
@@ -229,27 +232,33 @@ impl Actor {
         }
     }
 
-    /// One step from the first copy to live, when nothing is under way.
+    /// Sides whose rows this first copy has not all seen.
+    pub(super) fn unread(&self) -> Unread {
+        let unread = self.sides.values().filter(|run| !run.attached || run.reading.is_some());
+        unread.map(|run| run.id).collect()
+    }
+
+    /// One step from the first copy to live.
     pub(super) fn sweep(&mut self) -> Result<(), EngineError> {
         match self.core.phase {
             SyncPhase::Live => Ok(()),
             SyncPhase::FirstCopy => {
                 let read = self.staged.pages.is_empty()
-                    && self.flights.is_empty()
                     && !self.paused
                     && self.sides.values().all(|run| run.attached && run.reading.is_none());
                 if read {
                     self.step(SyncPhase::Sweep { after: RecordId(0) }, Delta::default());
+                    self.sweep_behind = self.core.seq;
                 }
                 Ok(())
             }
             SyncPhase::Sweep { after } => {
                 // What the first copy added has to be in the state to be found there.
-                if after == RecordId(0) && !self.flights.is_empty() {
+                if self.flights.front().is_some_and(|flight| flight.seq <= self.sweep_behind) {
                     return Ok(());
                 }
-                let page = self.core.store.scan(self.core.sync(), after, SWEEP_MAX)?;
-                let Some(last) = page.last().map(|record| record.id) else {
+                let (page, last) = self.unsettled(after)?;
+                let Some(last) = last else {
                     self.step(SyncPhase::Live, Delta::default());
                     return Ok(());
                 };
@@ -270,6 +279,27 @@ impl Actor {
                 Ok(())
             }
         }
+    }
+
+    /// Records that some side may lack, and the number up to which there are no
+    /// others. `None`: that was all.
+    fn unsettled(&self, after: RecordId) -> Result<(Vec<Record>, Option<RecordId>), EngineError> {
+        if after.0 + 1 >= self.core.next_record() {
+            return Ok((Vec::new(), None));
+        }
+        let (store, sync) = (&self.core.store, self.core.sync());
+        // What waits for a parent can only be told from the record itself.
+        if self.core.has_references() {
+            let page = store.scan(sync, after, SWEEP_MAX)?;
+            let last = page.last().map(|record| record.id);
+            return Ok((page, last));
+        }
+        let until = RecordId(after.0.saturating_add(SWEEP_NUMBERS_MAX).min(self.core.next_record() - 1));
+        let sides: Vec<SideId> = self.core.spec.sides().map(|side| side.id).collect();
+        let page = store.scan_unsettled(sync, &sides, (after, until), SWEEP_MAX)?;
+        let full = page.len() == SWEEP_MAX;
+        let last = page.last().map(|record| record.id).filter(|_| full);
+        Ok((page, Some(last.unwrap_or(until))))
     }
 
     fn step(&mut self, phase: SyncPhase, delta: Delta) {

@@ -89,6 +89,7 @@ impl Actor {
     pub(super) async fn turn(&mut self) -> Result<(), EngineError> {
         failpoint::pass(Failpoint::AfterStage);
         let mut taken = self.take_turn();
+        self.core.unread = self.unread();
         let (needs, ids) = self.needs(&taken);
         let (mut set, refs) = self.core.gather(&needs, &ids)?;
         let storm = self.ask_guard(&taken, &set)?;
