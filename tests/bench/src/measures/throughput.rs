@@ -18,7 +18,7 @@ pub async fn live(stage: &Stage<'_>, lot: u64) -> Result<Vec<Figure>> {
     run.write().await?;
     run.until_arrived().await?;
     let took = started.elapsed();
-    Ok(run.figures("live", took, run.processor(stage).saturating_sub(before)))
+    Ok(run.figures("live", took, run.processor(stage).since(before)))
 }
 
 /// Delivery stands still while rows are written; the clock runs from its resumption.
@@ -31,7 +31,7 @@ pub async fn backlog(stage: &mut Stage<'_>) -> Result<Vec<Figure>> {
         let started = Instant::now();
         stage.peer.resume(stage.pair).await?;
         run.until_arrived().await?;
-        figures.extend(run.figures("backlog", started.elapsed(), Duration::ZERO));
+        figures.extend(run.figures("backlog", started.elapsed(), Processor::default()));
     }
     Ok(figures)
 }
@@ -74,18 +74,39 @@ impl Run {
     }
 
     /// Without the writer and the reader.
-    fn processor(&self, stage: &Stage<'_>) -> Duration {
-        cpu::used(&stage.processes(), &[self.writer.pid, self.reader.pid])
+    fn processor(&self, stage: &Stage<'_>) -> Processor {
+        Processor {
+            all: cpu::used(&stage.processes(), &[self.writer.pid, self.reader.pid]),
+            own: cpu::used(&stage.peer.processes(), &[]),
+        }
     }
 
-    fn figures(&self, what: &str, took: Duration, processor: Duration) -> Vec<Figure> {
+    fn figures(&self, what: &str, took: Duration, processor: Processor) -> Vec<Figure> {
         let rows = (self.rows + 1) as f64;
         let kind = format!("{what}, {}-row transactions", self.lot);
         let mut figures = vec![Figure::new(kind.clone(), "rows/s", rows / took.as_secs_f64())];
-        if processor > Duration::ZERO {
-            let micros = processor.as_secs_f64() * 1e6 / rows;
-            figures.push(Figure::new(format!("processor, {kind}"), "µs/row", micros));
-        }
+        let mut cost = |metric: String, time: Duration| {
+            if time > Duration::ZERO {
+                figures.push(Figure::new(metric, "µs/row", time.as_secs_f64() * 1e6 / rows));
+            }
+        };
+        cost(format!("processor, {kind}"), processor.all);
+        cost(format!("processor without the servers, {kind}"), processor.own);
         figures
+    }
+}
+
+/// Processor time of a run.
+#[derive(Clone, Copy, Default)]
+struct Processor {
+    /// The servers' and the peer's.
+    all: Duration,
+    /// Of it, the peer's own processes'.
+    own: Duration,
+}
+
+impl Processor {
+    fn since(self, before: Processor) -> Processor {
+        Processor { all: self.all.saturating_sub(before.all), own: self.own.saturating_sub(before.own) }
     }
 }
