@@ -1,20 +1,19 @@
 //! Records as the planner asks for them: by number, by key at a side, by match
 //! value, in order. One call is one snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use lockstep_core::{
     key::{Key, MatchKey},
     record::{Presence, Record, RecordId, SideId},
 };
-use rusqlite::{Connection, Rows};
+use rusqlite::{CachedStatement, Connection, Rows};
 
 use crate::{
     commit::{BIT_ATTENTION, BIT_LIVES, side_bit},
     encode,
     error::StateError,
     id::{self, SyncId},
-    place::HashKey,
     store::Store,
 };
 
@@ -38,12 +37,20 @@ impl Store {
     /// Looks up keys and match values, with all records found.
     pub fn gather(&self, sync: SyncId, keys: &[(SideId, Key)], matches: &[MatchKey]) -> Result<Gathered, StateError> {
         let hash = self.inner.hash;
+        // In the order they are filed, so that each page is read once.
+        let mut places: Vec<(SideId, i64, usize)> =
+            keys.iter().enumerate().map(|(at, (side, key))| (*side, hash.of_key(key), at)).collect();
+        places.sort_unstable();
         self.read(|conn| {
-            let mut gathered = Gathered::default();
-            let mut seen = BTreeSet::new();
-            for (side, key) in keys {
-                let found = by_key(conn, &hash, sync, *side, key)?;
-                gathered.keys.push(found.as_ref().map(|record| record.id));
+            let mut lookup = Lookup::new(conn, sync)?;
+            let mut gathered = Gathered { keys: vec![None; keys.len()], ..Gathered::default() };
+            let mut seen = HashSet::with_capacity(keys.len());
+            for (side, place, at) in places {
+                let Some((_, key)) = keys.get(at) else { continue };
+                let found = lookup.by_key(side, place, key)?;
+                if let Some(answer) = gathered.keys.get_mut(at) {
+                    *answer = found.as_ref().map(|record| record.id);
+                }
                 if let Some(record) = found
                     && seen.insert(record.id)
                 {
@@ -52,9 +59,9 @@ impl Store {
             }
             for key in matches {
                 let mut ids = Vec::new();
-                for candidate in candidates(conn, sync, hash.of_match(key))? {
+                for candidate in lookup.by_match(hash.of_match(key))? {
                     if !seen.contains(&candidate) {
-                        let Some(record) = by_id(conn, sync, candidate)? else {
+                        let Some(record) = lookup.by_id(candidate)? else {
                             continue;
                         };
                         seen.insert(candidate);
@@ -72,9 +79,10 @@ impl Store {
     /// Records by number, in that order; unknown ones are left out.
     pub fn records(&self, sync: SyncId, ids: &[RecordId]) -> Result<Vec<Record>, StateError> {
         self.read(|conn| {
+            let mut lookup = Lookup::new(conn, sync)?;
             let mut records = Vec::with_capacity(ids.len());
             for id in ids {
-                records.extend(by_id(conn, sync, *id)?);
+                records.extend(lookup.by_id(*id)?);
             }
             Ok(records)
         })
@@ -83,7 +91,7 @@ impl Store {
     /// The record linked to a key at a side; one whose link lives is preferred.
     pub fn record_by_key(&self, sync: SyncId, side: SideId, key: &Key) -> Result<Option<Record>, StateError> {
         let hash = self.inner.hash;
-        self.read(|conn| by_key(conn, &hash, sync, side, key))
+        self.read(|conn| Lookup::new(conn, sync)?.by_key(side, hash.of_key(key), key))
     }
 
     /// Records that do not live at all of these sides, or wait for something:
@@ -128,48 +136,74 @@ fn bodies(mut rows: Rows<'_>) -> Result<Vec<Record>, StateError> {
     Ok(records)
 }
 
-pub(crate) fn by_id(conn: &Connection, sync: SyncId, record: RecordId) -> Result<Option<Record>, StateError> {
-    let mut query = conn.prepare_cached("SELECT body FROM record WHERE id = ?1")?;
-    let mut rows = query.query([id::row(sync, record.0)?])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let body =
-        row.get_ref(0)?.as_blob().map_err(|error| StateError::corrupt(format!("a record has no body: {error}")))?;
-    encode::record_from(body).map(Some)
-}
-
-fn by_key(
-    conn: &Connection,
-    hash: &HashKey,
+/// The statements of many look-ups, prepared once.
+struct Lookup<'c> {
     sync: SyncId,
-    side: SideId,
-    key: &Key,
-) -> Result<Option<Record>, StateError> {
-    let mut query = conn.prepare_cached("SELECT record FROM link_key WHERE side = ?1 AND place = ?2")?;
-    let mut rows = query.query((id::side(sync, side), hash.of_key(key)))?;
-    let mut best: Option<(bool, Record)> = None;
-    while let Some(row) = rows.next()? {
-        let candidate = RecordId(row.get::<_, i64>(0)? as u64);
-        let Some(record) = by_id(conn, sync, candidate)? else {
-            continue;
-        };
-        let Some(link) = record.link(side).filter(|link| link.key.as_ref() == Some(key)) else {
-            continue;
-        };
-        let lives = link.presence == Presence::Live;
-        let better = best.as_ref().is_none_or(|(known, other)| (lives, record.id) > (*known, other.id));
-        if better {
-            best = Some((lives, record));
-        }
-    }
-    Ok(best.map(|(_, record)| record))
+    by_id: CachedStatement<'c>,
+    by_place: CachedStatement<'c>,
+    by_match: CachedStatement<'c>,
+    /// Records filed at the place looked at.
+    candidates: Vec<RecordId>,
 }
 
-fn candidates(conn: &Connection, sync: SyncId, place: i64) -> Result<Vec<RecordId>, StateError> {
-    let mut query =
-        conn.prepare_cached("SELECT record FROM match_key WHERE sync = ?1 AND place = ?2 ORDER BY record LIMIT ?3")?;
-    let rows =
-        query.query_map((sync.0, place, CANDIDATES_MAX as i64), |row| Ok(RecordId(row.get::<_, i64>(0)? as u64)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+impl<'c> Lookup<'c> {
+    fn new(conn: &'c Connection, sync: SyncId) -> Result<Self, StateError> {
+        Ok(Lookup {
+            sync,
+            by_id: conn.prepare_cached("SELECT body FROM record WHERE id = ?1")?,
+            by_place: conn.prepare_cached("SELECT record FROM link_key WHERE side = ?1 AND place = ?2")?,
+            // A limit that is bound would have the statement planned anew each time.
+            by_match: conn.prepare_cached(&format!(
+                "SELECT record FROM match_key WHERE sync = ?1 AND place = ?2 ORDER BY record LIMIT {CANDIDATES_MAX}"
+            ))?,
+            candidates: Vec::new(),
+        })
+    }
+
+    fn by_id(&mut self, record: RecordId) -> Result<Option<Record>, StateError> {
+        let mut rows = self.by_id.query([id::row(self.sync, record.0)?])?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let body =
+            row.get_ref(0)?.as_blob().map_err(|error| StateError::corrupt(format!("a record has no body: {error}")))?;
+        encode::record_from(body).map(Some)
+    }
+
+    /// Records filed under a match value, in order.
+    fn by_match(&mut self, place: i64) -> Result<Vec<RecordId>, StateError> {
+        let mut rows = self.by_match.query((self.sync.0, place))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(RecordId(row.get::<_, i64>(0)? as u64));
+        }
+        Ok(found)
+    }
+
+    /// The record with this key, filed at this place; one whose link lives is preferred.
+    fn by_key(&mut self, side: SideId, place: i64, key: &Key) -> Result<Option<Record>, StateError> {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        let mut rows = self.by_place.query((id::side(self.sync, side), place))?;
+        while let Some(row) = rows.next()? {
+            candidates.push(RecordId(row.get::<_, i64>(0)? as u64));
+        }
+        drop(rows);
+        let mut best: Option<(bool, Record)> = None;
+        for candidate in &candidates {
+            let Some(record) = self.by_id(*candidate)? else {
+                continue;
+            };
+            let Some(link) = record.link(side).filter(|link| link.key.as_ref() == Some(key)) else {
+                continue;
+            };
+            let lives = link.presence == Presence::Live;
+            let better = best.as_ref().is_none_or(|(known, other)| (lives, record.id) > (*known, other.id));
+            if better {
+                best = Some((lives, record));
+            }
+        }
+        self.candidates = candidates;
+        Ok(best.map(|(_, record)| record))
+    }
 }

@@ -192,6 +192,8 @@ impl Planner<'_> {
     }
 
     fn tell_marks(&mut self, record: &Record, original: Option<&Record>, anew: bool) {
+        // Told anew, it does not matter what they were.
+        let original = original.filter(|_| !anew);
         let before = original.map(|original| self.marks(original)).unwrap_or_default();
         for (side, action) in self.marks(record) {
             let was = before.iter().find(|(known, _)| *known == side);

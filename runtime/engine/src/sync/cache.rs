@@ -6,7 +6,8 @@ use std::{collections::VecDeque, sync::Arc};
 use lockstep_core::{
     delta::{Delta, IndexChange},
     key::{Key, MatchKey},
-    record::{Record, RecordId, SideId},
+    record::{FieldState, Record, RecordId, SideId},
+    value::Value,
 };
 use rustc_hash::FxHashMap as HashMap;
 
@@ -182,18 +183,24 @@ impl Cache {
     }
 }
 
+/// About what a record takes in memory. What sides show is mostly shared with
+/// what is agreed, so only that is measured: this is asked of every record that
+/// passes.
 fn size_bytes(record: &Record) -> usize {
-    let fields: usize = record.fields.iter().flatten().map(|field| field.value.size_bytes() + 64).sum();
-    let links: usize = record
-        .links
+    const RECORD_BYTES: usize = 256;
+    const LINK_BYTES: usize = 160;
+    const LONG_VALUE_BYTES: usize = 1 << 10;
+    let value_bytes = std::mem::size_of::<Option<Value>>();
+    let fields: usize = record
+        .fields
         .iter()
-        .map(|link| {
-            128 + link
-                .observed
-                .iter()
-                .map(|value| 24 + value.as_ref().map_or(0, |value| value.size_bytes()))
-                .sum::<usize>()
+        .map(|field| {
+            let value = field.as_ref().map_or(0, |field| field.value.size_bytes());
+            // Should they not be shared after all, long values are what matters.
+            let copies = if value > LONG_VALUE_BYTES { 1 + record.links.len() } else { 1 };
+            std::mem::size_of::<Option<FieldState>>() + value * copies
         })
         .sum();
-    256 + fields + links
+    let links: usize = record.links.iter().map(|link| LINK_BYTES + link.observed.len() * value_bytes).sum();
+    RECORD_BYTES + fields + links
 }

@@ -137,7 +137,7 @@ impl Actor {
         self.reach(&mut delta);
         let mut flight = Flight::default();
         self.remember_waits(&set, &refs, &delta, &follow);
-        flight.marks = self.wanted_again(&set, &refs, &follow);
+        flight.marks = self.wanted_again(&set, &refs, &delta, &follow);
         flight.after = Some(if !taken.pages.is_empty() {
             Failpoint::AfterBackfillCommit
         } else if taken.written.is_empty() {
@@ -277,10 +277,15 @@ impl Actor {
     }
 
     /// What was settled and wants another write, because it was edited meanwhile.
-    fn wanted_again(&self, set: &Workset, refs: &Refs, follow: &Follow) -> Vec<Mark> {
+    fn wanted_again(&self, set: &Workset, refs: &Refs, delta: &Delta, follow: &Follow) -> Vec<Mark> {
+        // What the plan tells of marks is queued with them; they are in order.
+        let told = |side: SideId, record: RecordId| {
+            delta.marks.binary_search_by_key(&(record, side), |mark| (mark.record, mark.side)).is_ok()
+        };
         follow
             .settled
             .iter()
+            .filter(|(side, record)| !told(*side, *record))
             .filter_map(|(side, record)| {
                 let action = plan::wants(&self.core.spec, refs, set.get(*record)?, *side)?;
                 Some(Mark { record: *record, side: *side, action: Some(action) })

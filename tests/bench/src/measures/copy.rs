@@ -21,6 +21,11 @@ pub async fn measure(stage: &mut Stage<'_>) -> Result<Vec<Figure>> {
     if let Some(bytes) = stage.peer.state_bytes() {
         figures.push(Figure::new("state on disk", "bytes/record", bytes as f64 / rows as f64));
     }
+    let processor = cpu::used(&stage.peer.processes(), &[]).as_secs_f64();
+    if processor > 0.0 {
+        let micros = processor * 1e6 / rows as f64;
+        figures.push(Figure::new("processor without the servers, first copy", "µs/row", micros));
+    }
     let peaks = stage.peer.processes().into_iter().filter_map(cpu::memory_peak_bytes);
     let peak = peaks.max().unwrap_or(0);
     if peak > 0 {
