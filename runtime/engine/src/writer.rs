@@ -32,6 +32,8 @@ pub(crate) enum Job {
 pub(crate) enum Asked {
     /// The stream told too little; absorbing the answer frees this place.
     News { ticket: Option<u64> },
+    /// It was looked for before and not found; the stream has passed that moment.
+    Missing,
     /// The outcome of a write to this record is unknown.
     Refetch { sent: Box<Sent> },
     /// A create that may have been sent by an earlier process.

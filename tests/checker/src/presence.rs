@@ -67,7 +67,14 @@ fn check_delete<'h>(index: &Index<'h>, delete: &'h Edit, later: &[Edit], all: &'
             );
             verdict.blame(ViolationKind::LostDelete, record, None, text);
         }
-        (_, false) => {
+        (true, false) => {
+            let text = format!(
+                "{} deleted it at {} having seen every edit; the journal says an edit it had not seen was preferred",
+                delete.side, delete.at_micros
+            );
+            verdict.blame(ViolationKind::FalseConflict, record, None, text);
+        }
+        (false, false) => {
             let text =
                 format!("{} deleted it at {} having seen every edit; it came back", delete.side, delete.at_micros);
             verdict.blame(ViolationKind::Resurrected, record, None, text);

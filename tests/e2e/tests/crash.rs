@@ -13,6 +13,11 @@ fn fast() -> ClusterOptions {
     ClusterOptions::default().without_fsync()
 }
 
+/// `E2E_SEED`, to try other decisions of the people than the usual ones.
+fn seed() -> Result<u64> {
+    Ok(std::env::var("E2E_SEED").unwrap_or_else(|_| "7".to_owned()).parse()?)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_killed_at_any_named_place_loses_nothing() -> Result<()> {
     let mut world = World::in_step(Config::default(), fast(), 200).await?;
@@ -81,15 +86,15 @@ async fn a_runtime_killed_at_random_moments_under_load_loses_nothing() -> Result
     Ok(())
 }
 
-#[ignore = "does not hold yet: edits made while the sides are compared in full after a restore can be lost, 1 of 1,488 seen"]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_state_file_is_safe_to_start_from() -> Result<()> {
+    let seed = seed()?;
     let mut world = World::in_step(Config::default(), fast(), 200).await?;
     let kept = tempfile::tempdir()?;
     world.stop_delivery()?;
     world.runtime.copy_state(kept.path())?;
     world.resume_delivery()?;
-    let load = Load::start(&world, LoadShape { seed: 7, ..LoadShape::default() });
+    let load = Load::start(&world, LoadShape { seed, ..LoadShape::default() });
     load.more(1_000).await?;
     load.stop().await?;
     world.export().await?;
@@ -98,7 +103,7 @@ async fn an_older_state_file_is_safe_to_start_from() -> Result<()> {
     world.sql(Side::B, "UPDATE people SET city = 'city late b ' || email WHERE email LIKE 'email %1 seeded'")?;
     world.runtime.restore_state(kept.path())?;
     world.resume_delivery()?;
-    let load = Load::start(&world, LoadShape { seed: 8, ..LoadShape::default() });
+    let load = Load::start(&world, LoadShape { seed: seed + 1, ..LoadShape::default() });
     load.more(300).await?;
     load.stop().await?;
     world.expect_nothing_lost().await?;

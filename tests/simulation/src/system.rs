@@ -182,11 +182,14 @@ impl System {
         self.lock().lsn
     }
 
+    /// Where the stream starts: as far back as the log reaches, if there is one already.
     pub(crate) fn start(&self) -> u64 {
         let mut inside = self.lock();
         let now = inside.lsn;
-        inside.started.get_or_insert(now);
-        now
+        match inside.started {
+            Some(_) => inside.forgotten,
+            None => *inside.started.insert(now),
+        }
     }
 
     pub(crate) fn release(&self) -> bool {

@@ -67,10 +67,20 @@ pub fn published(database: &mut Database, name: &str) -> Result<Option<(bool, Ve
     Ok(Some((rows.is_true(0, 0), (0..rows.len()).filter_map(table).collect())))
 }
 
-/// Make the publication, or add to it what it lacks. Whether anything was done.
-pub fn publish(database: &mut Database, config: &Config, tables: &[Rc<Known>]) -> Result<bool> {
+/// What had to be done so that all tables are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    Already,
+    Extended,
+    Made,
+}
+
+/// Make the publication, or add to it what it lacks.
+pub fn publish(database: &mut Database, config: &Config, tables: &[Rc<Known>]) -> Result<Published> {
     let name = identifier(&config.publication);
-    let statement = match published(database, &config.publication)? {
+    let before = published(database, &config.publication)?;
+    let done = if before.is_none() { Published::Made } else { Published::Extended };
+    let statement = match before {
         None => {
             let list: Vec<String> = tables.iter().map(|known| known.table.name.sql()).collect();
             let root =
@@ -83,22 +93,22 @@ pub fn publish(database: &mut Database, config: &Config, tables: &[Rc<Known>]) -
                 literal(MADE_BY_US)
             )
         }
-        Some((true, _)) => return Ok(false),
+        Some((true, _)) => return Ok(Published::Already),
         Some((false, there)) => {
             let missing = tables.iter().filter(|known| !there.contains(&known.table.name));
             let list: Vec<String> = missing.map(|known| known.table.name.sql()).collect();
             if list.is_empty() {
-                return Ok(false);
+                return Ok(Published::Already);
             }
             format!("ALTER PUBLICATION {name} ADD TABLE {}", list.join(", "))
         }
     };
-    let done = database.connection.simple(&statement);
-    if done.is_err() && !database.connection.is_broken() {
+    let answer = database.connection.simple(&statement);
+    if answer.is_err() && !database.connection.is_broken() {
         database.connection.simple("ROLLBACK")?;
     }
-    match done {
-        Ok(_) => Ok(true),
+    match answer {
+        Ok(_) => Ok(done),
         Err(failure) if failure.sqlstate() == Some("42501") => Err(Failure::Denied {
             message: format!("publication {}: {failure}", config.publication),
             remedy: format!(

@@ -11,7 +11,7 @@ use crate::sql::{identifier, literal};
 use crate::wire::{Connection, Kind};
 
 use super::Session;
-use super::publication::{publish, slot};
+use super::publication::{Published, publish, slot};
 use super::read::Snapshot;
 
 /// How long a new slot may wait for transactions that are open when it is made.
@@ -38,7 +38,7 @@ pub fn start(session: &mut Session, selections: &[Selection]) -> Result<Position
         }
         tables.push(known);
     }
-    let extended = publish(database, &config, &tables)?;
+    let published = publish(database, &config, &tables)?;
     if let Some(existing) = slot(database, &config.slot)? {
         if existing.plugin != "pgoutput" || existing.database != config.database {
             return Err(Failure::Config(format!(
@@ -47,7 +47,7 @@ pub fn start(session: &mut Session, selections: &[Selection]) -> Result<Position
             )));
         }
         if existing.wal_status != "lost" {
-            return current_end(session, extended);
+            return continued(session, published, existing.confirmed_lsn);
         }
         let name = literal(&config.slot);
         database.connection.simple(&format!("SELECT pg_drop_replication_slot({name})"))?;
@@ -55,27 +55,36 @@ pub fn start(session: &mut Session, selections: &[Selection]) -> Result<Position
     create_slot(session, selections)
 }
 
-/// The stream exists: it continues from here, once every transaction that
-/// began before the publication was extended has ended (its changes are in no
-/// stream, so the read that follows has to see them). When nothing was extended
-/// only those are waited for that are just becoming visible.
-fn current_end(session: &mut Session, extended: bool) -> Result<Position> {
+/// The stream exists: it starts as far back as the slot reaches, not where the
+/// database is now, since a row that was edited and deleted in between could not
+/// be found any more. Before that every transaction that began before the
+/// publication was extended has to end (its changes are in no stream, so the read
+/// that follows has to see them); when nothing was extended only those are waited
+/// for that are just becoming visible. What was committed before the publication
+/// was made cannot be streamed at all.
+fn continued(session: &mut Session, published: Published, confirmed_lsn: u64) -> Result<Position> {
     let slot = session.config.slot.clone();
     let platform = session.platform.clone();
     let database = session.database()?;
-    let now = database.ask("SELECT pg_current_wal_lsn(), pg_snapshot_xmax(pg_current_snapshot())::text").or_else(
-        |failure| match failure.sqlstate() {
-            // Before PostgreSQL 13 the functions had other names.
-            Some("42883") => {
-                database.ask("SELECT pg_current_wal_lsn(), txid_snapshot_xmax(txid_current_snapshot())::text")
-            }
-            _ => Err(failure),
-        },
-    )?;
-    let [lsn, xmax] = now.as_slice() else {
-        return Err(Failure::Protocol("no current position".into()));
+    let first_lsn = match published {
+        Published::Already | Published::Extended => confirmed_lsn,
+        Published::Made => {
+            let now = database.ask("SELECT pg_current_wal_lsn()")?;
+            let now = now.first().and_then(|text| parse_lsn(text));
+            now.ok_or_else(|| Failure::Protocol("no current position".into()))?
+        }
     };
-    let lsn = parse_lsn(lsn).ok_or_else(|| Failure::Protocol("no current position".into()))?;
+    let extended = published != Published::Already;
+    let now = database.ask("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").or_else(|failure| match failure
+        .sqlstate()
+    {
+        // Before PostgreSQL 13 the functions had other names.
+        Some("42883") => database.ask("SELECT txid_snapshot_xmax(txid_current_snapshot())::text"),
+        _ => Err(failure),
+    })?;
+    let [xmax] = now.as_slice() else {
+        return Err(Failure::Protocol("no current snapshot".into()));
+    };
     let wait_ms = if extended { OLDER_TRANSACTIONS_WAIT_MS } else { VISIBLE_WAIT_MS };
     let deadline = platform.monotonic_ms() + wait_ms;
     loop {
@@ -96,8 +105,8 @@ fn current_end(session: &mut Session, extended: bool) -> Result<Position> {
             });
         }
     }
-    let cursor =
-        Cursor { system: database.system, timeline: database.timeline, lsn, partial_lsn: 0, partial_rows: 0, slot };
+    let (system, timeline) = (database.system, database.timeline);
+    let cursor = Cursor { system, timeline, lsn: first_lsn, partial_lsn: 0, partial_rows: 0, slot };
     Ok(Position { cursor: cursor.to_bytes(), extras: vec![extra("slot", "existing")] })
 }
 

@@ -29,12 +29,31 @@ impl Planner<'_> {
                 let layout = self.layout(side, Some(&batch.columns));
                 let told =
                     Told { key: &change.key, cells: Cells::new(layout, &change.cells), version: &change.version, at };
+                if self.is_unordered_news(set, side, &told) {
+                    return Absorbed::Fetch(change.key.clone());
+                }
                 self.absorb_told(set, side, &told)
             }
-            ChangeKind::Delete => self.absorb_delete(set, side, &change.key, &change.version, at),
+            ChangeKind::Delete => {
+                let link = set.by_key(side.id, &change.key).and_then(|id| set.get(id)?.link(side.id));
+                if link.is_some_and(|link| link.is_live() && !can_order(&change.version, link)) {
+                    return Absorbed::Fetch(change.key.clone());
+                }
+                self.absorb_delete(set, side, &change.key, &change.version, at)
+            }
             ChangeKind::Invalidate => Absorbed::Fetch(change.key.clone()),
             ChangeKind::Truncate | ChangeKind::Schema | ChangeKind::Gap => Absorbed::Done,
         }
+    }
+
+    /// Whether a streamed row differs from what is known of it and the two cannot
+    /// be ordered: what is known may be what came after.
+    fn is_unordered_news(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> bool {
+        let link = set.by_key(side.id, told.key).and_then(|id| set.get(id)?.link(side.id));
+        let Some(link) = link.filter(|link| link.is_live() && !can_order(told.version, link)) else {
+            return false;
+        };
+        told.cells.shows_key(told.key) && !is_echo(self.spec, link, &told.cells)
     }
 
     /// One row as read by backfill, reconcile or fetch, positional by the side's columns.
@@ -153,6 +172,11 @@ impl Planner<'_> {
         }
         let mut tray = Tray::new(side.id, told.at);
         self.absorb_cells(record, side, &told.cells, &mut tray);
+        if tray.news
+            && let Some(link) = record.link_mut(side.id)
+        {
+            take_version(link, told.version);
+        }
         if tray.news {
             self.lift_refusal(record, side.id);
         }
@@ -241,6 +265,23 @@ impl Planner<'_> {
             let change = QuarantineChange::Clear { record, side };
             self.delta.quarantine.push(change);
         }
+    }
+}
+
+/// Whether it can be told if a change of this version is news to the link. Else
+/// a streamed change is no more than a hint: the row is read again, by whoever
+/// writes to it, so that the answer comes after every write before it.
+pub fn can_order(version: &Version, link: &Link) -> bool {
+    !version.order.is_empty() && !link.version.order.is_empty()
+}
+
+/// Remembers the version of what was taken from a row. What cannot be ordered
+/// leaves a link that cannot be ordered: older changes may still come.
+pub(super) fn take_version(link: &mut Link, version: &Version) {
+    if version.order.is_empty() {
+        link.version = Version::default();
+    } else {
+        advance(link, version);
     }
 }
 

@@ -17,6 +17,7 @@ mod settle;
 mod standing;
 mod workset;
 
+pub use absorb::can_order;
 pub use intent::{intent, wants};
 pub use needs::{Parent, Wait, needs, needs_outcomes, needs_rows, parents, record_matches, waits};
 pub use workset::{KeyRecords, Needs, Refs, Workset};

@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     Planner, Sent, Settled, Workset,
-    absorb::advance,
+    absorb::{advance, take_version},
     cells::{Cells, Told},
     merge::Tray,
 };
@@ -112,6 +112,9 @@ impl Planner<'_> {
             return;
         }
         self.remember(record, side, sent, row);
+        if let Some(link) = record.link_mut(side.id) {
+            take_version(link, &row.version);
+        }
         self.follow_key(set, record, side, row);
         let layout = self.layout(side, None);
         let told = Told {

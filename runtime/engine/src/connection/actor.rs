@@ -39,6 +39,8 @@ const GATHERING: Duration = Duration::from_secs(3);
 /// A source that brought nothing for so many calls has nothing, whatever it
 /// says of how far it is ahead.
 const IDLE_CALLS: u32 = 10;
+/// What a source says of how far it is ahead may be so old.
+const LAG_AGE_MAX: Duration = Duration::from_millis(1_500);
 
 /// A subscriber with its progress.
 struct Side {
@@ -48,6 +50,8 @@ struct Side {
     begun: bool,
     /// Has been told that the stream has caught up.
     caught_up: bool,
+    /// Wants to be told again, under this number, once the stream has passed this moment.
+    asked: Option<(u64, Instant)>,
 }
 
 impl Side {
@@ -243,13 +247,24 @@ impl Actor {
             Command::Attach(subscription) => {
                 let kept = self.forget(&subscription.who);
                 let durable = kept.unwrap_or_else(|| Durable::at(0));
-                self.sides.push(Side { subscription: *subscription, durable, begun: false, caught_up: false });
+                self.sides.push(Side {
+                    subscription: *subscription,
+                    durable,
+                    begun: false,
+                    caught_up: false,
+                    asked: None,
+                });
             }
             Command::Detach(who) => {
                 for side in &mut self.sides {
                     if side.subscription.who == who {
                         side.subscription.to = None;
                     }
+                }
+            }
+            Command::CatchUp { who, number } => {
+                if let Some(side) = self.sides.iter_mut().find(|side| side.subscription.who == who) {
+                    side.asked = Some((number, Instant::now()));
                 }
             }
         }
@@ -316,6 +331,7 @@ impl Actor {
             side.durable = Durable::at(at.order);
             side.begun = true;
             side.caught_up = false;
+            side.asked = None;
             side.subscription.resume = Some(at.clone());
             side.subscription.generation = self.generation;
             let Some(to) = &side.subscription.to else {
@@ -417,12 +433,14 @@ impl Actor {
         let changes = self.ask(session, &request).await?;
         self.count(&changes);
         let caught_up = self.has_caught_up(&changes);
+        // A figure may be older than the call that tells it.
+        let passed = if changes.lag_bytes.is_some() { asked.checked_sub(LAG_AGE_MAX) } else { Some(asked) };
         let brought_nothing = changes.cursor == at.cursor && changes.batches.is_empty() && !changes.more;
         if !brought_nothing {
             self.hand_all(session, changes).await?;
         }
         if caught_up {
-            self.tell_caught_up(session).await?;
+            self.tell_caught_up(session, passed).await?;
         }
         if brought_nothing && !self.is_log {
             // Between two polls there is nothing to wait for inside the connector.
@@ -526,12 +544,19 @@ impl Actor {
         }
     }
 
-    async fn tell_caught_up(&mut self, session: &mut dyn Session) -> Result<(), SessionError> {
+    /// `passed`: nothing that the source had at that moment is left.
+    async fn tell_caught_up(&mut self, session: &mut dyn Session, passed: Option<Instant>) -> Result<(), SessionError> {
         for index in 0..self.sides.len() {
-            let news = self.sides.get_mut(index).filter(|side| side.begun && !side.caught_up);
-            if let Some(side) = news {
-                side.caught_up = true;
-                self.give(session, index, FromStream::CaughtUp).await?;
+            let Some(side) = self.sides.get_mut(index).filter(|side| side.begun) else {
+                continue;
+            };
+            let begun = !std::mem::replace(&mut side.caught_up, true);
+            let asked = side.asked.take_if(|(_, at)| passed.is_some_and(|passed| *at <= passed));
+            if begun {
+                self.give(session, index, FromStream::CaughtUp { asked: 0 }).await?;
+            }
+            if let Some((number, _)) = asked {
+                self.give(session, index, FromStream::CaughtUp { asked: number }).await?;
             }
         }
         Ok(())

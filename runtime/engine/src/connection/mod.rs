@@ -27,6 +27,12 @@ pub(crate) enum Command {
     Attach(Box<Subscription>),
     /// Its place is kept: the source may not forget what it has not taken.
     Detach(Subscriber),
+    /// Told back under this number once everything that the source has now has
+    /// been handed over.
+    CatchUp {
+        who: Subscriber,
+        number: u64,
+    },
 }
 
 /// A way to a connection's actor.

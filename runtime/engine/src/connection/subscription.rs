@@ -48,7 +48,7 @@ pub(crate) enum FromStream {
     Page { rows: Vec<Row>, next: Arc<[u8]> },
     /// Changes of this side's object, perhaps none, up to a position.
     Changes { batches: Vec<Arc<ChangeBatch>>, at: Position },
-    /// Everything the source had when the stream began has been handed over.
-    /// Once after every `Begin`.
-    CaughtUp,
+    /// Everything the source had when it was asked has been handed over. Number
+    /// 0: when the stream began, once after every `Begin`.
+    CaughtUp { asked: u64 },
 }

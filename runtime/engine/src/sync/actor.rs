@@ -214,6 +214,7 @@ impl Actor {
             self.sweep()?;
         }
         self.dispatch()?;
+        self.ask_streams().await;
         self.publish();
         Ok(())
     }

@@ -48,6 +48,7 @@ impl Actor {
                 run.busy_until = None;
                 run.queue.wake(now);
                 run.look_at_backlog();
+                run.look_at_doubts();
                 if give_fetch(run) {
                     continue;
                 }
@@ -198,6 +199,11 @@ fn give_fetch(run: &mut SideRun) -> bool {
         if let Some(next) = run.fetches.pop_front() {
             request.keys.push(next.key);
             asked.push(next.asked);
+        }
+    }
+    for (key, asked) in request.keys.iter().zip(&asked) {
+        if matches!(asked, Asked::News { .. }) {
+            run.fetching.insert(key.clone(), false);
         }
     }
     run.writer.give(Job::Fetch { request, asked })

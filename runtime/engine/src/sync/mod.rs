@@ -6,6 +6,7 @@ mod cache;
 mod compare;
 mod core;
 mod deliver;
+mod doubt;
 mod guard;
 mod phase;
 mod requests;

@@ -137,6 +137,7 @@ impl Actor {
                 run.durable = durable;
                 run.undurable.clear();
                 run.watermark.reset();
+                run.doubts.restart();
                 run.backlog = Backlog::Unread;
                 run.reached = None;
                 let mut delta = Delta::default();
@@ -160,9 +161,10 @@ impl Actor {
                 }
             }
             // Left over from before it was told to leave.
-            FromStream::Page { .. } | FromStream::Changes { .. } | FromStream::CaughtUp if !run.attached => {}
+            FromStream::Page { .. } | FromStream::Changes { .. } | FromStream::CaughtUp { .. } if !run.attached => {}
             FromStream::Page { rows, next } => self.staged.pages.push_back((id, rows, next)),
-            FromStream::CaughtUp => run.backlog = Backlog::Until(run.watermark.here()),
+            FromStream::CaughtUp { asked: 0 } => run.backlog = Backlog::Until(run.watermark.here()),
+            FromStream::CaughtUp { asked } => run.doubts.answered(asked, run.watermark.here()),
             FromStream::Changes { batches, at } => {
                 let ticket = run.watermark.enter(at);
                 for _ in &batches {

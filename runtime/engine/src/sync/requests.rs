@@ -12,7 +12,12 @@ use super::{
     phase::COMPARE,
     side::Wanted,
 };
-use crate::{EngineError, policy::Backoff, writer::Asked};
+use crate::{
+    EngineError,
+    connection::{Command, Subscriber},
+    policy::Backoff,
+    writer::Asked,
+};
 
 /// Setting that says why a sync is paused.
 pub(crate) const PAUSE_REASON: &str = "pause.reason";
@@ -138,6 +143,10 @@ impl Actor {
         let reason =
             format!("{} deletes at '{side}' (which has {} rows) wait for your consent", storm.deletes, storm.rows);
         tracing::warn!(sync = %self.name, "{reason}");
+        // What a compare found missing was left out with the rest: it is made again on resuming.
+        for run in self.sides.values_mut() {
+            run.comparing.take_if(|reading| !*reading);
+        }
         self.pause(None, &reason).await
     }
 
@@ -225,11 +234,21 @@ impl Actor {
         });
     }
 
+    /// Asks streams to tell when they have passed what the sides have now.
+    pub(super) async fn ask_streams(&mut self) {
+        for run in self.sides.values_mut().filter(|run| run.attached) {
+            if let Some(number) = run.doubts.ask() {
+                let who = Subscriber { sync: self.name.clone(), side: run.id };
+                run.connection.send(Command::CatchUp { who, number }).await;
+            }
+        }
+    }
+
     /// Ends compares of which every doubt was cleared.
     pub(super) fn finish_compares(&mut self) {
         let mut done = Vec::new();
         for run in self.sides.values_mut() {
-            let waits = !run.fetches.is_empty() || run.writer.outstanding > 0;
+            let waits = !run.fetches.is_empty() || !run.doubts.is_empty() || run.writer.outstanding > 0;
             if run.comparing == Some(false) && !waits {
                 run.comparing = None;
                 done.push(run.id);

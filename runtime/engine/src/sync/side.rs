@@ -15,7 +15,7 @@ use lockstep_core::{
 };
 use tokio::time::Instant;
 
-use super::watermark::Watermark;
+use super::{doubt::Doubts, watermark::Watermark};
 use crate::{
     Connector,
     connection::{ConnectionHandle, Durable, Position},
@@ -82,6 +82,10 @@ pub(super) struct SideRun {
     pub(super) strangers: VecDeque<(u64, ParkedRow)>,
     pub(super) parked_rows: usize,
     pub(super) fetches: VecDeque<Wanted>,
+    /// Rows that were looked for and not found.
+    pub(super) doubts: Doubts,
+    /// Keys being fetched. True: something newer was absorbed meanwhile.
+    pub(super) fetching: HashMap<Key, bool>,
     /// Creates of records below this may have been sent by an earlier process...
     pub(super) suspect_below: u64,
     /// ...unless they were looked up.
@@ -131,6 +135,8 @@ impl SideRun {
             strangers: VecDeque::new(),
             parked_rows: 0,
             fetches: VecDeque::new(),
+            doubts: Doubts::default(),
+            fetching: HashMap::new(),
             suspect_below,
             cleared: HashSet::new(),
             suspects_open: false,
@@ -158,6 +164,14 @@ impl SideRun {
         if self.withheld && !self.withholds_creates() {
             self.withheld = false;
             self.queue.look_at_all();
+        }
+    }
+
+    /// Rows that were not found are looked for once more when the stream has passed that moment.
+    pub(super) fn look_at_doubts(&mut self) {
+        let watermark = &self.watermark;
+        for key in self.doubts.passed(|mark| watermark.is_past(mark)) {
+            self.fetches.push_back(Wanted { by: self.key_columns.clone(), key, asked: Asked::Missing });
         }
     }
 
@@ -216,6 +230,7 @@ impl SideRun {
     /// Forgets what was taken from the stream and not absorbed: it will come again.
     pub(super) fn forget_stream(&mut self) {
         self.watermark.reset();
+        self.doubts.restart();
         self.parked.clear();
         self.strangers.clear();
         self.parked_rows = 0;
@@ -233,6 +248,7 @@ impl SideRun {
             && !self.withheld
             && self.in_flight.is_empty()
             && self.fetches.is_empty()
+            && self.doubts.is_empty()
             && self.parked_rows == 0
             && self.watermark.is_empty()
             && self.writer.outstanding == 0
@@ -275,11 +291,6 @@ impl Queue {
         let after = after * (1 << (*attempts - 1).min(8));
         self.known.insert(record);
         self.delayed.insert((Instant::now() + after, record));
-    }
-
-    /// Delays in a row.
-    pub(super) fn attempts(&self, record: RecordId) -> u32 {
-        self.attempts.get(&record).copied().unwrap_or(0)
     }
 
     pub(super) fn succeeded(&mut self, record: RecordId) {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use lockstep_core::{
-    change::{ChangeBatch, ChangeKind, Found, Row},
+    change::{ChangeBatch, ChangeKind, ChangeRow, Found, Row},
     delta::{Delta, Mark},
     key::Key,
     plan::{self, Absorbed, Needs, Planner, Refs, Sent, Settled, Workset},
@@ -30,10 +30,6 @@ use crate::{
 /// Bytes of streamed rows taken into one plan, about: bounds its commit.
 const TURN_BYTES_MAX: usize = 4 << 20;
 
-/// Looks at a row that a write did not find, each later than the last (about
-/// half a minute in all), before its delete is believed without the stream.
-const GONE_LOOKS_MAX: u32 = 13;
-
 /// What one turn takes.
 #[derive(Default)]
 struct Taken {
@@ -54,7 +50,8 @@ impl Taken {
         self.batches.clear();
         self.pages.clear();
         for (_, request, asked, found) in &mut self.fetched {
-            let keep: Vec<bool> = asked.iter().map(|asked| !matches!(asked, Asked::News { .. })).collect();
+            let keep: Vec<bool> =
+                asked.iter().map(|asked| !matches!(asked, Asked::News { .. } | Asked::Missing)).collect();
             let mut places = Vec::with_capacity(keep.len());
             let mut next = 0u32;
             for keep in &keep {
@@ -94,6 +91,7 @@ impl Actor {
         let (mut set, refs) = self.core.gather(&needs, &ids)?;
         let storm = self.ask_guard(&taken, &set)?;
         if storm.is_some() {
+            self.doubt_again(&taken);
             taken.keep_settlements_only();
         }
         let sides = &mut self.sides;
@@ -158,23 +156,22 @@ impl Actor {
 
     /// Whether so many live rows would be gone after this that a person is asked.
     fn ask_guard(&mut self, taken: &Taken, set: &Workset) -> Result<Option<Storm>, EngineError> {
-        let lives = |side: SideId, key: &Key| {
-            let record = set.by_key(side, key).and_then(|id| set.get(id));
-            record.and_then(|record| record.link(side)).is_some_and(|link| link.presence == Presence::Live)
+        let lives = |side: SideId, key: &Key| live_link(set, side, key).is_some();
+        // What cannot be ordered is looked for first, and counted when it is not found.
+        let believed = |side: SideId, row: &ChangeRow| {
+            live_link(set, side, &row.key).is_some_and(|(_, link)| plan::can_order(&row.version, link))
         };
         let mut deletes: BTreeMap<SideId, u64> = BTreeMap::new();
         let batches = taken.batches.iter().map(|(side, _, batch)| (side, batch));
         for (side, batch) in batches.chain(taken.freed.iter().map(|(side, row)| (side, &row.batch))) {
             if batch.kind == ChangeKind::Delete {
-                let gone = batch.rows.iter().filter(|row| lives(*side, &row.key)).count();
+                let gone = batch.rows.iter().filter(|row| believed(*side, row)).count();
                 *deletes.entry(*side).or_default() += gone as u64;
             }
         }
         for (side, request, asked, found) in &taken.fetched {
             let missing = (0u32..).zip(request.keys.iter().zip(asked)).filter(|(index, (key, asked))| {
-                matches!(asked, Asked::News { .. })
-                    && !found.iter().any(|found| found.index == *index)
-                    && lives(*side, key)
+                matches!(asked, Asked::Missing) && !found.iter().any(|found| found.index == *index) && lives(*side, key)
             });
             *deletes.entry(*side).or_default() += missing.count() as u64;
         }
@@ -191,6 +188,16 @@ impl Actor {
             }
         }
         Ok(None)
+    }
+
+    /// Nothing is believed now: what was found missing is looked for again later.
+    fn doubt_again(&mut self, taken: &Taken) {
+        for (side, request, asked, _) in &taken.fetched {
+            let missing = request.keys.iter().zip(asked).filter(|(_, asked)| matches!(asked, Asked::Missing));
+            if let Some(run) = self.sides.get_mut(side) {
+                missing.for_each(|(key, _)| run.doubts.again(key));
+            }
+        }
     }
 
     fn take_turn(&mut self) -> Taken {
@@ -242,7 +249,7 @@ impl Actor {
         }
         for (side, request, asked, found) in &taken.fetched {
             ids.extend(asked.iter().filter_map(|asked| match asked {
-                Asked::News { .. } => None,
+                Asked::News { .. } | Asked::Missing => None,
                 Asked::Refetch { sent } | Asked::Suspect { sent } => Some(sent.record),
             }));
             all.add(plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
@@ -353,9 +360,8 @@ fn settle(
     follow: &mut Follow,
 ) {
     for (sent, outcome) in sent.iter().zip(outcomes) {
-        if is_early_news(run, sent, outcome) {
+        if *outcome == Outcome::Gone && is_doubtful(set, run, sent) {
             run.settled(sent.record, &mut follow.freed);
-            run.queue.delay(sent.record, BUSY_WAIT_MIN);
             continue;
         }
         match planner.settle(set, run.id, sent, outcome) {
@@ -378,14 +384,17 @@ fn settle(
     }
 }
 
-/// A write found no row. The stream will tell of the delete, and before it of
-/// edits nobody has seen yet: believed at once, and the row made again, they
-/// would count as older than the new row and be lost; told after a delete, they
-/// would bring the record back.
-fn is_early_news(run: &SideRun, sent: &Sent, outcome: &Outcome) -> bool {
-    *outcome == Outcome::Gone
-        && sent.intent.action != Action::Create
-        && run.queue.attempts(sent.record) < GONE_LOOKS_MAX
+/// A write found no row where one is known: see [`super::doubt`]. What the record
+/// wants there is looked at again when that is cleared.
+fn is_doubtful(set: &Workset, run: &mut SideRun, sent: &Sent) -> bool {
+    let link = set.get(sent.record).and_then(|record| record.link(run.id)).filter(|link| link.is_live());
+    match (link, &sent.intent.key) {
+        (Some(link), Some(key)) if link.key.as_ref() == Some(key) => {
+            run.doubts.add(key, None, link);
+            true
+        }
+        _ => false,
+    }
 }
 
 /// The link stays blocked until the row was read again.
@@ -426,16 +435,25 @@ fn absorb_fetched(
         let rows = rows.remove(&index).unwrap_or_default();
         match asked {
             Asked::News { ticket } => {
+                let overtaken = run.fetching.remove(key) == Some(true);
+                if overtaken && rows.iter().any(|row| row.version.order.is_empty()) {
+                    // Which of the two is newer cannot be told.
+                    let asked = Asked::News { ticket: *ticket };
+                    run.fetches.push_back(Wanted { by: request.by.clone(), key: key.clone(), asked });
+                    continue;
+                }
                 for row in &rows {
                     planner.absorb_row(set, run.id, row);
                 }
-                if rows.is_empty() {
-                    planner.absorb_missing(set, run.id, key, now);
-                }
-                if let Some(ticket) = ticket {
+                if rows.is_empty()
+                    && let Some((_, link)) = live_link(set, run.id, key)
+                {
+                    run.doubts.add(key, *ticket, link);
+                } else if let Some(ticket) = ticket {
                     run.watermark.free(*ticket);
                 }
             }
+            Asked::Missing => absorb_second_look(planner, set, run, key, &rows, now, follow),
             Asked::Refetch { sent } => {
                 if sent.intent.action == Action::Create {
                     if let Some(row) = made_by_us(set, run, &rows) {
@@ -444,7 +462,7 @@ fn absorb_fetched(
                 } else if let Some(row) = rows.first() {
                     planner.absorb_row(set, run.id, row);
                 }
-                // A write whose row is missing is tried again: see `is_early_news`.
+                // A write whose row is missing is tried again: see `is_doubtful`.
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
             }
@@ -457,6 +475,42 @@ fn absorb_fetched(
                 run.settled(sent.record, &mut follow.freed);
             }
         }
+    }
+}
+
+/// The record with a live row under this key, and what is known of the row.
+fn live_link<'w>(set: &'w Workset, side: SideId, key: &Key) -> Option<(RecordId, &'w Link)> {
+    let record = set.by_key(side, key)?;
+    let link = set.get(record)?.link(side).filter(|link| link.is_live())?;
+    Some((record, link))
+}
+
+/// A row was not found at first. Believed if it is not there now either and the
+/// stream, which has passed the first look, told nothing of it.
+fn absorb_second_look(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    key: &Key,
+    rows: &[&Row],
+    now: lockstep_core::value::Timestamp,
+    follow: &mut Follow,
+) {
+    let Some(doubt) = run.doubts.close(key) else {
+        return;
+    };
+    let known = live_link(set, run.id, key).map(|(record, link)| (record, *link == doubt.known));
+    for row in rows {
+        planner.absorb_row(set, run.id, row);
+    }
+    if let Some((record, unchanged)) = known {
+        if rows.is_empty() && unchanged {
+            planner.absorb_missing(set, run.id, key, now);
+        }
+        follow.settled.push((run.id, record));
+    }
+    for ticket in doubt.tickets {
+        run.watermark.free(ticket);
     }
 }
 
@@ -487,6 +541,9 @@ fn absorb_batch(
             }),
             ticket,
         };
+        if let Some(overtaken) = run.fetching.get_mut(&row.key) {
+            *overtaken = true;
+        }
         match set.by_key(run.id, &row.key) {
             Some(record) if run.blocks(record) => {
                 run.park(record, alone());
