@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::{
     http::Shared,
-    org::{add_validation_rule, edit_as_person},
+    interject::Interjection,
+    org::{add_interjection, add_validation_rule, edit_as_person},
     schema::{Field, Object},
     state::{DuplicateRule, Edit, Refusal, RowRefusal, State, Trigger, ValidationRule},
 };
@@ -30,6 +31,7 @@ pub fn router(shared: Arc<Shared>, stage: Stage) -> Router {
     Router::new()
         .route(&at("edits"), post(edits))
         .route(&at("late_edits"), post(late_edits))
+        .route(&at("interject"), post(interject))
         .route(&at("rows/{object}/{id}"), get(row))
         .route(&at("objects"), post(object))
         .route(&at("fields/{object}"), post(field))
@@ -73,6 +75,11 @@ async fn late_edits(Extracted(shared): Handle, Json(late): Json<LateEdits>) -> S
         });
     });
     StatusCode::ACCEPTED
+}
+
+async fn interject(Extracted(shared): Handle, Json(interjection): Json<Interjection>) -> StatusCode {
+    shared.with(|state| add_interjection(state, interjection));
+    StatusCode::NO_CONTENT
 }
 
 async fn row(Extracted(shared): Handle, Path((object, id)): Path<(String, String)>) -> Result<Json<Value>, StatusCode> {

@@ -20,6 +20,8 @@ use tokio::sync::watch;
 
 use super::{
     events,
+    interject::{self, When},
+    org::edit_as_person,
     rest::{self, Answer, Call},
     state::{Refusal, State},
 };
@@ -128,7 +130,20 @@ async fn data(shared: &Shared, instance: &str, head: &Parts, body: Bytes) -> Ans
     if latency > 0 {
         tokio::time::sleep(Duration::from_millis(latency)).await;
     }
-    shared.with(|state| rest::answer(state, &call))
+    let path = head.uri.path();
+    shared.with(|state| {
+        let edits = interject::take(&mut state.interjections, &call.method, path);
+        let edit = |state: &mut State, when: When| {
+            for (_, edit) in edits.iter().filter(|(own, _)| *own == when) {
+                // An edit that is refused is one that person could not make.
+                let _ = edit_as_person(state, [(None, edit)].into_iter());
+            }
+        };
+        edit(state, When::Before);
+        let answer = rest::answer(state, &call);
+        edit(state, When::After);
+        answer
+    })
 }
 
 fn call(instance: &str, uri: &Uri, head: &Parts, body: Bytes) -> Option<Call> {

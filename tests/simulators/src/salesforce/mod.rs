@@ -12,6 +12,7 @@ mod control;
 mod events;
 mod http;
 mod id;
+mod interject;
 mod jobs;
 mod moment;
 mod org;
@@ -24,6 +25,7 @@ mod state;
 
 pub use http::refusal_fault;
 pub use id::long as long_id;
+pub use interject::{Interjection, When};
 pub use org::{OpenTransaction, Options, Org};
 pub use schema::{Field, Formula, Kind, Object};
 pub use settings::Settings;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     control,
     http::{self, Shared},
+    interject::{INTERJECTIONS_MAX, Interjection},
     schema::{Field, Object, Schema},
     settings::Settings,
     soql,
@@ -220,6 +221,12 @@ impl Org {
         self.with(|state| state.rules.triggers.push(trigger));
     }
 
+    /// Edits of a person around a request that is coming; above
+    /// [`INTERJECTIONS_MAX`] the oldest is forgotten.
+    pub fn interject(&self, interjection: Interjection) {
+        self.with(|state| add_interjection(state, interjection));
+    }
+
     /// Refuses rows on demand, such as [`RowRefusal::lock`].
     pub fn refuse_rows(&self, refusal: RowRefusal) {
         self.with(|state| state.rules.refusals.push(refusal));
@@ -310,6 +317,13 @@ pub fn add_validation_rule(state: &mut State, rule: ValidationRule) -> Result<()
         .map_err(|malformed| Refusal::request(400, "MALFORMED_QUERY", malformed.message))?;
     state.rules.validation.push(rule);
     Ok(())
+}
+
+pub fn add_interjection(state: &mut State, interjection: Interjection) {
+    if state.interjections.len() >= INTERJECTIONS_MAX {
+        state.interjections.remove(0);
+    }
+    state.interjections.push(interjection);
 }
 
 fn members(values: Value) -> Map<String, Value> {

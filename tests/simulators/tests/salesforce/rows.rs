@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lockstep_simulators::salesforce::{
-    DuplicateRule, Effect, Field, Formula, Moment, Object, Options, RowRefusal, Trigger, ValidationRule, long_id,
+    DuplicateRule, Edit, Effect, Field, Formula, Interjection, Moment, Object, Options, RowRefusal, Trigger,
+    ValidationRule, long_id,
 };
 use serde_json::{Value, json};
 
@@ -252,5 +253,28 @@ fn formulas_move_without_the_rows_times_and_hidden_fields_are_not_there() -> Res
         described["fields"].as_array().context("fields")?.iter().filter_map(|field| field["name"].as_str()).collect();
     assert!(names.contains(&"Both__c") && !names.contains(&"Secret__c"));
     assert_eq!(caller.post("sobjects/Thing__c", json!({"Secret__c": "x"}))?.code()?, "INVALID_FIELD");
+    Ok(())
+}
+
+#[test]
+fn a_person_gets_between_a_read_and_a_write() -> Result<()> {
+    let caller = Caller::new()?;
+    let id = caller.create("Contact", json!({"LastName": "Smith"}))?;
+    let path = format!("sobjects/Contact/{id}");
+    let edit = |title: &str| Edit::Update {
+        object: "Contact".into(),
+        id: id.clone(),
+        values: json!({"Title": title}).as_object().cloned().unwrap_or_default(),
+    };
+    caller.org.interject(Interjection::before("PATCH", &id, vec![edit("before")]).skip(1));
+    caller.org.interject(Interjection::after("GET", &id, vec![edit("after")]));
+    assert_eq!(caller.get(&path)?.json()?["Title"], Value::Null);
+    assert_eq!(caller.get(&path)?.json()?["Title"], "after");
+    caller.patch(&path, json!({"Phone": "1"}))?;
+    caller.patch(&path, json!({"Phone": "2"}))?;
+    let row = caller.get(&path)?.json()?;
+    assert_eq!((&row["Title"], &row["Phone"]), (&json!("before"), &json!("2")));
+    let origins = caller.org.events();
+    assert_eq!(origins.len(), 5, "each write is told by itself");
     Ok(())
 }

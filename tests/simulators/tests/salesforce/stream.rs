@@ -218,3 +218,34 @@ fn an_object_that_is_not_captured_or_a_field_that_is_hidden_is_not_told() -> Res
     assert!(event["payload"].get("Secret__c").is_none());
     Ok(())
 }
+
+#[test]
+fn what_is_too_much_for_one_transaction_or_one_event_is_not_told_in_full() -> Result<()> {
+    let long: Vec<(String, Field)> =
+        (0..9).map(|number| ("Contact".into(), Field::area(&format!("Long{number}__c"), "Long", 131_072))).collect();
+    let mut caller = Caller::start(Options { fields: long, ..Options::default() })?;
+    let client = caller.shake()?;
+    caller.subscribe(&client, CONTACTS, -1)?;
+    caller.org.with(|state| state.events.overflow_above = 3);
+    let edits: Vec<Edit> = (0..5)
+        .map(|number| Edit::Create {
+            object: "Contact".into(),
+            values: members(json!({"LastName": number.to_string()})),
+        })
+        .collect();
+    caller.org.edit(&edits)?;
+    let kinds = |events: &[Value]| -> Vec<String> {
+        let kind = |event: &Value| event["payload"]["ChangeEventHeader"]["changeType"].as_str().map(str::to_owned);
+        events.iter().filter_map(kind).collect()
+    };
+    let events = caller.hear(&client, 4)?;
+    assert_eq!(kinds(&events), ["CREATE", "CREATE", "CREATE", "GAP_OVERFLOW"]);
+    let header = &events[3]["payload"]["ChangeEventHeader"];
+    assert_eq!((&header["recordIds"], &header["sequenceNumber"]), (&json!(["000000000000000AAA"]), &json!(4)));
+
+    let mut values = members(json!({"LastName": "x"}));
+    values.extend((0..9).map(|number| (format!("Long{number}__c"), "x".repeat(131_000).into())));
+    caller.org.edit(&[Edit::Create { object: "Contact".into(), values }])?;
+    assert_eq!(kinds(&caller.hear(&client, 1)?), ["GAP_CREATE"]);
+    Ok(())
+}

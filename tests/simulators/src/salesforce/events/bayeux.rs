@@ -92,9 +92,14 @@ pub async fn cometd(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Answer
     }
 }
 
-fn is_authorised(state: &State, headers: &HeaderMap) -> bool {
+/// Nothing where the session is open, what to say otherwise.
+fn unauthorised(state: &State, headers: &HeaderMap) -> Option<&'static str> {
     let token = headers.get("authorization").and_then(|own| own.to_str().ok()).and_then(bearer);
-    token.is_some_and(|token| state.sessions.is_open(token, state.clock.now()))
+    match token {
+        None => Some("401::Request requires authentication"),
+        Some(token) if state.sessions.is_open(token, state.clock.now()) => None,
+        Some(_) => Some("401::Authentication invalid"),
+    }
 }
 
 /// The reply to a message, before it says how it went.
@@ -121,8 +126,8 @@ fn handshake(state: &mut State, headers: &HeaderMap, message: &Value) -> (Value,
         reply["ext"] = json!({"sfdc": {"failureReason": reason}, "replay": true, "payload.format": true});
         (reply, None)
     };
-    if !is_authorised(state, headers) {
-        return denied("401::Authentication invalid");
+    if let Some(reason) = unauthorised(state, headers) {
+        return denied(reason);
     }
     if state.events.clients.deny.0 > 0 {
         state.events.clients.deny.0 -= 1;
@@ -160,8 +165,8 @@ fn handshake(state: &mut State, headers: &HeaderMap, message: &Value) -> (Value,
 
 /// The client that speaks, where it may.
 fn client<'a>(state: &'a mut State, headers: &HeaderMap, message: &Value) -> Result<&'a mut Client, Value> {
-    if !is_authorised(state, headers) {
-        return Err(refused(message, "401::Authentication invalid", "none"));
+    if let Some(reason) = unauthorised(state, headers) {
+        return Err(refused(message, reason, "none"));
     }
     let idle = Duration::from_millis(state.settings.client_idle_ms);
     let requires_cookies = state.settings.requires_cookies;

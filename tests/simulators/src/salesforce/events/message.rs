@@ -128,6 +128,14 @@ fn shown(field: &Field, value: Value) -> Value {
     }
 }
 
+/// Whether the vendor would send a gap instead of this (vendor: gap events).
+pub fn is_too_big(body: &Map<String, Value>) -> bool {
+    const EVENT_BYTES_MAX: usize = 1024 * 1024;
+    let lengths = body.values().map(|value| value.as_str().map_or(0, str::len));
+    // Only text can be that long.
+    lengths.sum::<usize>() > EVENT_BYTES_MAX
+}
+
 /// The header as CometD clients get it.
 pub fn header(header: &Header<'_>) -> Value {
     json!({

@@ -75,7 +75,8 @@ pub struct Store {
     retention_ms: u64,
     /// The next so many change events are told as gaps.
     pub gaps_next: u32,
-    /// A transaction with more changes than this is told as an overflow.
+    /// Changes of one transaction beyond these are told as overflows: an update
+    /// counts each of its fields (vendor: overflow events).
     pub overflow_above: usize,
     /// Custom channels: name to the events they carry.
     pub channels: BTreeMap<String, Vec<String>>,
@@ -131,6 +132,18 @@ impl Store {
         self.log.push_back(event);
     }
 
+    /// How many of a transaction's changes are told one by one.
+    fn within_threshold(&self, changes: &[Change]) -> usize {
+        let mut left = self.overflow_above;
+        let told = changes.iter().take_while(|change| {
+            let weight = if change.kind == ChangeKind::Update { change.changed.len().max(1) } else { 1 };
+            let fits = weight <= left;
+            left = left.saturating_sub(weight);
+            fits
+        });
+        told.count()
+    }
+
     fn next_transaction(&mut self) -> (u64, String) {
         self.next_commit += 7;
         self.transactions += 1;
@@ -172,42 +185,43 @@ impl State {
             return;
         }
         let (commit, transaction) = self.events.next_transaction();
-        if captured.len() > self.events.overflow_above {
-            let objects: BTreeSet<&String> = captured.iter().map(|change| &change.object).collect();
-            for (sequence, object) in objects.into_iter().enumerate() {
-                let header = Header {
-                    entity: object,
-                    kind: "GAP_OVERFLOW".into(),
-                    record_ids: vec![OVERFLOW_ID.into()],
-                    changed: Vec::new(),
-                    origin: "",
-                    user: &author.user,
-                    transaction: &transaction,
-                    sequence: sequence + 1,
-                    commit,
-                    at,
-                };
-                self.tell(&header, None);
-            }
-            return;
-        }
-        for (place, (bodies, group)) in message::grouped(self, &captured).into_iter().enumerate() {
+        let (told, beyond) = captured.split_at(self.events.within_threshold(&captured));
+        let mut sequence = 0;
+        for (told, group) in message::grouped(self, told) {
             let Some(first) = group.first() else { continue };
-            let gap = self.events.gaps_next > 0;
+            sequence += 1;
+            let gap = self.events.gaps_next > 0 || message::is_too_big(&told.body);
             self.events.gaps_next = self.events.gaps_next.saturating_sub(1);
             let header = Header {
                 entity: &first.object,
                 kind: format!("{}{}", if gap { "GAP_" } else { "" }, first.kind.name()),
                 record_ids: group.iter().map(|change| change.row.id.clone()).collect(),
-                changed: if gap { Vec::new() } else { bodies.changed },
+                changed: if gap { Vec::new() } else { told.changed },
                 origin: if gap { "" } else { &author.origin },
                 user: &author.user,
                 transaction: &transaction,
-                sequence: place + 1,
+                sequence,
                 commit,
                 at,
             };
-            self.tell(&header, (!gap).then_some(bodies.body));
+            self.tell(&header, (!gap).then_some(told.body));
+        }
+        let objects: BTreeSet<&String> = beyond.iter().map(|change| &change.object).collect();
+        for object in objects {
+            sequence += 1;
+            let header = Header {
+                entity: object,
+                kind: "GAP_OVERFLOW".into(),
+                record_ids: vec![OVERFLOW_ID.into()],
+                changed: Vec::new(),
+                origin: "",
+                user: &author.user,
+                transaction: &transaction,
+                sequence,
+                commit,
+                at,
+            };
+            self.tell(&header, None);
         }
     }
 

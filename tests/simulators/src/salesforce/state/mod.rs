@@ -20,6 +20,7 @@ pub use write::{Author, Edit, Mark, Transaction, Upserted};
 
 use super::{
     events::Store,
+    interject::Interjection,
     jobs::Jobs,
     schema::{Field, Kind, Schema},
     sessions::Sessions,
@@ -53,6 +54,8 @@ pub struct State {
     /// Transactions that were begun and not committed: their start times.
     pub open_since: BTreeMap<u64, Timestamp>,
     transactions_made: u64,
+    /// Edits of people around coming requests.
+    pub interjections: Vec<Interjection>,
     /// The transaction around several calls.
     pub outer: Option<Transaction>,
     pub schema_changed_at: Timestamp,
@@ -109,6 +112,7 @@ impl State {
             cursors_made: 0,
             open_since: BTreeMap::new(),
             transactions_made: 0,
+            interjections: Vec::new(),
             outer: None,
             schema_changed_at: clock.now(),
             deletes_known_since: None,

@@ -176,11 +176,11 @@ impl Transaction {
     ) -> Result<Upserted, Refusal> {
         let object = known(state, object)?;
         let field = object.field(field).filter(|field| field.id_lookup || field.external_id).cloned();
-        let field = field.ok_or_else(|| {
-            let message = "Provided external ID field does not exist or is not accessible";
-            Refusal::request(404, "NOT_FOUND", message)
-        })?;
+        let field = field.ok_or_else(Refusal::not_found)?;
         let missing = value.as_str().is_some_and(|text| text.trim().is_empty()) || value.is_null();
+        if missing && field.kind == Kind::Id {
+            return self.create(state, &object.name, values).map(Upserted::Created);
+        }
         if missing {
             let message = format!("{} not specified", field.name);
             return Err(Refusal::row("MISSING_ARGUMENT", message, &[]));
