@@ -42,7 +42,7 @@ impl Session {
         }
         let request = self.api.properties(name);
         let properties: Properties = match self.call(request, Repeat::Harmless) {
-            Err(failure) if failure.problem().is_some_and(|problem| problem.status == 404) => {
+            Err(failure) if failure.problem().is_some_and(|problem| matches!(problem.status, 400 | 404)) => {
                 return Err(Failure::NotFound(format!("there is no object type `{name}` in this account")));
             }
             other => other?,
