@@ -85,7 +85,7 @@ pub const SCHEMA: &str = r#"{
     "archived_interval_ms": {"type": "integer", "minimum": 1000, "default": 60000, "description": "how often deleted records are looked through"},
     "request_timeout_ms": {"type": "integer", "minimum": 100, "default": 30000},
     "webhook_secret": {"type": "string", "default": "client_secret", "description": "name of the secret that webhooks are signed with"},
-    "webhook_url": {"type": "string", "description": "the public address that webhooks are sent to, exactly as HubSpot was given it"}
+    "webhook_url": {"type": "string", "description": "set when webhooks are used: the public address they are sent to, exactly as HubSpot was given it"}
   }
 }"#;
 

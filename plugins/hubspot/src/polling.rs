@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::request::{SEARCH_MAX, SEARCH_PAGE};
+use crate::response::MERGED;
 
 /// Property that holds when a record was modified. Contacts have their own.
 pub fn modified_property(object: &str) -> &'static str {
@@ -71,7 +72,7 @@ impl Pass {
         let mut body = json!({
             "filterGroups": [{ "filters": filters }],
             "sorts": [{ "propertyName": sort, "direction": "ASCENDING" }],
-            "properties": [self.property],
+            "properties": [self.property, MERGED],
             "limit": SEARCH_PAGE,
         });
         if let (Some(map), Some(after)) = (body.as_object_mut(), &self.after) {

@@ -9,6 +9,9 @@ use serde_json::Value;
 use crate::audit::Entry;
 use crate::failure::{Failure, Result};
 
+/// The property that names what was merged into a record, separated by `;`.
+pub const MERGED: &str = "hs_merged_object_ids";
+
 /// A record as any endpoint shows it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -36,9 +39,10 @@ impl Record {
         self.properties_with_history.get(property).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether another record was merged into this one.
-    pub fn has_absorbed(&self, id: &str) -> bool {
-        self.text("hs_merged_object_ids").is_some_and(|ids| ids.split(';').any(|merged| merged.trim() == id))
+    /// Ids of the records that were merged into this one.
+    pub fn merged(&self) -> impl Iterator<Item = &str> {
+        let ids = self.text(MERGED).unwrap_or_default().split(';').map(str::trim);
+        ids.filter(|id| !id.is_empty() && *id != self.id)
     }
 }
 
@@ -185,7 +189,7 @@ mod tests {
         let record = page.results.first().expect("one");
         assert_eq!(record.text("email"), Some("a@b.example"));
         assert_eq!((record.text("lastname"), record.text("city"), record.text("phone")), (None, None, None));
-        assert!(record.has_absorbed("6") && !record.has_absorbed("7"));
+        assert_eq!(record.merged().collect::<Vec<_>>(), ["5", "6"]);
         assert_eq!(page.after(), Some("8"));
     }
 

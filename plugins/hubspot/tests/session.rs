@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use lockstep_hubspot::session::Session;
 use lockstep_sdk::model::{
-    Cell, ChangesAnswer, ChangesRequest, EnsureRequest, Error, FetchRequest, Found, PageRequest, Selection, WantedColumn,
+    Cell, ChangesAnswer, ChangesRequest, EnsureRequest, Error, FetchRequest, Found, PageRequest, Selection,
+    WantedColumn,
 };
 use lockstep_simulators::hubspot::{Account, Options};
 
@@ -138,11 +139,12 @@ fn edits_creations_and_deletes_are_named_whatever_the_index_does() -> Result<()>
     let company = account.create("companies", &[("name", "Acme")])?;
     account.archive("contacts", gone)?;
     follow(&mut session, &selections, &mut after, &[old, new, company, gone])?;
-    let found = fetch(&mut session, selections.first().context("one")?, "hs_object_id", &[
-        &old.to_string(),
-        &gone.to_string(),
-        &new.to_string(),
-    ])?;
+    let found = fetch(
+        &mut session,
+        selections.first().context("one")?,
+        "hs_object_id",
+        &[&old.to_string(), &gone.to_string(), &new.to_string()],
+    )?;
     let indexes: Vec<u32> = found.iter().map(|found| found.index).collect();
     assert_eq!(indexes, [0, 2]);
     // A session that begins again at the cursor misses nothing and may repeat.
@@ -168,14 +170,20 @@ fn an_idle_stream_says_nothing_and_waits() -> Result<()> {
         after = answer.cursor;
     }
     assert!(begun.elapsed().as_millis() >= 800, "it span instead of waiting");
-    assert_eq!(session.changes(&ChangesRequest {
-        selections: selections.to_vec(),
-        after: b"nonsense".to_vec(),
-        durable: Vec::new(),
-        max_records: 1,
-        max_bytes: 1,
-        wait_ms: 0,
-    }).expect_err("not ours").code, "cursor-invalid");
+    assert_eq!(
+        session
+            .changes(&ChangesRequest {
+                selections: selections.to_vec(),
+                after: b"nonsense".to_vec(),
+                durable: Vec::new(),
+                max_records: 1,
+                max_bytes: 1,
+                wait_ms: 0,
+            })
+            .expect_err("not ours")
+            .code,
+        "cursor-invalid"
+    );
     Ok(())
 }
 

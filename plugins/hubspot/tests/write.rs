@@ -217,7 +217,10 @@ fn one_bad_row_leaves_the_others_alone() -> Result<()> {
     for (number, outcome) in outcomes.iter().enumerate() {
         match (number, outcome) {
             (3, Outcome::Rejected(rejection)) => {
-                assert_eq!((rejection.class.as_str(), rejection.columns.as_slice()), ("validation", ["email".to_owned()].as_slice()));
+                assert_eq!(
+                    (rejection.class.as_str(), rejection.columns.as_slice()),
+                    ("validation", ["email".to_owned()].as_slice())
+                );
             }
             (7, Outcome::Gone) | (0..=2 | 4..=6, Outcome::Applied(_)) => {}
             other => anyhow::bail!("{other:?}"),
@@ -239,7 +242,9 @@ fn creates_find_what_is_there_and_make_the_rest() -> Result<()> {
         row("also@x.example", "Mons"),
     ];
     let outcomes = write(&mut session, "contacts", &["email", "city"], intents)?;
-    assert!(matches!(outcomes.first(), Some(Outcome::Applied(row)) if row.cells == [text("new@x.example"), text("Ypres")]));
+    assert!(
+        matches!(outcomes.first(), Some(Outcome::Applied(row)) if row.cells == [text("new@x.example"), text("Ypres")])
+    );
     let Some(Outcome::Duplicate(duplicate)) = outcomes.get(1) else { anyhow::bail!("{outcomes:?}") };
     assert_eq!(duplicate.key, [text(&there.to_string())]);
     assert_eq!(duplicate.cells, [text("there@x.example"), text("Ghent")]);

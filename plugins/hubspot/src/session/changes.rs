@@ -35,10 +35,9 @@ pub fn changes(session: &mut Session, request: &ChangesRequest) -> Result<Change
         None => Tail::new(after, now, session.config.overlap_ms),
     };
     tail.follow(&objects);
+    // A failed request leaves the tail where it was: it is asked again.
     let taken = take(session, &mut tail, request);
-    if taken.is_ok() {
-        session.tail = Some(tail);
-    }
+    session.tail = Some(tail);
     taken
 }
 

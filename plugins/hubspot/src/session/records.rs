@@ -7,9 +7,6 @@ use crate::failure::{Failure, Result};
 use crate::request::{BATCH_MAX, BatchRead, HISTORY_BATCH_MAX};
 use crate::response::{Batch, Record};
 
-/// Asked for beside whatever is wanted: tells a merge's winner.
-const MERGED: &str = "hs_merged_object_ids";
-
 /// Records to read, of one object.
 pub(super) struct Wanted<'a> {
     pub object: &'a str,
@@ -34,17 +31,13 @@ impl Session {
                 asked.push(id.clone());
             }
         }
-        let mut properties = wanted.properties.to_vec();
-        if !properties.iter().any(|name| name == MERGED) {
-            properties.push(MERGED.into());
-        }
         let chunk = if wanted.history { HISTORY_BATCH_MAX } else { BATCH_MAX };
         let mut records = Vec::with_capacity(asked.len());
         for ids in asked.chunks(chunk) {
             let read = BatchRead {
                 ids,
                 id_property: wanted.by,
-                properties: &properties,
+                properties: wanted.properties,
                 history: if wanted.history { wanted.properties } else { &[] },
                 archived: wanted.archived,
             };

@@ -156,7 +156,9 @@ impl Tail {
             let modified = modified.and_then(calendar::parse_timestamp).unwrap_or_default().div_euclid(1_000);
             results.push((modified, record.id.parse().unwrap_or_default()));
             if progress.modified.insert(record.id.clone(), modified) != Some(modified) {
-                self.queue.push_back(Named { object: object.to_owned(), id: record.id.clone() });
+                // First what was merged into it: those are gone, whatever told of it.
+                let ids = record.merged().chain([record.id.as_str()]);
+                self.queue.extend(ids.map(|id| Named { object: object.to_owned(), id: id.to_owned() }));
             }
         }
         let before = seen(&self.reached, object);
@@ -296,6 +298,17 @@ mod tests {
         assert!(tail.work(0).is_some());
         assert!(tail.searched("contacts", &page(&[("2", 11_000), ("1", 12_500)]), 13_000));
         assert_eq!(ids(&tail.give(10)), ["1"]);
+    }
+
+    #[test]
+    fn what_was_merged_into_a_record_is_named_before_it() {
+        let mut tail = tail();
+        tail.work(0);
+        let mut page = page(&[("3", 11_000)]);
+        let merged = ("hs_merged_object_ids".to_owned(), Some("1;2;3".to_owned()));
+        page.results.iter_mut().for_each(|record| record.properties.extend([merged.clone()]));
+        tail.searched("contacts", &page, 12_000);
+        assert_eq!(ids(&tail.give(10)), ["1", "2", "3"]);
     }
 
     #[test]

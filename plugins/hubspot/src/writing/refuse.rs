@@ -58,7 +58,9 @@ fn reasons(problem: &Problem) -> Vec<Reason> {
 /// vendor documentation and third parties' reports.
 fn class(problem: &Problem, code: &str) -> &'static str {
     match code {
-        "CONFLICT" | "CONFLICTING_UNIQUE_VALUE" | "UNIQUE_VALUE_CONFLICT" | "DUPLICATE_VALUE" | "NOT_UNIQUE" => "unique",
+        "CONFLICT" | "CONFLICTING_UNIQUE_VALUE" | "UNIQUE_VALUE_CONFLICT" | "DUPLICATE_VALUE" | "NOT_UNIQUE" => {
+            "unique"
+        }
         "READ_ONLY_VALUE" | "READ_ONLY_PROPERTY" => "read-only",
         "MISSING_REQUIRED_PROPERTY" | "REQUIRED_FIELD" | "REQUIRED_PROPERTIES_MISSING" => "not-null",
         "INVALID_OPTION" => "check",
