@@ -27,13 +27,17 @@ fn text(value: &str) -> Cell {
 
 fn write(session: &mut Session, object: &str, columns: &[&str], intent: Intent) -> Result<Outcome> {
     let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
-    let request =
-        WriteRequest { object: object.into(), returning: columns.clone(), columns, intents: vec![intent] };
+    let request = WriteRequest { object: object.into(), returning: columns.clone(), columns, intents: vec![intent] };
     told(session.write(&request))?.pop().context("an outcome")
 }
 
 fn city(id: u64, from: &str, to: &str) -> Intent {
-    Intent { action: "update".into(), key: vec![text(&id.to_string())], cells: vec![text(to)], expected: vec![text(from)] }
+    Intent {
+        action: "update".into(),
+        key: vec![text(&id.to_string())],
+        cells: vec![text(to)],
+        expected: vec![text(from)],
+    }
 }
 
 fn create(cells: Vec<Cell>) -> Intent {
@@ -133,7 +137,8 @@ fn a_create_whose_answer_is_lost_is_found_by_its_unique_property() -> Result<()>
     assert!(matches!(outcome, Outcome::Duplicate(_)), "{outcome:?}");
     assert_eq!(account.all("contacts").len(), 1);
     account.stage().faults.inject(Rule::next("batch/create", Fault::CutBefore));
-    let outcome = write(&mut session, "contacts", &["email", "city"], create(vec![text("b@x.example"), text("Ghent")]))?;
+    let outcome =
+        write(&mut session, "contacts", &["email", "city"], create(vec![text("b@x.example"), text("Ghent")]))?;
     assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}");
     Ok(())
 }
