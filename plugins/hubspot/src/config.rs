@@ -28,6 +28,9 @@ struct Given {
     api_version: Option<String>,
     #[serde(default)]
     app_id: Option<AppId>,
+    /// For the host, which signs in.
+    #[serde(default, rename = "client_id")]
+    _client_id: Option<String>,
     #[serde(default)]
     objects: Option<Vec<String>>,
     #[serde(default)]
@@ -79,6 +82,7 @@ pub const SCHEMA: &str = r#"{
     "base_url": {"type": "string", "default": "https://api.hubapi.com", "description": "where the API answers"},
     "api_version": {"type": "string", "default": "v3", "pattern": "^(v3|[0-9]{4}-[0-9]{2})$", "description": "v3, or a date version such as 2026-09"},
     "app_id": {"type": ["integer", "string"], "description": "the app's id: tells our own entries in a property's history from others'"},
+    "client_id": {"type": "string", "description": "of the OAuth app, where auth is oauth"},
     "objects": {"type": "array", "items": {"type": "string"}, "default": ["contacts", "companies", "deals", "tickets"], "description": "object types to describe; custom ones by their id, such as 2-3604285"},
     "poll_interval_ms": {"type": "integer", "minimum": 200, "description": "default 5000, with webhooks 60000"},
     "overlap_ms": {"type": "integer", "minimum": 1000, "default": 120000, "description": "how far back every poll looks again; longer than the search index may lag"},

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod config;
 pub mod cursor;
 pub mod failure;
+mod guest;
 pub mod limits;
 pub mod platform;
 pub mod polling;

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use lockstep_sdk::model::{
-    ChangesAnswer, ChangesRequest, CheckItem, ConnectorSpec, EnsureRequest, Error, FetchRequest, Found, Object,
+    AuthScheme, ChangesAnswer, ChangesRequest, CheckItem, ConnectorSpec, EnsureRequest, Error, FetchRequest, Found, Object,
     Outcome, Page, PageRequest, Position, Selection, Webhook, WebhookAnswer, WriteRequest,
 };
 
@@ -57,10 +57,25 @@ pub fn spec() -> ConnectorSpec {
         abilities: ["delete", "ensure", "webhooks"].map(String::from).into(),
         config_schema: config::SCHEMA.into(),
         cursor_version: CURSOR_VERSION,
-        permissions: vec!["https:config.base_url|api.hubapi.com".into()],
-        credentials: vec!["bearer:token".into(), "hmac-sha256:client_secret".into()],
+        permissions: vec![PLACE.into()],
+        credentials: vec!["hmac-sha256:config.webhook_secret|client_secret".into()],
+        auth_schemes: auth_schemes(),
         extras: Vec::new(),
     }
+}
+
+/// Where requests go, and credentials with them.
+const PLACE: &str = "https:config.base_url|https://api.hubapi.com";
+
+/// A private app's token, or an app installed by OAuth (vendor documentation;
+/// a refresh token does not change there).
+fn auth_schemes() -> Vec<AuthScheme> {
+    const TOKEN_URL: &str = "{config.base_url|https://api.hubapi.com}/oauth/v1/token";
+    vec![
+        AuthScheme::bearer("private-app", "token").for_hosts([PLACE]),
+        AuthScheme::refresh_token("oauth", TOKEN_URL, "{config.client_id}", "client_secret", "refresh_token")
+            .for_hosts([PLACE]),
+    ]
 }
 
 type Answer<T> = std::result::Result<T, Error>;
