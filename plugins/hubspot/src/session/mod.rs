@@ -17,8 +17,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use lockstep_sdk::model::{
-    AuthScheme, ChangesAnswer, ChangesRequest, CheckItem, ConnectorSpec, EnsureRequest, Error, FetchRequest, Found, Object,
-    Outcome, Page, PageRequest, Position, Selection, Webhook, WebhookAnswer, WriteRequest,
+    AuthScheme, ChangesAnswer, ChangesRequest, CheckItem, ConnectorSpec, EnsureRequest, Error, FetchRequest, Found,
+    Object, Outcome, Page, PageRequest, Position, Selection, Webhook, WebhookAnswer, WriteRequest,
 };
 
 use crate::audit::Ours;
