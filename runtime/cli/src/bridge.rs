@@ -15,7 +15,7 @@ use lockstep_core::{
     write::{Outcome, WriteRequest},
 };
 use lockstep_engine::{Connector, Role, Session, SessionError, SessionErrorKind, port};
-use lockstep_host::{self as host, ConnectionConfig, HostError, Limits, Meter};
+use lockstep_host::{self as host, ConnectionConfig, HostError, HttpLimits, Limits, Meter};
 
 use crate::{
     connectors::{Loader, Source},
@@ -85,8 +85,23 @@ impl Guest {
             config: self.connection.config.clone(),
             secrets: Arc::new(secrets),
             grants: self.connection.grants.clone(),
-            root_certificates_pem: None,
+            auth: self.connection.auth.clone(),
+            account: self.connection.account.clone(),
+            root_certificates_pem: self.root_certificates()?,
             limits: limits(&self.connection.limits),
+        })
+    }
+}
+
+impl Guest {
+    fn root_certificates(&self) -> Result<Option<Vec<u8>>, SessionError> {
+        let Some(path) = &self.connection.root_certificates else { return Ok(None) };
+        let path = self.folder.join(path);
+        std::fs::read(&path).map(Some).map_err(|error| SessionError {
+            kind: SessionErrorKind::Config,
+            message: format!("the root certificates cannot be read: {}: {error}", path.display()),
+            remedy: "Name a file of certificates in PEM form, relative to the configuration file.".into(),
+            retry_after_ms: None,
         })
     }
 }
@@ -104,6 +119,13 @@ fn limits(wanted: &Wanted) -> Option<Limits> {
         rows_max: size(wanted.batch_rows, own.rows_max),
         answer_bytes_max: size(wanted.batch_bytes, own.answer_bytes_max),
         connections_max: size(wanted.sockets, own.connections_max),
+        http: HttpLimits {
+            requests_at_once_max: size(wanted.requests, own.http.requests_at_once_max),
+            request_body_bytes_max: size(wanted.request_bytes, own.http.request_body_bytes_max),
+            response_body_bytes_max: size(wanted.response_bytes, own.http.response_body_bytes_max),
+            total_ms_max: wanted.request_timeout_ms.unwrap_or(own.http.total_ms_max),
+            ..own.http
+        },
         ..own
     })
 }
@@ -259,6 +281,7 @@ fn failed(error: HostError) -> SessionError {
         | HostError::TooLarge { .. }
         | HostError::Compile { .. }
         | HostError::Engine { .. }
+        | HostError::SignIn { .. }
         | HostError::Config { .. } => SessionErrorKind::Config,
         HostError::Trap { .. }
         | HostError::Timeout { .. }

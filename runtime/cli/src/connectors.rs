@@ -9,10 +9,10 @@ use std::{
 };
 
 use lockstep_core::config::Connection;
-use lockstep_host::{Component, Host, HostError, HostOptions};
+use lockstep_host::{Component, Host, HostError, HostOptions, Keeper};
 use tokio::sync::OnceCell;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, kept::Folder};
 
 include!(concat!(env!("OUT_DIR"), "/guests.rs"));
 
@@ -91,12 +91,19 @@ type Wanted = (Source, Option<String>);
 /// Loads components, each once.
 pub struct Loader {
     host: OnceCell<Host>,
+    /// Where the host keeps what it must remember.
+    kept: Option<PathBuf>,
     loaded: std::sync::Mutex<BTreeMap<Wanted, Arc<OnceCell<Component>>>>,
 }
 
 impl Loader {
     pub fn new() -> Self {
-        Loader { host: OnceCell::new(), loaded: std::sync::Mutex::default() }
+        Loader::keeping(None)
+    }
+
+    /// With a folder for what the host must remember, made when it is first needed.
+    pub fn keeping(kept: Option<PathBuf>) -> Self {
+        Loader { host: OnceCell::new(), kept, loaded: std::sync::Mutex::default() }
     }
 
     /// The component at a source. `digest`: the SHA-256 it must have.
@@ -110,7 +117,7 @@ impl Loader {
     }
 
     async fn load_now(&self, source: &Source, digest: Option<&str>) -> Result<Component, HostError> {
-        let host = self.host.get_or_try_init(host).await?;
+        let host = self.host.get_or_try_init(|| host(self.kept.clone())).await?;
         match source {
             Source::File(path) => host.load_file(path, digest).await,
             Source::Inside(name) => {
@@ -121,8 +128,9 @@ impl Loader {
     }
 }
 
-async fn host() -> Result<Host, HostError> {
-    Host::new(HostOptions { cache_dir: cache_folder(), ..HostOptions::default() })
+async fn host(kept: Option<PathBuf>) -> Result<Host, HostError> {
+    let keeper = kept.map(|folder| Arc::new(Folder::new(folder)) as Arc<dyn Keeper>);
+    Host::new(HostOptions { cache_dir: cache_folder(), keeper, ..HostOptions::default() })
 }
 
 /// Where compiled connectors are kept: LOCKSTEP_CACHE, else the user's cache folder.

@@ -8,6 +8,7 @@ mod configuration;
 mod connectors;
 mod context;
 mod failure;
+mod kept;
 mod logging;
 mod moment;
 mod pages;

@@ -14,7 +14,7 @@ use crate::{
     configuration,
     connectors::{self, Loader},
     failure::Failure,
-    secrets,
+    kept, secrets,
 };
 
 /// Which state an engine stands on.
@@ -28,7 +28,10 @@ pub enum State {
 pub fn engine(path: &Path, state: State) -> Result<Engine, Failure> {
     let config = configuration::load(path)?;
     let folder = path.with_file_name("");
-    let loader = Arc::new(Loader::new());
+    let loader = Arc::new(Loader::keeping(match &state {
+        State::Kept(path) => Some(kept::beside(path)),
+        State::Throwaway => None,
+    }));
     let mut all: BTreeMap<String, Arc<dyn Connector>> = BTreeMap::new();
     for connection in &config.connections {
         let guest = connectors::of(connection, &folder, &loader)?;

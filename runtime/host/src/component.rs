@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lockstep_core::schema::ConnectorSpec;
+use lockstep_core::schema::{AuthScheme, ConnectorSpec};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -13,7 +13,7 @@ use crate::{
     error::HostError,
     examine::Anatomy,
     host::Host,
-    http::{Egress, Identity},
+    http::{Egress, EgressSetup, Identity, Scheme, select},
     limits::Limits,
     network::{BadRule, Denials, Policy, Roots},
     request::Role,
@@ -29,6 +29,11 @@ pub struct ConnectionConfig {
     /// What the connector gets at `open`; fits its schema.
     pub config: Value,
     pub secrets: Arc<Secrets>,
+    /// The authentication scheme, by the name the connector gives it; `None`: the one that
+    /// `config` names as `auth`, else the only one that the secrets fit.
+    pub auth: Option<String>,
+    /// Connections that name the same account share its rate budget; `None`: the connection's name.
+    pub account: Option<String>,
     /// Such as `tcp:127.0.0.1:5432`.
     pub grants: Vec<String>,
     /// Certificates in PEM form that TLS trusts besides the system's.
@@ -75,6 +80,11 @@ impl Component {
         Ok(Component(Arc::new(Inner { host, instantiable, digest, anatomy, spec: OnceCell::new() })))
     }
 
+    /// Where it was loaded.
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
     /// SHA-256 of the component, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.0.digest
@@ -115,9 +125,20 @@ impl Component {
         let roots =
             Roots::new(connection.root_certificates_pem.as_deref()).map_err(|reason| HostError::Config { reason })?;
         let (policy, roots, host) = (Arc::new(policy), Arc::new(roots), &self.0.host.0);
+        let scheme = scheme(&spec.auth_schemes, &connection)?;
+        let budget = host.budgets.of(connection.account.as_deref().unwrap_or(&connection.name)).await;
         let egress = host.egresses.of(self.identity(&connection, &limits), || {
-            let (policy, roots) = (Arc::clone(&policy), Arc::clone(&roots));
-            Egress::new(connection.name.clone(), policy, roots, Arc::clone(&host.resolver), &limits)
+            Egress::new(EgressSetup {
+                name: connection.name.clone(),
+                policy: Arc::clone(&policy),
+                roots: Arc::clone(&roots),
+                resolver: Arc::clone(&host.resolver),
+                scheme,
+                secrets: &connection.secrets,
+                keeper: host.keeper.clone(),
+                budget,
+                limits: &limits,
+            })
         });
         Ok(Session::begin(Setup {
             component: self.clone(),
@@ -148,6 +169,25 @@ impl Component {
         add(connection.root_certificates_pem.as_deref().unwrap_or_default());
         add(format!("{limits:?}").as_bytes());
         add(&connection.secrets.fingerprint());
+        for part in [&connection.auth, &connection.account] {
+            add(part.as_deref().unwrap_or_default().as_bytes());
+        }
         hash.finalize().into()
     }
+}
+
+/// How a connection signs in, made ready.
+fn scheme(schemes: &[AuthScheme], connection: &ConnectionConfig) -> Result<Option<Scheme>, HostError> {
+    let wanted = connection.auth.as_deref().or_else(|| connection.config.get("auth").and_then(Value::as_str));
+    let names: Vec<&str> = schemes.iter().map(|scheme| scheme.name.as_str()).collect();
+    let selected = select(schemes, wanted, &connection.secrets).map_err(|reason| HostError::SignIn {
+        reason,
+        remedy: format!("Say which in the connection: auth = \"…\", one of {}.", names.join(", ")),
+    })?;
+    let ready = selected.map(|scheme| Scheme::ready(scheme, &connection.config, &connection.secrets)).transpose();
+    ready.map_err(|reason| HostError::SignIn {
+        reason,
+        remedy: "Add it to the connection's `config` or `secrets`, such as secrets = { client_secret = \"env:NAME\" }."
+            .into(),
+    })
 }

@@ -30,6 +30,14 @@ impl Secrets {
         self.0.insert(name.into(), value);
     }
 
+    pub(crate) fn get(&self, name: &str) -> Option<&Zeroizing<String>> {
+        self.0.get(name)
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(|value| value.as_str())
+    }
+
     /// Says whether two are the same, and nothing of what they are.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         let mut hash = Sha256::new();

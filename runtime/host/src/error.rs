@@ -53,6 +53,9 @@ pub enum HostError {
     Closed,
     #[error("{call} cannot be asked: {reason}")]
     Request { call: &'static str, reason: String },
+    /// Before anything is opened: nobody could sign in this way.
+    #[error("{reason}")]
+    SignIn { reason: String, remedy: String },
 }
 
 impl HostError {
@@ -76,6 +79,7 @@ impl HostError {
             HostError::Parked { .. } => "LS-H015",
             HostError::Closed => "LS-H016",
             HostError::Request { .. } => "LS-H017",
+            HostError::SignIn { .. } => "LS-H018",
         }
     }
 
@@ -83,6 +87,7 @@ impl HostError {
     pub fn remedy(&self) -> String {
         match self {
             HostError::Guest(error) => error.remedy.clone(),
+            HostError::SignIn { remedy, .. } => remedy.clone(),
             HostError::Digest { .. } => {
                 "Pin the digest of the component you reviewed, or restore that component.".into()
             }
@@ -123,6 +128,7 @@ impl HostError {
             | HostError::Guest(_)
             | HostError::Parked { .. }
             | HostError::Closed
+            | HostError::SignIn { .. }
             | HostError::Request { .. } => false,
         }
     }

@@ -15,12 +15,14 @@ use wasmtime::{
 };
 
 use crate::{
+    budget::{BudgetSnapshot, Budgets},
     cache::Cache,
     component::Component,
     credentials::hex,
     error::HostError,
     examine::examine,
     http::Egresses,
+    keeper::Keeper,
     limits::{Limits, LoadLimits},
     network::{Resolver, SystemResolver},
     store::StoreData,
@@ -40,6 +42,8 @@ pub struct HostOptions {
     pub limits: Limits,
     /// Knows the addresses that requests over HTTP go to; `None`: the operating system does.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// Remembers refresh tokens and rate budgets across restarts; `None`: nobody does.
+    pub keeper: Option<Arc<dyn Keeper>>,
 }
 
 /// Loads components and opens sessions with them. Cheap to clone.
@@ -52,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) egresses: Egresses,
+    pub(crate) budgets: Budgets,
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
     load: LoadLimits,
     cache: Option<Cache>,
     /// Names this engine and its settings, for the cache.
@@ -88,10 +94,17 @@ impl Host {
             limits: options.limits,
             resolver: options.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
             egresses: Egresses::default(),
+            budgets: Budgets::new(options.keeper.clone()),
+            keeper: options.keeper,
             load: options.load,
             cache,
             engine_name,
         })))
+    }
+
+    /// What is known of every account's rate limits.
+    pub fn budgets(&self) -> Vec<BudgetSnapshot> {
+        self.0.budgets.snapshots()
     }
 
     /// Load a component from a file. `expected` is its SHA-256 in hexadecimal, with

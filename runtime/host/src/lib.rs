@@ -6,6 +6,7 @@
 //! crate names wasmtime; it knows the core's vocabulary, and nothing of what the engine does
 //! with it.
 
+mod budget;
 mod cache;
 mod component;
 mod credentials;
@@ -13,6 +14,7 @@ mod error;
 mod examine;
 mod host;
 mod http;
+mod keeper;
 mod limits;
 mod lines;
 mod metrics;
@@ -23,12 +25,14 @@ mod store;
 mod template;
 mod v0_1;
 
+pub use budget::{BudgetSnapshot, LimitSnapshot};
 pub use component::{Component, ConnectionConfig, Permission, PermissionKind};
 pub use credentials::Secrets;
 pub use error::{GuestError, HostError};
 pub use examine::{Anatomy, examine};
 pub use host::{Host, HostOptions};
 pub use http::{HttpLimits, Sent};
+pub use keeper::Keeper;
 pub use limits::{Limits, LoadLimits};
 pub use metrics::{Meter, Metrics};
 pub use network::{BadRule, Denial, Resolver, SystemResolver};

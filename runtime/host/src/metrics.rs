@@ -41,6 +41,8 @@ counters! {
     requests,
     /// Requests that got no answer.
     request_failures,
+    /// Requests that a system refused for there being too many.
+    limit_errors,
     /// On the wire, before encryption.
     bytes_received,
     bytes_sent,

@@ -9,6 +9,8 @@ use lockstep_core::{
     schema::{ColumnType, Reference},
 };
 
+use crate::budget::Priority;
+
 /// What a session is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -30,6 +32,15 @@ impl Role {
             Role::Write => "write",
             Role::Read => "read",
             Role::Ingest => "ingest",
+        }
+    }
+
+    /// Whose requests go first when a system allows only so many.
+    pub(crate) fn priority(self) -> Priority {
+        match self {
+            Role::Write => Priority::Edits,
+            Role::Tail | Role::Ingest => Priority::Tail,
+            Role::Read => Priority::Reads,
         }
     }
 }

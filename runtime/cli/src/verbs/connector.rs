@@ -98,6 +98,11 @@ async fn inspect(connector: &str, context: &Context<'_>) -> Result<Exit, Failure
             PermissionKind::Credential => fact("asks to use", permission.ask.clone()),
         }
     }
+    for scheme in &spec.auth_schemes {
+        let secrets = [&scheme.secret, &scheme.client_secret].into_iter().filter(|name| !name.is_empty());
+        let secrets: Vec<String> = secrets.map(|name| format!("`{name}`")).collect();
+        fact("signs in by", format!("{} ({}; secrets {})", scheme.name, scheme.kind, secrets.join(", ")));
+    }
     for (connection, grants) in &granted {
         let grants = if grants.is_empty() { "nothing".to_owned() } else { grants.join(", ") };
         fact("granted", format!("{connection}: {grants}"));

@@ -21,6 +21,12 @@ pub struct Connection {
     /// The connector's own configuration, a JSON object.
     pub config: serde_json::Value,
     pub secrets: Vec<(String, SecretRef)>,
+    /// The connector's way of signing in over HTTP, by its name.
+    pub auth: Option<String>,
+    /// Connections that name the same account share its rate budget.
+    pub account: Option<String>,
+    /// A file of certificates in PEM form that are trusted besides the system's.
+    pub root_certificates: Option<String>,
     /// What it may reach, such as `tcp:db.internal:5432` or `private-network`.
     pub grants: Vec<String>,
     pub limits: Limits,
@@ -47,6 +53,13 @@ pub struct Limits {
     pub batch_rows: Option<u64>,
     pub batch_bytes: Option<u64>,
     pub sockets: Option<u64>,
+    /// Requests over HTTP on their way at a time.
+    pub requests: Option<u64>,
+    /// Bodies of requests over HTTP, and of their answers.
+    pub request_bytes: Option<u64>,
+    pub response_bytes: Option<u64>,
+    /// From the begin of a request over HTTP to the end of its answer.
+    pub request_timeout_ms: Option<u64>,
 }
 
 pub(super) fn read_all(root: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<Connection> {
@@ -99,9 +112,28 @@ fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problem
     };
     let secrets = read_secrets(&mut section, problems);
     let grants = read_grants(&mut section, problems);
+    let auth = section.text("auth", problems);
+    let account = section.get("account").and_then(|node| {
+        let name = text(&section.join("account"), node, problems)?;
+        check_name("account", name, node.span.clone(), problems);
+        Some(name.to_owned())
+    });
+    let root_certificates = section.text("root_certificates", problems);
     let limits = read_limits(&mut section, problems);
     section.finish(problems);
-    Connection { name, at, connector, digest, config: config.into(), secrets, grants, limits }
+    Connection {
+        name,
+        at,
+        connector,
+        digest,
+        config: config.into(),
+        secrets,
+        auth,
+        account,
+        root_certificates,
+        grants,
+        limits,
+    }
 }
 
 fn read_secrets(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<(String, SecretRef)> {
@@ -221,6 +253,15 @@ fn read_limits(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Limits
         batch_rows: table.count("batch_rows", 1..=100_000, problems),
         batch_bytes: table.parsed("batch_bytes", size, units::size_bytes, problems),
         sockets: table.count("sockets", 1..=1_000, problems),
+        requests: table.count("requests", 1..=1_000, problems),
+        request_bytes: table.parsed("request_bytes", size, units::size_bytes, problems),
+        response_bytes: table.parsed("response_bytes", size, units::size_bytes, problems),
+        request_timeout_ms: table.parsed(
+            "request_timeout",
+            "a duration, such as \"10m\"",
+            units::duration_ms,
+            problems,
+        ),
     };
     table.finish(problems);
     limits

@@ -61,6 +61,9 @@ fn connection() -> Value {
                 "type": "object",
                 "additionalProperties": { "type": "string", "pattern": "^(env|file|credential):" }
             },
+            "auth": { "type": "string", "description": "The connector's way of signing in, by its name" },
+            "account": { "type": "string", "description": "Connections of one account share its rate budget" },
+            "root_certificates": { "type": "string", "description": "A PEM file, trusted besides the system's" },
             "grant": {
                 "type": "array",
                 "items": { "type": "string", "pattern": "^(tcp:.+:[0-9]+|https?:.+|private-network)$" }
@@ -70,7 +73,11 @@ fn connection() -> Value {
                 "call_timeout": { "$ref": "#/$defs/duration" },
                 "batch_rows": { "type": "integer", "minimum": 1, "maximum": 100_000 },
                 "batch_bytes": { "$ref": "#/$defs/size" },
-                "sockets": { "type": "integer", "minimum": 1, "maximum": 1_000 }
+                "sockets": { "type": "integer", "minimum": 1, "maximum": 1_000 },
+                "requests": { "type": "integer", "minimum": 1, "maximum": 1_000 },
+                "request_bytes": { "$ref": "#/$defs/size" },
+                "response_bytes": { "$ref": "#/$defs/size" },
+                "request_timeout": { "$ref": "#/$defs/duration" }
             }), &[])
         }),
         &["connector"],

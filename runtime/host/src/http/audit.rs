@@ -20,7 +20,7 @@ pub struct Sent {
     pub path: String,
     /// The answer's, 0 where there is none.
     pub status: u16,
-    /// Why there is none: `denied`, `not-sent` or `unknown`. Empty otherwise.
+    /// Why there is none: `denied`, `refused`, `not-sent` or `unknown`. Empty otherwise.
     pub failure: &'static str,
     /// Of the request's and the answer's bodies, as they crossed the wire.
     pub bytes_sent: u64,

@@ -10,6 +10,8 @@ use crate::network::Denial;
 pub(crate) enum Failure {
     /// A right is missing.
     Denied(Denial),
+    /// The connection's own configuration keeps it from being sent.
+    Refused(String),
     /// Nothing left: no connection, no room, no time.
     NotSent(String),
     /// It left, or may have.
@@ -21,6 +23,7 @@ impl Failure {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Failure::Denied(_) => "denied",
+            Failure::Refused(_) => "refused",
             Failure::NotSent(_) => "not-sent",
             Failure::Unknown(_) => "unknown",
         }
@@ -34,6 +37,7 @@ impl std::fmt::Display for Failure {
                 write!(out, "denied: {}: {}", denial.tried, denial.reason)?;
                 if denial.line.is_empty() { Ok(()) } else { write!(out, ". {}", denial.remedy()) }
             }
+            Failure::Refused(why) => write!(out, "denied: {why}"),
             Failure::NotSent(why) => write!(out, "not sent: {why}"),
             Failure::Unknown(why) => out.write_str(why),
         }

@@ -14,6 +14,7 @@ use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
 
 use super::{Egress, Failure, Held, audit::Sent, exchange::Answer, request};
 use crate::{
+    budget::Priority,
     metrics::{Counters, add},
     network::Denials,
 };
@@ -23,6 +24,7 @@ use crate::{
 pub(crate) struct Caller {
     /// What its session is for.
     pub(crate) role: &'static str,
+    pub(crate) priority: Priority,
     pub(crate) counters: Arc<Counters>,
     pub(crate) denials: Arc<Denials>,
 }
@@ -37,7 +39,7 @@ impl Caller {
         }
     }
 
-    fn denied(&self, failure: &Failure) {
+    pub(super) fn denied(&self, failure: &Failure) {
         if let Failure::Denied(denial) = failure {
             add(&self.counters.denials, 1);
             tracing::warn!(tried = %denial.tried, reason = %denial.reason, line = %denial.line, "denied");
@@ -62,6 +64,12 @@ impl Requests {
     /// A new call begins.
     pub(crate) fn arm(&mut self) {
         self.left = self.egress.limits.requests_per_call_max;
+    }
+
+    /// Sign in, and give what the guest may see of the answer.
+    pub(crate) async fn sign_in(&mut self, anew: bool) -> Result<Vec<(String, String)>, String> {
+        self.take().map_err(|failure| failure.to_string())?;
+        self.egress.sign_in(&self.caller, anew).await
     }
 
     fn take(&mut self) -> Result<(), Failure> {

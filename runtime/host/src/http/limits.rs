@@ -11,6 +11,8 @@ pub struct HttpLimits {
     pub total_ms_max: u64,
     /// Waiting for a place among the requests of this connection.
     pub queue_ms_max: u64,
+    /// Waiting for the account's rate budget.
+    pub budget_wait_ms_max: u64,
     pub request_head_bytes_max: usize,
     pub request_body_bytes_max: usize,
     pub response_head_bytes_max: usize,
@@ -35,6 +37,7 @@ impl Default for HttpLimits {
             between_bytes_ms_max: 60_000,
             total_ms_max: 600_000,
             queue_ms_max: 30_000,
+            budget_wait_ms_max: 20_000,
             request_head_bytes_max: 64 * 1024,
             request_body_bytes_max: 32 * 1024 * 1024,
             response_head_bytes_max: 64 * 1024,

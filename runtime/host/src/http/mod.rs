@@ -3,7 +3,9 @@
 //! serves all instances of a connection. Knows WASI's request types, not the
 //! versions of the contract.
 
+mod answers;
 mod audit;
+mod auth;
 mod connect;
 mod decode;
 mod exchange;
@@ -13,6 +15,7 @@ mod limits;
 mod place;
 mod pool;
 mod request;
+mod scrub;
 mod shared;
 mod trace;
 
@@ -22,50 +25,76 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use audit::Audit;
 pub use audit::Sent;
+use auth::{Applied, Auth, NotSignedIn, TokenEndpoint};
+pub(crate) use auth::{Scheme, select};
 use connect::Connector;
 use exchange::{Answer, Exchange, Outgoing, Times};
 pub(crate) use failure::Failure;
 pub(crate) use hooks::{Caller, Requests};
 pub use limits::HttpLimits;
 use pool::Pool;
+use scrub::Needles;
 pub(crate) use shared::{Egresses, Identity};
 use trace::Trace;
 
 use crate::{
+    budget::Shared,
+    credentials::Secrets,
+    keeper::Keeper,
     limits::Limits,
+    metrics::add,
     network::{Policy, Resolver, Roots},
 };
 
+/// What a connection's way out is made of.
+pub(crate) struct EgressSetup<'s> {
+    /// The connection's name, for logs.
+    pub(crate) name: String,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) roots: Arc<Roots>,
+    pub(crate) resolver: Arc<dyn Resolver>,
+    pub(crate) scheme: Option<Scheme>,
+    pub(crate) secrets: &'s Secrets,
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
+    pub(crate) budget: Arc<Shared>,
+    pub(crate) limits: &'s Limits,
+}
+
 /// The way out of one connection over HTTP.
 pub(crate) struct Egress {
-    /// The connection's, for the audit log.
     name: String,
     exchange: Exchange,
     places: Arc<Semaphore>,
+    auth: Auth,
+    /// The configured secrets, in all their forms.
+    needles: Needles,
+    budget: Arc<Shared>,
     audit: Audit,
     limits: HttpLimits,
 }
 
+/// An answer, and the place among the connection's requests that it holds until it has been read.
+type Placed = (Answer, OwnedSemaphorePermit);
+
 impl Egress {
-    pub(crate) fn new(
-        name: String,
-        policy: Arc<Policy>,
-        roots: Arc<Roots>,
-        resolver: Arc<dyn Resolver>,
-        limits: &Limits,
-    ) -> Self {
-        let http = limits.http.clone();
-        let connector = Connector::new(policy, roots, resolver, limits, &http);
+    pub(crate) fn new(setup: EgressSetup<'_>) -> Self {
+        let http = setup.limits.http.clone();
+        let connector = Connector::new(setup.policy, setup.roots, setup.resolver, setup.limits, &http);
         let pool = Pool::new(http.idle_connections_max, Duration::from_millis(http.idle_ms_max));
+        let mut needles = Needles::default();
+        setup.secrets.values().for_each(|secret| needles.add(secret));
         Egress {
-            name,
+            auth: Auth::new(setup.name.clone(), setup.scheme, setup.keeper),
+            name: setup.name,
             exchange: Exchange { connector, pool, limits: http.clone() },
             places: Arc::new(Semaphore::new(http.requests_at_once_max)),
+            needles,
+            budget: setup.budget,
             audit: Audit::new(http.audit_entries_max),
             limits: http,
         }
@@ -74,6 +103,26 @@ impl Egress {
     /// The latest requests, oldest first.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.audit.list()
+    }
+
+    /// What the system said about a limit.
+    pub(crate) fn rate_limit(&self, name: &str, used: Option<u64>, limit: Option<u64>, resets_in_ms: Option<u64>) {
+        self.budget.told(name, used, limit, resets_in_ms);
+    }
+
+    /// Sign in, and give what the guest may see of the answer.
+    pub(crate) async fn sign_in(&self, caller: &Caller, anew: bool) -> Result<Vec<(String, String)>, String> {
+        let note = |request: &Outgoing, answer: &Result<Answer, Failure>, began| {
+            self.note_sign_in(request, answer, began, caller);
+        };
+        let ask = TokenEndpoint { exchange: &self.exchange, note: &note };
+        self.auth.sign_in(&ask, anew).await.map_err(|failure| match failure {
+            NotSignedIn::Refused(why) => self.needles.scrub_words(why),
+            NotSignedIn::Failed(failure) => {
+                caller.denied(&failure);
+                failure.to_string()
+            }
+        })
     }
 
     /// Close connections that were idle for long.
@@ -85,18 +134,12 @@ impl Egress {
         Duration::from_millis(self.limits.idle_ms_max.max(1_000))
     }
 
-    /// Carry a request out. The answer comes with its place among the
-    /// connection's requests, to be held until it has been read.
-    async fn send(
-        &self,
-        mut request: Outgoing,
-        caller: &Caller,
-        times: Times,
-    ) -> Result<(Answer, OwnedSemaphorePermit), Failure> {
+    /// Carry a request out, and record it.
+    async fn send(&self, mut request: Outgoing, caller: &Caller, times: Times) -> Result<Placed, Failure> {
         let trace = Trace::new();
         let (began, at) = (Instant::now(), SystemTime::now());
         request::complete(&mut request, &trace.parent());
-        let result = self.send_now(&request, &times).await;
+        let result = self.send_now(&request, caller, &times).await;
         let mut sent = Sent {
             at,
             connection: self.name.clone(),
@@ -120,13 +163,72 @@ impl Egress {
         result
     }
 
-    async fn send_now(&self, request: &Outgoing, times: &Times) -> Result<(Answer, OwnedSemaphorePermit), Failure> {
+    async fn send_now(&self, request: &Outgoing, caller: &Caller, times: &Times) -> Result<Placed, Failure> {
         self.exchange.connector.allows(&request.place).map_err(Failure::Denied)?;
         let place = self.take_place().await?;
-        let mut answer = self.exchange.carry_out(request, times).await?;
-        // Only the host says that it answered itself.
-        answer.headers.remove(HeaderName::from_static("lockstep-answer"));
-        Ok((answer, place))
+        let mut applied = Applied::default();
+        let mut is_second = false;
+        loop {
+            let patience = Duration::from_millis(self.limits.budget_wait_ms_max).min(times.first_byte);
+            let permit = match self.budget.permit(caller.priority, patience).await {
+                Ok(permit) => permit,
+                Err(wait_ms) => return Ok((answers::throttled(wait_ms), place)),
+            };
+            let mut attempt = request.clone();
+            let note = |request: &Outgoing, answer: &Result<Answer, Failure>, began| {
+                self.note_sign_in(request, answer, began, caller);
+            };
+            let ask = TokenEndpoint { exchange: &self.exchange, note: &note };
+            let not = is_second.then_some(&applied);
+            match self.auth.apply(&mut attempt, &ask, not).await {
+                Ok(now) => applied = now,
+                Err(NotSignedIn::Refused(why)) => {
+                    return Ok((answers::not_signed_in(&self.needles.scrub_words(why)), place));
+                }
+                Err(NotSignedIn::Failed(failure)) => return Err(failure),
+            }
+            let answer = self.exchange.carry_out(&attempt, times).await?;
+            drop(permit);
+            self.learn(&answer, caller);
+            if answer.status != StatusCode::UNAUTHORIZED {
+                applied.worked();
+            } else if !is_second && self.auth.can_renew(&applied) {
+                is_second = true;
+                continue;
+            }
+            return Ok((self.clean(answer, &applied), place));
+        }
+    }
+
+    /// What an answer tells about the rate limits.
+    fn learn(&self, answer: &Answer, caller: &Caller) {
+        let retry_after_ms = answers::retry_after_ms(&answer.headers, SystemTime::now());
+        let is_refusal = match answer.status {
+            StatusCode::TOO_MANY_REQUESTS => true,
+            StatusCode::FORBIDDEN | StatusCode::SERVICE_UNAVAILABLE => retry_after_ms.is_some(),
+            _ => false,
+        };
+        if is_refusal {
+            add(&caller.counters.limit_errors, 1);
+            self.budget.refused(retry_after_ms);
+        } else if answer.status.as_u16() < 400 {
+            self.budget.went_well();
+        }
+    }
+
+    /// Without secrets, and without what only the host says.
+    fn clean(&self, mut answer: Answer, applied: &Applied) -> Answer {
+        answer.headers.remove(HeaderName::from_static(answers::BY_HOST));
+        let mut tokens = Needles::default();
+        self.auth.add_needles(applied, &mut tokens);
+        let mut found = 0;
+        for needles in [&self.needles, &tokens] {
+            found += needles.scrub_headers(&mut answer.headers) + needles.scrub_body(&mut answer.body);
+        }
+        if found > 0 {
+            tracing::warn!(connection = %self.name, found, "an answer echoed secrets, which were taken out");
+        }
+        answer
     }
 
     async fn take_place(&self) -> Result<OwnedSemaphorePermit, Failure> {
@@ -138,6 +240,26 @@ impl Egress {
                 Err(Failure::NotSent(format!("{max} requests are under way already, and none ended in time")))
             }
         }
+    }
+
+    fn note_sign_in(&self, request: &Outgoing, answer: &Result<Answer, Failure>, began: Instant, caller: &Caller) {
+        let took = began.elapsed();
+        let sent = Sent {
+            at: SystemTime::now().checked_sub(took).unwrap_or(SystemTime::UNIX_EPOCH),
+            connection: self.name.clone(),
+            role: "sign-in",
+            method: request.method.to_string(),
+            place: request.place.to_string(),
+            path: request.path.split('?').next().unwrap_or_default().to_owned(),
+            status: answer.as_ref().map_or(0, |answer| answer.status.as_u16()),
+            failure: answer.as_ref().err().map_or("", Failure::name),
+            bytes_sent: request.body.len() as u64,
+            bytes_received: answer.as_ref().map_or(0, |answer| answer.bytes_received),
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            trace: String::new(),
+        };
+        caller.account(&sent);
+        self.audit.note(sent);
     }
 
     /// How long a guest's request may take: as it asks, within the bounds.

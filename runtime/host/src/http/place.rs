@@ -29,11 +29,11 @@ impl Place {
             Ok(address) => address.to_string(),
             Err(_) => normal_name(bare).filter(|name| !name.contains('*'))?,
         };
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().ok().filter(|port| *port != 0)?,
-            // `host:` is not worth guessing at.
-            None if authority.as_str().ends_with(':') => return None,
-            None => protocol.default_port()?,
+        let rest = authority.as_str().strip_prefix(authority.host())?;
+        let port = match rest.strip_prefix(':') {
+            Some(port) => port.parse().ok().filter(|port| *port != 0)?,
+            None if rest.is_empty() => protocol.default_port()?,
+            None => return None,
         };
         Some(Place { protocol, host, port })
     }

@@ -10,7 +10,7 @@ use super::{exchange::Outgoing, failure::Failure, limits::HttpLimits, place::Pla
 
 /// Set by the host alone, or nothing for a request to carry.
 pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 13] = [
         "connection",
         "expect",
         "host",
@@ -24,7 +24,6 @@ pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
         "transfer-encoding",
         "upgrade",
         "via",
-        "lockstep-answer",
     ];
     NAMES.contains(&name.as_str()) || name.as_str().starts_with("sec-")
 }

@@ -22,7 +22,7 @@ pub use lookup::{Lookup, Resolver, SystemResolver};
 pub use policy::Denial;
 pub(crate) use policy::{Denials, Policy};
 pub use rule::BadRule;
-pub(crate) use rule::{Protocol, normal_name};
+pub(crate) use rule::{Protocol, Rule, normal_name, place, resolve_ask};
 pub use socket::Socket;
 pub(crate) use socket::SocketState;
 pub use tls::Encrypted;

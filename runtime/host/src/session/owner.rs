@@ -108,6 +108,7 @@ impl Owner {
         );
         let caller = Caller {
             role: setup.role.name(),
+            priority: setup.role.priority(),
             counters: Arc::clone(&self.shared.counters),
             denials: Arc::clone(&self.shared.denials),
         };

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::{instance::Instance, owner::stopped};
 use crate::{
+    budget::{Budgets, Priority},
     component::Component,
     credentials::{Credentials, Secrets},
     error::HostError,
-    http::{Caller, Egress, Requests},
+    http::{Caller, Egress, EgressSetup, Requests},
     lines::Lines,
     metrics::Counters,
     network::{BadRule, Network, Policy, Roots, SystemResolver},
@@ -27,9 +28,23 @@ pub(crate) async fn spec(component: &Component) -> Result<ConnectorSpec, HostErr
         let roots = Roots::new(None).map_err(|reason| HostError::Config { reason })?;
         let counters = Arc::<Counters>::default();
         let (policy, roots) = (Arc::new(policy), Arc::new(roots));
-        let (of, by) = (Arc::clone(&policy), Arc::clone(&roots));
-        let egress = Egress::new(component.digest().to_owned(), of, by, Arc::new(SystemResolver), limits);
-        let caller = Caller { role: "spec", counters: Arc::clone(&counters), denials: Arc::default() };
+        let egress = Egress::new(EgressSetup {
+            name: component.digest().to_owned(),
+            policy: Arc::clone(&policy),
+            roots: Arc::clone(&roots),
+            resolver: Arc::new(SystemResolver),
+            scheme: None,
+            secrets: &Secrets::new(),
+            keeper: None,
+            budget: Budgets::new(None).of("spec").await,
+            limits,
+        });
+        let caller = Caller {
+            role: "spec",
+            priority: Priority::Reads,
+            counters: Arc::clone(&counters),
+            denials: Arc::default(),
+        };
         let requests = Requests::new(egress.into(), caller);
         let network = Network::new(policy, Arc::clone(&counters), roots, limits);
         let credentials = Credentials::new(Arc::new(Secrets::new()), &[]);

@@ -34,6 +34,8 @@ pub fn connection(config: &str) -> ConnectionConfig {
         name: "test".into(),
         config: serde_json::from_str(config).expect("JSON"),
         secrets: Arc::new(Secrets::new()),
+        auth: None,
+        account: None,
         grants: Vec::new(),
         root_certificates_pem: None,
         limits: None,

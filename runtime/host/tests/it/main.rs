@@ -1,5 +1,6 @@
 //! The host with real components.
 
+mod budgets;
 mod guests;
 mod hostile;
 mod http;
@@ -8,5 +9,6 @@ mod http_tls;
 mod loading;
 mod network;
 mod sessions;
+mod signing_in;
 mod tls;
 mod web;

@@ -28,7 +28,9 @@ impl Host for StoreData {
         Ok(self.credentials.sign_rs256(&secret, &message))
     }
 
-    async fn sign_in(&mut self, _anew: bool) -> wasmtime::Result<Result<Vec<AnswerValue>, String>> {
-        Ok(Err("the connection has no authentication scheme".into()))
+    async fn sign_in(&mut self, anew: bool) -> wasmtime::Result<Result<Vec<AnswerValue>, String>> {
+        let answers = self.requests.sign_in(anew).await;
+        let value = |(name, value)| AnswerValue { name, value };
+        Ok(answers.map(|answers| answers.into_iter().map(value).collect()))
     }
 }
