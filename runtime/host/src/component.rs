@@ -18,6 +18,7 @@ use crate::{
     network::{BadRule, Denials, Policy, Roots},
     request::Role,
     session::{Session, Setup, scratch},
+    template::lookup,
     v0_1,
 };
 
@@ -146,7 +147,7 @@ impl Component {
             name: connection.name,
             config: connection.config.to_string(),
             secrets: connection.secrets,
-            credentials_asked: spec.credentials.clone(),
+            credentials_asked: credentials_asked(&spec.credentials, &connection.config),
             policy,
             roots,
             egress,
@@ -176,6 +177,16 @@ impl Component {
     }
 }
 
+/// What the connector asks to do with secrets, such as `hmac-sha256:client_secret`; in
+/// `hmac-sha256:config.webhook_secret|client_secret` the operator's configuration names the secret.
+fn credentials_asked(asks: &[String], config: &Value) -> Vec<String> {
+    let filled = asks.iter().flat_map(|ask| match ask.split_once(":config.") {
+        Some((operation, path)) => lookup(path, config).iter().map(|name| format!("{operation}:{name}")).collect(),
+        None => vec![ask.clone()],
+    });
+    filled.collect()
+}
+
 /// How a connection signs in, made ready.
 fn scheme(schemes: &[AuthScheme], connection: &ConnectionConfig) -> Result<Option<Scheme>, HostError> {
     let wanted = connection.auth.as_deref().or_else(|| connection.config.get("auth").and_then(Value::as_str));
@@ -190,4 +201,18 @@ fn scheme(schemes: &[AuthScheme], connection: &ConnectionConfig) -> Result<Optio
         remedy: "Add it to the connection's `config` or `secrets`, such as secrets = { client_secret = \"env:NAME\" }."
             .into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_may_name_the_secret_that_is_used() {
+        let asks = ["hmac-sha256:config.webhook_secret|client_secret".to_owned(), "md5:password".to_owned()];
+        let asked = |config: Value| credentials_asked(&asks, &config);
+        assert_eq!(asked(serde_json::json!({})), ["hmac-sha256:client_secret", "md5:password"]);
+        let named = asked(serde_json::json!({ "webhook_secret": "other" }));
+        assert_eq!(named, ["hmac-sha256:other", "md5:password"]);
+    }
 }

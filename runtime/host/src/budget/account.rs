@@ -180,6 +180,15 @@ mod tests {
     }
 
     #[test]
+    fn a_first_copy_may_hurry_through_the_first_half_of_a_day() {
+        let mut account = Account::default();
+        account.told(NOW, "daily-requests", Some(0), Some(15_000), None);
+        assert_eq!(going(&mut account, NOW, Priority::Audit), 3_000 + 50);
+        assert_eq!(going(&mut account, NOW, Priority::Reads), 4_450);
+        assert_eq!(going(&mut account, NOW, Priority::Tail), 6_000);
+    }
+
+    #[test]
     fn those_under_way_count_where_the_limit_is_on_them() {
         let mut account = Account::default();
         account.told(NOW, "concurrent-requests", None, Some(5), None);

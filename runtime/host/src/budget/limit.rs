@@ -134,6 +134,10 @@ impl Limit {
         }
     }
 
+    fn is_paced(&self, priority: Priority) -> bool {
+        self.left <= self.most * priority.percent_unpaced() / 100
+    }
+
     /// How long a request must wait for this limit; 0: it may go.
     pub(crate) fn wait(&self, now: u64, priority: Priority, under_way: u64) -> u64 {
         let kept = self.most * priority.percent_kept() / 100;
@@ -148,7 +152,7 @@ impl Limit {
                 if self.left > kept { 0 } else { self.resets_at.saturating_sub(now).max(1) }
             }
             Kind::Day if self.left <= self.left_to_others() => self.resets_at.saturating_sub(now).max(SECOND),
-            Kind::Day if !priority.is_paced() || self.credit >= 1.0 => 0,
+            Kind::Day if !self.is_paced(priority) || self.credit >= 1.0 => 0,
             Kind::Day => match self.interval(now) {
                 Some(interval) => ((1.0 - self.credit) * interval).ceil().max(1.0) as u64,
                 None => self.resets_at.saturating_sub(now).max(SECOND),
@@ -158,12 +162,13 @@ impl Limit {
 
     /// A request goes.
     pub(crate) fn spend(&mut self, priority: Priority) {
+        let is_paced = self.is_paced(priority);
         match self.kind {
             Kind::Concurrency => {}
             Kind::Window { .. } => self.left = self.left.saturating_sub(1),
             Kind::Day => {
                 self.left = self.left.saturating_sub(1);
-                if priority.is_paced() {
+                if is_paced {
                     self.credit = (self.credit - 1.0).max(0.0);
                 }
             }

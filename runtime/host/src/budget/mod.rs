@@ -41,11 +41,14 @@ impl Priority {
         }
     }
 
-    /// Whether what is left of a day is spread over the rest of it.
-    fn is_paced(self) -> bool {
+    /// Hundredths of a day's limit below which what is left is spread over the rest of the day.
+    /// Above it a first copy may hurry.
+    fn percent_unpaced(self) -> u64 {
         match self {
-            Priority::Edits | Priority::Tail => false,
-            Priority::Retries | Priority::Reads | Priority::Audit => true,
+            Priority::Edits | Priority::Tail => 0,
+            Priority::Retries => 30,
+            Priority::Reads => 50,
+            Priority::Audit => 80,
         }
     }
 
