@@ -17,6 +17,7 @@ pub mod mapping;
 pub mod matching;
 pub mod plan;
 pub mod policy;
+pub mod propose;
 pub mod record;
 pub mod schema;
 pub mod spec;

@@ -13,6 +13,7 @@ mod side;
 use std::collections::BTreeMap;
 
 pub use error::{MappingError, Note};
+pub(crate) use names::field_name;
 pub use names::{NameMatch, Names, names, same_name};
 
 use crate::{

@@ -102,7 +102,7 @@ fn normalised(name: &str) -> String {
 }
 
 /// A column's name as a field's: a letter, then letters, digits, `_` and `-`.
-fn field_name(column: &str) -> String {
+pub(crate) fn field_name(column: &str) -> String {
     let column = column.strip_suffix("__c").unwrap_or(column);
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let mut name: String = column.chars().map(plain).take(60).collect();

@@ -1,0 +1,155 @@
+//! How much alike two names are, as sets of concepts: each concept finds its
+//! best partner, and counts by how much it says. Knows names and labels only.
+
+use rustc_hash::FxHashMap;
+use strsim::jaro_winkler;
+
+use super::{
+    vocabulary::{tell_apart, vocabulary, weight},
+    words::Seen,
+};
+use crate::schema::{Column, Object};
+
+/// What a word of the object's own name says inside a column's: `contact_email`.
+const OWN_WEIGHT: f64 = 0.03;
+/// Spelt less alike than this, two unknown words are different words.
+const SPELLING_MIN: f64 = 0.92;
+/// Names that contain concepts which tell them apart keep this much.
+const APART_SHARE: f64 = 0.15;
+
+/// A column's name and label as concepts.
+pub(super) struct Named {
+    /// Letters and digits of the name alone, in lower case.
+    pub(super) spelt: String,
+    name: Vec<String>,
+    label: Vec<String>,
+    own: Vec<String>,
+}
+
+impl Named {
+    pub(super) fn new(column: &Column, own: &[String], seen: &Seen) -> Self {
+        let concepts = |text: &str| {
+            let mut concepts = seen.concepts(text);
+            // `account_name` of an account is its name.
+            if let [only] = concepts.as_mut_slice()
+                && own.contains(only)
+                && column.references.is_none()
+            {
+                "name".clone_into(only);
+            }
+            concepts
+        };
+        let name = concepts(&column.name);
+        let label = if column.label.is_empty() { Vec::new() } else { concepts(&column.label) };
+        let spelt: String = super::words::split(&column.name).concat();
+        Named { spelt, name, label, own: own.to_vec() }
+    }
+
+    fn forms(&self) -> impl Iterator<Item = &Vec<String>> {
+        [&self.name, &self.label].into_iter().filter(|form| !form.is_empty())
+    }
+}
+
+/// What an object's own name means.
+pub(super) fn own_concepts(object: &Object, seen: &Seen) -> Vec<String> {
+    let name = object.name.rsplit('.').next().unwrap_or(&object.name);
+    let mut own = seen.concepts(name);
+    for concept in seen.concepts(&object.label) {
+        if !own.contains(&concept) {
+            own.push(concept);
+        }
+    }
+    own
+}
+
+/// How common each concept is among the columns at hand.
+#[derive(Default)]
+pub(super) struct Rarity(FxHashMap<String, f64>);
+
+impl Rarity {
+    pub(super) fn of<'n>(all: impl Iterator<Item = &'n Named>) -> Self {
+        let mut counts: FxHashMap<String, f64> = FxHashMap::default();
+        for named in all {
+            for concept in &named.name {
+                *counts.entry(concept.clone()).or_default() += 1.0;
+            }
+        }
+        Rarity(counts)
+    }
+
+    fn share(&self, concept: &str) -> f64 {
+        let count = self.0.get(concept).copied().unwrap_or(1.0).max(1.0);
+        1.0 / (1.0 + 0.35 * count.ln())
+    }
+}
+
+/// Likeness of two names, 0 to 1, with the concepts they share when it rests on them.
+pub(super) struct Likeness {
+    pub(super) score: f64,
+    pub(super) shared: Vec<String>,
+}
+
+/// The best likeness of any of the names and labels.
+pub(super) fn likeness(a: &Named, b: &Named, rarity: &Rarity) -> Likeness {
+    let mut best = Likeness { score: 0.0, shared: Vec::new() };
+    for (first, left) in a.forms().enumerate() {
+        for (second, right) in b.forms().enumerate() {
+            let mut one = of_forms(left, right, a, b, rarity);
+            // Labels are for people and less exact than names.
+            if first + second > 0 {
+                one.score *= 0.98;
+            }
+            if one.score > best.score {
+                best = one;
+            }
+        }
+    }
+    best
+}
+
+fn of_forms(left: &[String], right: &[String], a: &Named, b: &Named, rarity: &Rarity) -> Likeness {
+    let (left_sum, left_found, shared) = one_way(left, right, &a.own, rarity);
+    let (right_sum, right_found, _) = one_way(right, left, &b.own, rarity);
+    let all = left_sum + right_sum;
+    let mut score = if all > 0.0 { (left_found + right_found) / all } else { 0.0 };
+    let apart = left.iter().any(|one| right.iter().any(|other| tell_apart(one, other)) && !right.contains(one))
+        && right.iter().any(|one| left.iter().any(|other| tell_apart(one, other)) && !left.contains(one));
+    if apart {
+        score *= APART_SHARE;
+    }
+    Likeness { score, shared }
+}
+
+/// Weight of all concepts, weight of those that found a partner, and what is shared.
+fn one_way(from: &[String], to: &[String], own: &[String], rarity: &Rarity) -> (f64, f64, Vec<String>) {
+    let (mut sum, mut found, mut shared) = (0.0, 0.0, Vec::new());
+    let lone = from.len() == 1;
+    for concept in from {
+        let own_word = !lone && own.contains(concept);
+        let says = if own_word { OWN_WEIGHT } else { weight(concept) * rarity.share(concept) };
+        let partner = to.iter().map(|other| partner(concept, other)).fold(0.0, f64::max);
+        sum += says;
+        found += says * partner;
+        if partner >= 1.0 && !own_word {
+            shared.push(concept.clone());
+        }
+    }
+    (sum, found, shared)
+}
+
+/// How far two concepts mean the same, 0 to 1.
+pub(super) fn partner(a: &str, b: &str) -> f64 {
+    if a == b {
+        return 1.0;
+    }
+    let near = vocabulary().near(a, b);
+    if near > 0.0 {
+        return near;
+    }
+    let known = vocabulary().is_word(a) && vocabulary().is_word(b);
+    if known || a.len() < 4 || b.len() < 4 || a.chars().any(char::is_numeric) {
+        return 0.0;
+    }
+    let spelling = jaro_winkler(a, b);
+    if spelling >= SPELLING_MIN { spelling * 0.9 } else { 0.0 }
+}

@@ -1,0 +1,166 @@
+//! The words people use for the same thing: wordings and what they stand for,
+//! words that tell two columns apart, and words that tell little. Data, in one
+//! place; knows nothing of columns.
+
+use std::sync::OnceLock;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Wordings of more words are not looked for.
+pub(super) const WORDING_WORDS_MAX: usize = 5;
+
+/// Words of which a column has one or the other: columns that differ in them
+/// are different columns, however alike the rest is.
+const APART: &[&[&str]] = &[
+    &["billing", "shipping"],
+    &["home", "work"],
+    &["given", "family", "middle", "full"],
+    &["email", "phone", "mobile", "fax", "website", "linkedin", "twitter", "facebook"],
+    &["city", "state", "street", "postcode", "country", "latitude", "longitude"],
+    &["created", "modified", "birth", "close", "closed", "due", "start", "end"],
+    &["min", "max"],
+    &["first", "last", "next"],
+    &["old", "new"],
+    &["created by", "modified by", "owner"],
+    &["gross", "net"],
+    &["from", "to"],
+];
+
+/// Said of the column that is meant when nothing is said: `MailingCity` is what
+/// another system calls `city`.
+const USUAL: &[&str] = &["mailing", "billing", "primary", "main", "default", "work", "business", "office"];
+
+/// Words that say little about what a column holds.
+const FAINT: &[&str] = &[
+    "is",
+    "has",
+    "the",
+    "of",
+    "a",
+    "an",
+    "c",
+    "id",
+    "hs",
+    "field",
+    "custom",
+    "value",
+    "data",
+    "info",
+    "text",
+    "date",
+    "code",
+    "name",
+    "at",
+    "on",
+    "for",
+    "and",
+    "number",
+    "associated",
+    "hubspot",
+    "salesforce",
+    "total",
+    "key",
+];
+
+/// Pairs that often, not always, mean the same.
+const NEAR: &[(&str, &str, f64)] = &[
+    ("street", "address", 0.85),
+    ("website", "domain", 0.7),
+    ("company", "name", 0.3),
+    ("job title", "title", 0.95),
+    ("salutation", "title", 0.3),
+    ("status", "stage", 0.5),
+    ("lifecycle stage", "stage", 0.5),
+    ("amount", "price", 0.6),
+    ("amount", "revenue", 0.5),
+    ("full name", "name", 0.8),
+    ("subject", "title", 0.7),
+    ("subject", "name", 0.5),
+    ("name", "title", 0.5),
+    ("description", "content", 0.7),
+    ("type", "kind", 0.9),
+    ("type", "category", 0.6),
+    ("state", "status", 0.3),
+    ("company", "customer", 0.5),
+    ("lead source", "channel", 0.5),
+    ("external id", "identifier", 0.5),
+    ("priority", "rating", 0.4),
+    ("owner", "user", 0.9),
+    ("owner", "staff", 0.9),
+    ("user", "staff", 0.9),
+    ("owner", "employees", 0.8),
+    ("user", "employees", 0.8),
+    ("description", "about", 0.7),
+    ("person", "contact", 0.9),
+    ("customer", "contact", 0.7),
+    ("lead", "contact", 0.7),
+];
+
+const TEXT: &str = include_str!("vocabulary.txt");
+
+pub(super) struct Vocabulary {
+    /// Wording, words joined by a space, to concept.
+    concepts: FxHashMap<&'static str, &'static str>,
+    /// Every single word there is, for names that are written together.
+    words: FxHashSet<&'static str>,
+    near: FxHashMap<(&'static str, &'static str), f64>,
+}
+
+/// The one vocabulary.
+pub(super) fn vocabulary() -> &'static Vocabulary {
+    static ONE: OnceLock<Vocabulary> = OnceLock::new();
+    ONE.get_or_init(Vocabulary::read)
+}
+
+impl Vocabulary {
+    fn read() -> Self {
+        let mut all =
+            Vocabulary { concepts: FxHashMap::default(), words: FxHashSet::default(), near: FxHashMap::default() };
+        let lines = TEXT.lines().filter(|line| !line.starts_with('#'));
+        for (concept, wordings) in lines.filter_map(|line| line.split_once('=')) {
+            let concept = concept.trim();
+            for wording in wordings.split('|').map(str::trim).chain([concept]) {
+                all.concepts.insert(wording, concept);
+                all.words.extend(wording.split(' ').filter(|word| word.len() > 2));
+            }
+        }
+        for list in [USUAL, FAINT].into_iter().chain(APART.iter().copied()) {
+            all.words.extend(list.iter().flat_map(|words| words.split(' ')).filter(|word| word.len() > 2));
+        }
+        for (a, b, share) in NEAR {
+            all.near.insert((a, b), *share);
+            all.near.insert((b, a), *share);
+            all.words.extend([*a, *b].into_iter().flat_map(|words| words.split(' ')).filter(|word| word.len() > 2));
+        }
+        all
+    }
+
+    pub(super) fn concept(&self, wording: &str) -> Option<&'static str> {
+        self.concepts.get(wording).copied()
+    }
+
+    pub(super) fn is_word(&self, word: &str) -> bool {
+        self.words.contains(word)
+    }
+
+    /// How far two concepts mean the same, 0 to 1.
+    pub(super) fn near(&self, a: &str, b: &str) -> f64 {
+        self.near.get(&(a, b)).copied().unwrap_or(0.0)
+    }
+}
+
+/// Whether the two concepts cannot be said of one column.
+pub(super) fn tell_apart(a: &str, b: &str) -> bool {
+    a != b && APART.iter().any(|group| group.contains(&a) && group.contains(&b))
+}
+
+/// How much a word says about what a column holds, before counting how common it is.
+pub(super) fn weight(concept: &str) -> f64 {
+    if USUAL.contains(&concept) {
+        0.15
+    } else if FAINT.contains(&concept) {
+        0.3
+    } else {
+        1.0
+    }
+}
