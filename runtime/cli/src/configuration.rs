@@ -11,8 +11,13 @@ const SECRET_IN_FILE: &str = "LS-CFG-008";
 
 /// Reads and checks the file.
 pub fn load(path: &Path) -> Result<Config, Failure> {
+    parse(path, &read(path)?)
+}
+
+/// The file's text.
+pub fn read(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
-    let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+    fs::read_to_string(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::new("LS-CLI-007", format!("there is no configuration file {shown}"))
             .remedy("`lockstep init` writes a first one; `--config FILE` names another."),
         ErrorKind::InvalidData => {
@@ -20,8 +25,12 @@ pub fn load(path: &Path) -> Result<Config, Failure> {
         }
         _ => Failure::new("LS-CLI-008", format!("cannot read {shown}: {error}"))
             .remedy("Give this user read access to the file."),
-    })?;
-    Config::parse(&text).map_err(|errors| failure(path, &Arc::from(text), errors))
+    })
+}
+
+/// Checks a text that is, or is to be, the file's.
+pub fn parse(path: &Path, text: &str) -> Result<Config, Failure> {
+    Config::parse(text).map_err(|errors| failure(path, &Arc::from(text), errors))
 }
 
 /// All errors of the file as one failure.

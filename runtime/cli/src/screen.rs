@@ -138,14 +138,18 @@ impl Screen {
 
     /// Asks on the terminal; no answer is no.
     pub fn confirm(&self, question: &str) -> bool {
+        let answer = self.ask(&format!("{question} [y/N]"));
+        matches!(answer.as_deref(), Some("y" | "Y" | "yes"))
+    }
+
+    /// One line typed on the terminal; `None`: the terminal was closed.
+    pub fn ask(&self, question: &str) -> Option<String> {
         let mut stderr = io::stderr().lock();
-        let _ = write!(stderr, "{question} [y/N] ");
+        let _ = write!(stderr, "{question} ");
         let _ = stderr.flush();
         let mut answer = String::new();
-        if io::stdin().read_line(&mut answer).is_err() {
-            return false;
-        }
-        matches!(answer.trim(), "y" | "Y" | "yes")
+        let read = io::stdin().read_line(&mut answer).ok().filter(|bytes| *bytes > 0);
+        read.map(|_| answer.trim().to_owned())
     }
 }
 

@@ -26,15 +26,18 @@ pub enum State {
 
 /// An engine on this configuration and state. Connects to nothing yet.
 pub fn engine(path: &Path, state: State) -> Result<Engine, Failure> {
-    let config = configuration::load(path)?;
-    let folder = path.with_file_name("");
+    engine_of(configuration::load(path)?, &path.with_file_name(""), state)
+}
+
+/// [`engine`], of a configuration at hand. `folder`: what its paths are relative to.
+pub fn engine_of(config: Config, folder: &Path, state: State) -> Result<Engine, Failure> {
     let loader = Arc::new(Loader::keeping(match &state {
         State::Kept(path) => Some(kept::beside(path)),
         State::Throwaway => None,
     }));
     let mut all: BTreeMap<String, Arc<dyn Connector>> = BTreeMap::new();
     for connection in &config.connections {
-        let guest = connectors::of(connection, &folder, &loader)?;
+        let guest = connectors::of(connection, folder, &loader)?;
         all.insert(connection.name.clone(), Arc::new(guest));
     }
     let store = match state {
@@ -47,9 +50,12 @@ pub fn engine(path: &Path, state: State) -> Result<Engine, Failure> {
 
 /// That every secret is there, before anything begins that would miss it half-way.
 pub fn check_secrets(path: &Path) -> Result<(), Failure> {
-    let config: Config = configuration::load(path)?;
-    let folder = path.with_file_name("");
-    let mut missing = config.connections.iter().filter_map(|one| secrets::resolve(one, &folder).err());
+    check_secrets_of(&configuration::load(path)?, &path.with_file_name(""))
+}
+
+/// [`check_secrets`], of a configuration at hand.
+pub fn check_secrets_of(config: &Config, folder: &Path) -> Result<(), Failure> {
+    let mut missing = config.connections.iter().filter_map(|one| secrets::resolve(one, folder).err());
     match missing.next() {
         None => Ok(()),
         Some(first) => Err(Failure { others: missing.collect(), ..first }),

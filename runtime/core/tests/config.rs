@@ -163,6 +163,20 @@ fn comments_and_blank_lines_do_not_change_the_rules() {
 }
 
 #[test]
+fn what_was_declined_is_read_and_does_not_change_the_rules() {
+    let declined = "\n[[syncs.contacts.declined]]\ncrm = \"Fax\"\ndb = \"phone\"\n\
+                    reviewed = { by = \"mo\", at = \"2026-11-27\", note = \"not the same\" }\n";
+    let before = example();
+    let after = Config::parse(&format!("{EXAMPLE}{declined}")).unwrap();
+    let sync = after.sync("contacts").unwrap();
+    assert_eq!(sync.declined[0].columns, [("crm".into(), "Fax".into()), ("db".into(), "phone".into())]);
+    assert_eq!(sync.declined[0].reviewed.as_ref().unwrap().at, "2026-11-27");
+    assert_eq!(before.sync("contacts").unwrap().without_places(), sync.without_places());
+    let wrong = Config::parse(&format!("{EXAMPLE}{}", declined.replace("crm", "crn"))).unwrap_err();
+    assert!(wrong[0].help.contains("crm"), "{wrong:?}");
+}
+
+#[test]
 fn settings_are_read_and_have_defaults() {
     let config = example();
     assert_eq!(config.state.path.as_deref(), Some("lockstep.db"));

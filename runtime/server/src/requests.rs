@@ -20,6 +20,14 @@ pub struct Discover {
     pub objects: Vec<String>,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    pub connection: String,
+    pub object: String,
+    pub columns: Vec<String>,
+}
+
 /// Of `plan` and `apply`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

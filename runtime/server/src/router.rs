@@ -25,6 +25,7 @@ pub fn router(operations: Operations) -> Router {
         .route("/v1/status", post(status))
         .route("/v1/check", post(check))
         .route("/v1/discover", post(discover))
+        .route("/v1/sample", post(sample))
         .route("/v1/plan", post(plan))
         .route("/v1/apply", post(apply))
         .route("/v1/pause", post(pause))
@@ -66,6 +67,10 @@ async fn check(State(ops): Ops, Asked(asked): Asked<requests::Check>) -> Respons
 
 async fn discover(State(ops): Ops, Asked(asked): Asked<requests::Discover>) -> Response {
     answer(ops.discover(&asked.connection, &asked.objects).await)
+}
+
+async fn sample(State(ops): Ops, Asked(asked): Asked<requests::Sample>) -> Response {
+    answer(ops.sample(&asked.connection, &asked.object, &asked.columns).await)
 }
 
 async fn plan(State(ops): Ops, Asked(asked): Asked<requests::OfSync>) -> Response {

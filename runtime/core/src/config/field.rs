@@ -50,8 +50,21 @@ pub struct FieldColumn {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reviewed {
     pub by: String,
+    /// A date or time, as written.
+    pub at: String,
     pub note: String,
 }
+
+/// Columns that a person said do not belong together, so that nobody is asked again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declined {
+    /// Side name and column.
+    pub columns: Vec<(String, String)>,
+    pub reviewed: Option<Reviewed>,
+}
+
+/// Of one sync.
+const DECLINED_MAX: usize = 4_000;
 
 /// All that `fields` says.
 pub(super) struct Fields {
@@ -245,10 +258,42 @@ fn read_reviewed(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Opti
     let mut table = section.table("reviewed", problems)?;
     let reviewed = Reviewed {
         by: table.text("by", problems).unwrap_or_default(),
+        at: table.text("at", problems).unwrap_or_default(),
         note: table.text("note", problems).unwrap_or_default(),
     };
     table.finish(problems);
     Some(reviewed)
+}
+
+/// `[[syncs.NAME.declined]]`: a column at each of two sides or more.
+pub(super) fn read_declined(section: &mut Section<'_>, sides: &[&str], problems: &mut Problems<'_>) -> Vec<Declined> {
+    let Some(node) = section.get("declined") else {
+        return Vec::new();
+    };
+    let path = section.join("declined");
+    let Data::List(items) = &node.data else {
+        wrong_type(&path, node, "a list of tables, each with a column by side", problems);
+        return Vec::new();
+    };
+    if items.len() > DECLINED_MAX {
+        bad_value(&path, node, "too long", "at most 4000 entries", problems);
+        return Vec::new();
+    }
+    items.iter().filter_map(|item| declined(Section::of(path.clone(), item, problems)?, sides, problems)).collect()
+}
+
+fn declined(mut section: Section<'_>, sides: &[&str], problems: &mut Problems<'_>) -> Option<Declined> {
+    let reviewed = read_reviewed(&mut section, problems);
+    let mut columns = Vec::new();
+    for entry in section.entries().iter().filter(|entry| entry.key != "reviewed") {
+        if !sides.contains(&entry.key.as_str()) {
+            let known = sides.iter().copied().chain(["reviewed"]);
+            unknown_name("side or setting", &entry.key, entry.span.clone(), known, problems);
+        } else if let Some(column) = text(&section.join(&entry.key), &entry.node, problems) {
+            columns.push((entry.key.clone(), column.to_owned()));
+        }
+    }
+    Some(Declined { columns, reviewed })
 }
 
 fn check(field: &Field, entry: &Entry, same_name: bool, problems: &mut Problems<'_>) {

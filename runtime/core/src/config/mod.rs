@@ -18,7 +18,7 @@ mod units;
 
 pub use connection::{Connection, Limits, SecretRef};
 pub use error::{ConfigError, Span};
-pub use field::{Field, FieldColumn, Reviewed};
+pub use field::{Declined, Field, FieldColumn, Reviewed};
 pub use policy::Policy;
 pub use schema::json_schema;
 pub use settings::{JournalSettings, ServerSettings, StateSettings};

@@ -129,6 +129,15 @@ fn sync() -> Value {
                     ] }
                 }
             ] },
+            "declined": {
+                "description": "Columns that do not belong together, so that `map` does not propose them again",
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": { "reviewed": reviewed() },
+                    "additionalProperties": { "type": "string" }
+                }
+            },
             "delete_storm": { "anyOf": [
                 { "type": "boolean" },
                 closed(json!({
@@ -159,6 +168,11 @@ fn side() -> Value {
     )
 }
 
+fn reviewed() -> Value {
+    let text = json!({ "type": "string" });
+    closed(json!({ "by": text, "at": text, "note": text }), &[])
+}
+
 /// Further keys are side names.
 fn field() -> Value {
     let column = closed(
@@ -178,7 +192,7 @@ fn field() -> Value {
             "ref": { "type": "string", "description": "The sync whose records it refers to" },
             "sensitive": { "type": "boolean", "default": false },
             "lossy": { "type": "boolean", "default": false },
-            "reviewed": closed(json!({ "by": { "type": "string" }, "note": { "type": "string" } }), &[])
+            "reviewed": reviewed()
         },
         "additionalProperties": { "anyOf": [{ "type": "string" }, column] }
     })

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     check_name,
     error::{Code, Problems, Span},
-    field::{self, Field},
+    field::{self, Declined, Field},
     node::{Data, Entry, Node},
     policy::{self, Policy},
     section::{Section, bad_value, text, texts, unknown_name, wrong_type},
@@ -37,6 +37,8 @@ pub struct Sync {
     pub same_name: bool,
     /// Columns that `same_name` leaves out.
     pub skipped: Vec<String>,
+    /// Columns that are not to be proposed together again.
+    pub declined: Vec<Declined>,
     /// `None`: switched off.
     pub delete_storm: Option<DeleteStorm>,
     pub skew_tolerance_ms: u32,
@@ -93,16 +95,18 @@ impl Sync {
         self.sides.iter().find(|side| side.name == name)
     }
 
-    /// The same with no places in it: equal as long as it says the same, wherever
-    /// in the file and under whatever comments it stands.
+    /// The same with no places and no remarks in it: equal as long as it rules the
+    /// same, wherever in the file and under whatever comments it stands.
     pub fn without_places(&self) -> Sync {
         let mut sync = self.clone();
         sync.at = Span::default();
+        sync.declined.clear();
         sync.match_at = Span::default();
         sync.sides.iter_mut().for_each(|side| side.at = Span::default());
         sync.groups.iter_mut().for_each(|group| group.at = Span::default());
         for field in &mut sync.fields {
             field.at = Span::default();
+            field.reviewed = None;
             field.columns.iter_mut().for_each(|(_, column)| column.at = Span::default());
         }
         sync
@@ -154,6 +158,7 @@ fn read(entry: &Entry, mut section: Section<'_>, connections: &[&str], problems:
             unknown_name("field", name, span.clone(), field_names(), problems);
         }
     }
+    let declined = field::read_declined(&mut section, &names, problems);
     let delete_storm = read_storm(&mut section, problems);
     let skew_tolerance_ms = section.parsed(
         "skew_tolerance",
@@ -186,6 +191,7 @@ fn read(entry: &Entry, mut section: Section<'_>, connections: &[&str], problems:
         fields: mapped.fields,
         same_name: mapped.same_name,
         skipped: mapped.skipped,
+        declined,
         delete_storm,
         skew_tolerance_ms: skew_tolerance_ms.unwrap_or(2_000),
         bounces_max: bounces_max.and_then(|n| u8::try_from(n).ok()).unwrap_or(4),

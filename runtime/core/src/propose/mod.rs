@@ -18,7 +18,7 @@ use self::{
     samples::Profile,
     words::Seen,
 };
-use crate::{mapping::field_name, schema::Object, value::Value};
+use crate::{cast::Cast, mapping::field_name, schema::Object, value::Value};
 
 /// Mapped without asking, unless told otherwise.
 pub const ACCEPT_ABOVE: f64 = 0.9;
@@ -98,6 +98,10 @@ pub struct Proposal {
     /// 0 to 1: of its weakest column.
     pub confidence: f64,
     pub reasons: Vec<Reason>,
+    /// What values would lose on their way, where the types do not hold all of each other's.
+    pub loss: Option<String>,
+    /// The objects that the columns refer to, by side: the field holds another record.
+    pub targets: Vec<(String, String)>,
 }
 
 /// What was found, the surest first, and what is left over.
@@ -285,7 +289,7 @@ impl Board<'_> {
     ) -> Option<Reason> {
         let chosen = verdicts.get(row)?.get(column)?;
         let near = |other: &Verdict| {
-            !(chosen.same_name && !other.same_name) && other.confidence > chosen.confidence - RIVAL_WITHIN
+            (!chosen.same_name || other.same_name) && other.confidence > chosen.confidence - RIVAL_WITHIN
         };
         let rows = verdicts.iter().enumerate().filter(|(at, _)| *at != row);
         let other_row = rows.filter_map(|(at, row)| Some((at, row.get(column)?))).find(|(_, other)| near(other));
@@ -298,6 +302,23 @@ impl Board<'_> {
         let member = self.clusters.get(*open.get(at)?)?.members.first()?;
         let (side, column) = self.name(*member);
         Some(Reason::Rival(side, column))
+    }
+
+    fn loss(&self, members: &[(usize, usize)]) -> Option<String> {
+        let columns: Vec<_> = members.iter().filter_map(|member| Some(self.subject(*member)?.column)).collect();
+        if columns.iter().all(|column| column.references.is_some()) {
+            return None;
+        }
+        let types = || columns.iter().map(|column| &column.column_type);
+        types().flat_map(|from| types().map(move |to| (from, to))).find_map(|(from, to)| Cast::between(from, to).loss)
+    }
+
+    fn targets(&self, members: &[(usize, usize)]) -> Vec<(String, String)> {
+        let target = |member: &(usize, usize)| {
+            let reference = self.subject(*member)?.column.references.as_ref()?;
+            Some((self.name(*member).0, reference.object.clone()))
+        };
+        members.iter().filter_map(target).collect()
     }
 
     fn finish(self) -> Proposals {
@@ -327,6 +348,8 @@ impl Board<'_> {
                 columns,
                 confidence: cluster.confidence,
                 reasons: cluster.reasons.clone(),
+                loss: self.loss(&members),
+                targets: self.targets(&members),
             });
         }
         all.proposals.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));

@@ -103,7 +103,7 @@ pub fn judge(a: &str, b: &str, truth_text: &str) -> Score {
         let pair = (column(0), column(1));
         let reasons: Vec<String> = proposal.reasons.iter().map(ToString::to_string).collect();
         let said = format!("{} = {} {:.2} ({})", pair.0, pair.1, proposal.confidence, reasons.join("; "));
-        let sure = proposal.confidence >= ACCEPT_ABOVE;
+        let sure = proposal.confidence >= ACCEPT_ABOVE && proposal.loss.is_none();
         missed.remove(&pair);
         let right = must.contains(&pair);
         if sure && !may.contains(&pair) {

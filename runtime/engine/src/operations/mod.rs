@@ -16,6 +16,7 @@ mod plan;
 mod prepare;
 mod remove;
 mod report;
+mod sample;
 mod status;
 
 use crate::{EngineError, engine::Engine};
@@ -50,6 +51,16 @@ impl Operations {
         objects: &[String],
     ) -> Result<Vec<lockstep_core::schema::Object>, EngineError> {
         check::discover(&self.engine.shared, connection, objects).await
+    }
+
+    /// Values of these columns, by column, from a few of an object's rows.
+    pub async fn sample(
+        &self,
+        connection: &str,
+        object: &str,
+        columns: &[String],
+    ) -> Result<Vec<Vec<lockstep_core::value::Value>>, EngineError> {
+        sample::sample(&self.engine.shared, connection, object, columns).await
     }
 
     /// Dry run: reads all sides, writes nothing. `sync` `None`: all.
