@@ -66,6 +66,9 @@ fn add(usage: &mut port::Usage, meter: &Meter) {
     usage.bytes_received += metrics.bytes_received;
     usage.bytes_sent += metrics.bytes_sent;
     usage.denials += metrics.denials;
+    usage.requests += metrics.requests;
+    usage.request_failures += metrics.request_failures;
+    usage.limit_errors += metrics.limit_errors;
 }
 
 impl Guest {
@@ -103,6 +106,16 @@ impl Guest {
             remedy: "Name a file of certificates in PEM form, relative to the configuration file.".into(),
             retry_after_ms: None,
         })
+    }
+}
+
+fn limit(limit: host::LimitSnapshot) -> port::BudgetLimit {
+    port::BudgetLimit {
+        name: limit.name,
+        kind: limit.kind.into(),
+        most: limit.most,
+        left: limit.left,
+        resets_in_ms: limit.resets_in_ms,
     }
 }
 
@@ -146,6 +159,22 @@ impl Connector for Guest {
         sessions.usage();
         sessions.live.push(session.meter());
         Ok(Box::new(Open(session)))
+    }
+
+    fn budget(&self) -> Option<port::Budget> {
+        let account = self.connection.account.as_ref().unwrap_or(&self.connection.name);
+        let budget = self.loader.budget(account)?;
+        // An account that nothing is known of has no limits to show.
+        let is_known = !budget.limits.is_empty() || budget.refused > 0;
+        is_known.then(|| port::Budget {
+            account: budget.account,
+            limits: budget.limits.into_iter().map(limit).collect(),
+            blocked_ms: budget.blocked_ms,
+            refused: budget.refused,
+            held_back: budget.held_back,
+            throttled: budget.throttled,
+            waiting: budget.waiting,
+        })
     }
 
     fn usage(&self) -> port::Usage {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lockstep_core::config::Connection;
-use lockstep_host::{Component, Host, HostError, HostOptions, Keeper};
+use lockstep_host::{BudgetSnapshot, Component, Host, HostError, HostOptions, Keeper};
 use tokio::sync::OnceCell;
 
 use crate::{failure::Failure, kept::Folder};
@@ -104,6 +104,11 @@ impl Loader {
     /// With a folder for what the host must remember, made when it is first needed.
     pub fn keeping(kept: Option<PathBuf>) -> Self {
         Loader { host: OnceCell::new(), kept, loaded: std::sync::Mutex::default() }
+    }
+
+    /// What is known of an account's rate limits.
+    pub fn budget(&self, account: &str) -> Option<BudgetSnapshot> {
+        self.host.get()?.budgets().into_iter().find(|budget| budget.account == account)
     }
 
     /// The component at a source. `digest`: the SHA-256 it must have.

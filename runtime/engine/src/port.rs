@@ -194,6 +194,11 @@ pub trait Connector: Send + Sync {
     fn usage(&self) -> Usage {
         Usage::default()
     }
+
+    /// What its system allows the account to ask, as far as is known; `None` for one without limits.
+    fn budget(&self) -> Option<Budget> {
+        None
+    }
 }
 
 /// What the sessions of a connection did. Numbers only ever grow.
@@ -213,4 +218,39 @@ pub struct Usage {
     pub bytes_sent: u64,
     /// Connections and look-ups refused.
     pub denials: u64,
+    /// Requests over HTTP, those without an answer, and those that the system refused for being too many.
+    #[serde(default)]
+    pub requests: u64,
+    #[serde(default)]
+    pub request_failures: u64,
+    #[serde(default)]
+    pub limit_errors: u64,
+}
+
+/// What a system allows an account to ask; connections of one account share it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    pub account: String,
+    pub limits: Vec<BudgetLimit>,
+    /// The system wants nothing for so long.
+    pub blocked_ms: u64,
+    /// Requests that it refused for being too many, ever.
+    pub refused: u64,
+    /// Requests that waited for their turn, and those that were given up, ever.
+    pub held_back: u64,
+    pub throttled: u64,
+    /// Requests that wait for their turn now.
+    pub waiting: u32,
+}
+
+/// One limit of a budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetLimit {
+    /// As the connector calls it.
+    pub name: String,
+    /// `window`, `day` or `concurrency`.
+    pub kind: String,
+    pub most: u64,
+    pub left: u64,
+    pub resets_in_ms: u64,
 }

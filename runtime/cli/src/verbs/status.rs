@@ -1,6 +1,9 @@
 //! `lockstep status`: where every sync stands.
 
-use lockstep_engine::operations::{Status, SyncStatus};
+use lockstep_engine::{
+    operations::{Status, SyncStatus},
+    port::Budget,
+};
 
 use crate::{
     context::Context,
@@ -76,7 +79,29 @@ pub fn show(screen: &Screen, status: &Status) {
             screen.out(format!("  {}", table::clean(&connection.remedy)));
         }
     }
+    for budget in status.connections.iter().filter_map(|connection| connection.budget.as_ref()) {
+        if let Some(words) = scarcity(budget) {
+            let account = screen.mark(Tone::Strong, &budget.account);
+            screen.out(format!("{} requests to {account}: {}", screen.mark(Tone::Warn, "!"), table::clean(&words)));
+        }
+    }
     next(screen, status);
+}
+
+/// What holds requests back, where something does: nobody needs to hear of plenty.
+fn scarcity(budget: &Budget) -> Option<String> {
+    let mut words = Vec::new();
+    if budget.blocked_ms > 0 {
+        words.push(format!("the system wants none for {} s", budget.blocked_ms.div_ceil(1000)));
+    }
+    for limit in budget.limits.iter().filter(|limit| limit.kind == "day" && limit.left * 5 < limit.most) {
+        let (left, most) = (table::thousands(limit.left), table::thousands(limit.most));
+        words.push(format!("{left} of {most} left ({})", limit.name));
+    }
+    if budget.waiting > 0 {
+        words.push(format!("{} wait for their turn", budget.waiting));
+    }
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 fn show_sync(screen: &Screen, sync: &SyncStatus) {
@@ -155,5 +180,22 @@ fn next(screen: &Screen, status: &Status) {
         screen.next("`lockstep run` keeps them in step");
     } else {
         screen.next("`lockstep tail` shows changes as they flow");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_engine::port::BudgetLimit;
+
+    use super::*;
+
+    #[test]
+    fn only_scarce_requests_are_spoken_of() {
+        let day = |left| BudgetLimit { name: "daily".into(), kind: "day".into(), most: 15_000, left, resets_in_ms: 1 };
+        let budget = |left| Budget { account: "crm".into(), limits: vec![day(left)], ..Budget::default() };
+        assert_eq!(scarcity(&budget(12_000)), None);
+        assert_eq!(scarcity(&budget(1_500)).as_deref(), Some("1 500 of 15 000 left (daily)"));
+        let blocked = Budget { blocked_ms: 1_200, waiting: 3, ..Budget::default() };
+        assert_eq!(scarcity(&blocked).as_deref(), Some("the system wants none for 2 s, 3 wait for their turn"));
     }
 }

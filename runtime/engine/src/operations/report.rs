@@ -27,6 +27,9 @@ pub struct ConnectionStatus {
     /// What the connector's sessions did since then.
     #[serde(default)]
     pub usage: crate::port::Usage,
+    /// What its system allows to be asked, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<crate::port::Budget>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -25,6 +25,7 @@ pub(super) fn status(shared: &Shared) -> Result<Status, EngineError> {
     for connection in connections.iter_mut().flatten() {
         if let Some(connector) = shared.connectors.get(&connection.name) {
             connection.usage = connector.usage();
+            connection.budget = connector.budget();
         }
     }
     let mut status = Status {
