@@ -179,22 +179,22 @@ impl Dice {
     }
 }
 
-struct Company {
-    name: String,
-    domain: String,
-    city: &'static str,
+pub struct Company {
+    pub name: String,
+    pub domain: String,
+    pub city: &'static str,
 }
 
-struct Person {
-    given: &'static str,
-    family: &'static str,
-    email: String,
-    phone: String,
-    title: &'static str,
+pub struct Person {
+    pub given: &'static str,
+    pub family: &'static str,
+    pub email: String,
+    pub phone: String,
+    pub title: &'static str,
     score: usize,
     credit: usize,
     /// Index of the company.
-    company: usize,
+    pub company: usize,
 }
 
 fn companies(dice: &mut Dice) -> Vec<Company> {
@@ -244,6 +244,16 @@ fn plain(word: &str) -> String {
             _ => None,
         })
         .collect()
+}
+
+/// A fraction of the same companies and people, for systems with slower doors.
+pub fn some(company_count: usize, people_count: usize) -> (Vec<Company>, Vec<Person>) {
+    let mut dice = Dice(20_240_229);
+    let mut companies = companies(&mut dice);
+    companies.truncate(company_count);
+    let mut people = people(&mut dice, &companies);
+    people.truncate(people_count);
+    (companies, people)
 }
 
 /// The rows of the CRM and of the shop, as statements for psql.

@@ -1,10 +1,10 @@
-//! `cargo xtask demo`: three live PostgreSQL databases in step, on this machine,
-//! with nothing kept afterwards. It drives the real `lockstep` command, so that
-//! whoever watches learns it.
+//! `cargo xtask demo`: live systems in step, on this machine, with nothing kept
+//! afterwards. It drives the real `lockstep` command, so that whoever watches
+//! learns it.
 
+mod crm;
 mod data;
-mod steps;
-mod systems;
+mod databases;
 mod teller;
 
 use std::{
@@ -18,9 +18,9 @@ use crate::root;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only the two edits that meet, and what becomes of them
-    #[arg(value_enum)]
-    part: Option<Part>,
+    /// What is shown: Salesforce, HubSpot and PostgreSQL in one sync unless said
+    #[arg(value_enum, default_value_t = Part::Crm)]
+    part: Part,
     /// Keep everything running at the end, until Ctrl-C
     #[arg(long)]
     stay: bool,
@@ -34,7 +34,12 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
+    /// A simulated Salesforce and HubSpot and a real PostgreSQL in one sync
+    Crm,
+    /// Of the same three, only edits that meet, and what becomes of them
     Conflict,
+    /// Three PostgreSQL databases: holds, quarantine and reverts too
+    Databases,
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -50,7 +55,13 @@ pub fn run(args: &Args) -> Result<()> {
             eprintln!("\nstopping: servers end, their folders go");
         }
     });
-    let told = runtime.block_on(steps::tell(args.part.is_some(), args.stay));
+    let told = runtime.block_on(async {
+        match args.part {
+            Part::Crm => crm::tell(false, args.stay).await,
+            Part::Conflict => crm::tell(true, args.stay).await,
+            Part::Databases => databases::tell(args.stay).await,
+        }
+    });
     match told {
         Err(_) if INTERRUPTED.load(Ordering::Relaxed) => {
             println!("stopped; nothing is left behind");

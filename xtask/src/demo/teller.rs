@@ -39,6 +39,11 @@ impl Teller {
         println!("   {} {}", self.paint("36", &format!("{system}=#")), statement);
     }
 
+    /// What somebody typed into a system's own pages.
+    pub fn typed(&self, system: &str, what: &str) {
+        println!("   {} {what}", self.paint("36", &format!("{system}:")));
+    }
+
     /// Runs a `lockstep` command and shows it with its output.
     pub fn lockstep(&self, runtime: &Runtime, verb: &str, arguments: &[&str]) -> Result<()> {
         let typed = std::iter::once(verb).chain(arguments.iter().copied()).map(quoted).collect::<Vec<_>>().join(" ");

@@ -1,4 +1,6 @@
-//! What the demo shows, step by step.
+//! Three live PostgreSQL databases in step: what is shown, step by step.
+
+mod systems;
 
 use std::time::{Duration, Instant};
 
@@ -6,9 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use lockstep_harness::{Launch, Runtime};
 use tokio_postgres::Client;
 
+use self::systems::Systems;
 use super::{
     data, go_on,
-    systems::{self, Systems},
     teller::{Teller, ask},
 };
 
@@ -18,7 +20,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// The person most steps are about, by key in the CRM.
 const SOMEBODY: i64 = 4_711;
 
-pub async fn tell(only_conflict: bool, stay: bool) -> Result<()> {
+pub async fn tell(stay: bool) -> Result<()> {
     let mut teller = Teller::new();
     teller.heading("Three databases on two PostgreSQL servers");
     let systems = systems::start().await?;
@@ -36,19 +38,15 @@ pub async fn tell(only_conflict: bool, stay: bool) -> Result<()> {
     for line in systems.configuration().lines() {
         println!("   │ {line}");
     }
-    first_copy(&mut teller, &mut lockstep, &systems, only_conflict).await?;
-    if !only_conflict {
-        edits(&mut teller, &systems).await?;
-        different_fields(&mut teller, &systems).await?;
-    }
+    first_copy(&mut teller, &mut lockstep, &systems).await?;
+    edits(&mut teller, &systems).await?;
+    different_fields(&mut teller, &systems).await?;
     same_field(&mut teller, &lockstep, &systems).await?;
     held(&mut teller, &lockstep, &systems).await?;
-    if !only_conflict {
-        refused(&mut teller, &lockstep, &systems).await?;
-        reverted(&mut teller, &lockstep, &systems).await?;
-        teller.heading("Where everything stands");
-        teller.lockstep(&lockstep, "status", &["--wait-quiet"])?;
-    }
+    refused(&mut teller, &lockstep, &systems).await?;
+    reverted(&mut teller, &lockstep, &systems).await?;
+    teller.heading("Where everything stands");
+    teller.lockstep(&lockstep, "status", &["--wait-quiet"])?;
     if stay {
         stay_until_interrupted(&teller, &lockstep, &systems).await?;
     }
@@ -58,14 +56,12 @@ pub async fn tell(only_conflict: bool, stay: bool) -> Result<()> {
     Ok(())
 }
 
-async fn first_copy(teller: &mut Teller, lockstep: &mut Runtime, systems: &Systems, short: bool) -> Result<()> {
+async fn first_copy(teller: &mut Teller, lockstep: &mut Runtime, systems: &Systems) -> Result<()> {
     teller.heading("Look before anything is written, then start");
-    if !short {
-        teller.lockstep(lockstep, "check", &[])?;
-        go_on()?;
-        teller.lockstep(lockstep, "plan", &[])?;
-        go_on()?;
-    }
+    teller.lockstep(lockstep, "check", &[])?;
+    go_on()?;
+    teller.lockstep(lockstep, "plan", &[])?;
+    go_on()?;
     println!("   $ lockstep run &");
     let started = Instant::now();
     lockstep.start()?;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use lockstep_harness::{Cluster, ClusterOptions};
 use tokio_postgres::Client;
 
-use super::data;
+use crate::demo::data;
 
 const CRM: &str = "
 CREATE TABLE accounts (
