@@ -55,6 +55,7 @@ fn column(line: &str) -> Column {
             ("->", target) => {
                 column.references = Some(Reference { object: target.to_owned(), columns: Vec::new() });
             }
+            ("comment", text) => column.comment = text.to_owned(),
             ("choices", list) => column.column_type.values = list.split("; ").map(str::to_owned).collect(),
             (other, _) => panic!("what is `{other}` in `{line}`?"),
         }
