@@ -4,6 +4,7 @@
 
 mod schemas;
 mod score;
+mod timing;
 
 use score::{Score, judge};
 
@@ -34,6 +35,10 @@ const HELD_OUT: &[(&str, &str, &str)] = &[
     pair!("snipeit-assets", "servicenow-computer"),
 ];
 
+/// What the first run reached, less a little: a floor against getting worse. The
+/// goal is the 0.85 of the pairs above, and it is missed here.
+const HELD_OUT_RECALL: f64 = 0.64;
+
 fn all(what: &str, pairs: &[(&str, &str, &str)]) -> Score {
     println!("{what}\n{}", Score::HEAD);
     let mut sum = Score::default();
@@ -61,5 +66,7 @@ fn proposals_are_right_where_they_are_sure_and_find_most_of_the_rest() {
 #[test]
 fn proposals_hold_up_on_schemas_they_were_not_made_with() {
     let held_out = all("pairs held out", HELD_OUT);
-    assert!(held_out.precision() > 0.0, "{held_out}");
+    assert!(held_out.precision() >= 0.98, "{held_out}");
+    assert!(held_out.recall() >= HELD_OUT_RECALL, "{held_out}");
+    assert!(held_out.questions() <= 0.15, "{held_out}");
 }
