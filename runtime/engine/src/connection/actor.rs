@@ -202,6 +202,7 @@ impl Actor {
                 let stop = &mut self.stop;
                 let mut webhook = None;
                 let command = tokio::select! {
+                    biased;
                     command = self.inbox.commands.recv() => Some(command),
                     Some(ingest) = self.inbox.ingests.recv() => {
                         webhook = Some(ingest);
@@ -467,6 +468,7 @@ impl Actor {
         loop {
             let stop = &mut self.stop;
             let ingest = tokio::select! {
+                biased;
                 () = sleep_until(until) => return,
                 _ = stop.wait_for(|stop| *stop) => return,
                 Some(ingest) = self.inbox.ingests.recv() => ingest,

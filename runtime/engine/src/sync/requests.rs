@@ -224,6 +224,7 @@ impl Actor {
                         tracing::warn!("{error}");
                         let wait = tokio::time::sleep(backoff.wait(None));
                         tokio::select! {
+                            biased;
                             () = wait => {}
                             _ = stop.wait_for(|stop| *stop) => return,
                         }

@@ -250,7 +250,7 @@ impl SideRun {
             && self.fetches.is_empty()
             && self.doubts.is_empty()
             && self.parked_rows == 0
-            && self.watermark.is_empty()
+            && self.watermark.is_absorbed()
             && self.writer.outstanding == 0
             && self.reading.is_none()
             && self.comparing.is_none()

@@ -449,6 +449,7 @@ fn absorb_fetched(
                     && let Some((_, link)) = live_link(set, run.id, key)
                 {
                     run.doubts.add(key, *ticket, link);
+                    ticket.iter().for_each(|ticket| run.watermark.doubt(*ticket));
                 } else if let Some(ticket) = ticket {
                     run.watermark.free(*ticket);
                 }
@@ -510,7 +511,7 @@ fn absorb_second_look(
         follow.settled.push((run.id, record));
     }
     for ticket in doubt.tickets {
-        run.watermark.free(ticket);
+        run.watermark.clear(ticket);
     }
 }
 

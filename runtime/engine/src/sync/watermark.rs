@@ -9,6 +9,8 @@ struct Open {
     ticket: u64,
     /// Rows, and the batch itself, that still wait.
     waiting: usize,
+    /// Rows that were not found, and are looked for again when the stream has passed.
+    doubted: usize,
     at: Position,
 }
 
@@ -24,7 +26,7 @@ impl Watermark {
     pub(super) fn enter(&mut self, at: Position) -> u64 {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.open.push_back(Open { ticket, waiting: 1, at });
+        self.open.push_back(Open { ticket, waiting: 1, doubted: 0, at });
         ticket
     }
 
@@ -42,10 +44,26 @@ impl Watermark {
         }
     }
 
+    /// A row of the batch that waited is in doubt now: the cursor must not pass it,
+    /// but what tells whether the stream has passed must not wait for it.
+    pub(super) fn doubt(&mut self, ticket: u64) {
+        if let Some(open) = self.find(ticket) {
+            open.waiting = open.waiting.saturating_sub(1);
+            open.doubted += 1;
+        }
+    }
+
+    /// A doubt about the batch is cleared.
+    pub(super) fn clear(&mut self, ticket: u64) {
+        if let Some(open) = self.find(ticket) {
+            open.doubted = open.doubted.saturating_sub(1);
+        }
+    }
+
     /// The newest position behind which nothing waits, if it has moved.
     pub(super) fn advance(&mut self) -> Option<Position> {
         let mut reached = None;
-        while self.open.front().is_some_and(|open| open.waiting == 0) {
+        while self.open.front().is_some_and(|open| open.waiting + open.doubted == 0) {
             reached = self.open.pop_front().map(|open| open.at);
         }
         reached
@@ -66,8 +84,9 @@ impl Watermark {
         self.open.clear();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty()
+    /// Whether nothing that has arrived waits; positions may still be to be committed.
+    pub(super) fn is_absorbed(&self) -> bool {
+        self.open.iter().all(|open| open.waiting + open.doubted == 0)
     }
 
     fn find(&mut self, ticket: u64) -> Option<&mut Open> {
@@ -98,7 +117,7 @@ mod tests {
         assert_eq!(mark.advance(), None);
         mark.free(first);
         assert_eq!(mark.advance(), Some(position(2)));
-        assert!(mark.is_empty());
+        assert!(mark.is_absorbed());
     }
 
     #[test]
@@ -110,5 +129,17 @@ mod tests {
         assert!(!mark.is_past(here));
         mark.free(first);
         assert!(mark.is_past(here), "what came later does not count");
+    }
+
+    #[test]
+    fn a_doubt_holds_the_cursor_but_not_the_question_whether_the_stream_has_passed() {
+        let mut mark = Watermark::default();
+        let first = mark.enter(position(1));
+        let here = mark.here();
+        mark.doubt(first);
+        assert!(mark.is_past(here));
+        assert_eq!(mark.advance(), None);
+        mark.clear(first);
+        assert_eq!(mark.advance(), Some(position(1)));
     }
 }
