@@ -313,8 +313,10 @@ pub fn edit_as_person<'a>(
 }
 
 pub fn add_validation_rule(state: &mut State, rule: ValidationRule) -> Result<(), Refusal> {
-    soql::parse_filter(&rule.refuse_when)
+    let filter = soql::parse_filter(&rule.refuse_when)
         .map_err(|malformed| Refusal::request(400, "MALFORMED_QUERY", malformed.message))?;
+    let object = state.schema.object(&rule.object).ok_or_else(Refusal::not_found)?;
+    soql::prepare(&state.schema, object, &filter, &rule.refuse_when)?;
     state.rules.validation.push(rule);
     Ok(())
 }

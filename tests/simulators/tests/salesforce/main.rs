@@ -4,6 +4,8 @@
 
 mod access;
 mod caller;
+mod control;
+mod history;
 mod library;
 mod many;
 mod queries;

@@ -10,7 +10,7 @@ use super::syntax::{Filter, Literal, Operator, Path};
 use crate::salesforce::{
     id, moment,
     schema::{Field, Kind, Object, Schema},
-    state::{Refusal, Row, State},
+    state::{Refusal, Row, State, instant_of},
 };
 
 /// Relationships followed from one row, at most (vendor: five).
@@ -71,29 +71,57 @@ pub fn pointer(text: &str, at: usize) -> String {
     format!("\n{}\n{}^\nERROR at Row:1:Column:{column}\n", &text[from..to], " ".repeat(at.saturating_sub(from)))
 }
 
-/// Checks every name and type in a condition.
-pub fn check(schema: &Schema, object: &Object, filter: &Filter, text: &str) -> Result<(), Refusal> {
-    match filter {
-        Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| check(schema, object, part, text)),
-        Filter::Not(inner) => check(schema, object, inner, text),
-        Filter::Compare { path, value, .. } => {
-            check_literal(filterable(schema, object, path, text)?, value, path, text)
-        }
-        Filter::In { path, values, .. } => {
-            let field = filterable(schema, object, path, text)?;
-            values.iter().try_for_each(|value| check_literal(field, value, path, text))
-        }
-        Filter::Like { path, .. } | Filter::Includes { path, .. } => filterable(schema, object, path, text).map(|_| ()),
-    }
+/// A condition whose names and types were found right.
+#[derive(Debug)]
+pub enum Prepared<'a> {
+    And(Vec<Prepared<'a>>),
+    Or(Vec<Prepared<'a>>),
+    Not(Box<Prepared<'a>>),
+    Compare { bound: Bound<'a>, operator: Operator, value: &'a Literal },
+    In { bound: Bound<'a>, values: &'a [Literal], negated: bool },
+    Like { bound: Bound<'a>, pattern: &'a str },
+    Includes { bound: Bound<'a>, sets: &'a [String], negated: bool },
 }
 
-fn filterable<'a>(schema: &'a Schema, object: &'a Object, path: &Path, text: &str) -> Result<&'a Field, Refusal> {
-    let field = bind(schema, object, path, text)?.field;
+/// Looks every name of a condition up and checks every type in it.
+pub fn prepare<'a>(
+    schema: &'a Schema,
+    object: &'a Object,
+    filter: &'a Filter,
+    text: &str,
+) -> Result<Prepared<'a>, Refusal> {
+    let all = |parts: &'a [Filter]| {
+        parts.iter().map(|part| prepare(schema, object, part, text)).collect::<Result<Vec<_>, Refusal>>()
+    };
+    Ok(match filter {
+        Filter::And(parts) => Prepared::And(all(parts)?),
+        Filter::Or(parts) => Prepared::Or(all(parts)?),
+        Filter::Not(inner) => Prepared::Not(Box::new(prepare(schema, object, inner, text)?)),
+        Filter::Compare { path, operator, value } => {
+            let bound = filterable(schema, object, path, text)?;
+            check_literal(bound.field, value, path, text)?;
+            Prepared::Compare { bound, operator: *operator, value }
+        }
+        Filter::In { path, values, negated } => {
+            let bound = filterable(schema, object, path, text)?;
+            values.iter().try_for_each(|value| check_literal(bound.field, value, path, text))?;
+            Prepared::In { bound, values, negated: *negated }
+        }
+        Filter::Like { path, pattern } => Prepared::Like { bound: filterable(schema, object, path, text)?, pattern },
+        Filter::Includes { path, sets, negated } => {
+            Prepared::Includes { bound: filterable(schema, object, path, text)?, sets, negated: *negated }
+        }
+    })
+}
+
+fn filterable<'a>(schema: &'a Schema, object: &'a Object, path: &Path, text: &str) -> Result<Bound<'a>, Refusal> {
+    let bound = bind(schema, object, path, text)?;
+    let field = bound.field;
     if field.kind == Kind::Address || (field.kind == Kind::Textarea && field.length > 255) {
         let message = format!("{}field '{}' can not be filtered in a query call", pointer(text, path.at), field.name);
         return Err(Refusal::request(400, "INVALID_FIELD", message));
     }
-    Ok(field)
+    Ok(bound)
 }
 
 fn check_literal(field: &Field, literal: &Literal, path: &Path, text: &str) -> Result<(), Refusal> {
@@ -132,28 +160,29 @@ fn unquoted(kind: &str) -> String {
     format!("{kind} and should not be enclosed in quotes")
 }
 
-/// Whether a checked condition holds for a row.
-pub fn holds(state: &State, object: &Object, row: &Row, filter: &Filter) -> bool {
-    let read = |path: &Path| {
-        let Ok(bound) = bind(&state.schema, object, path, "") else { return (Value::Null, Kind::String) };
-        (state.follow(object, row, &bound), bound.field.kind)
-    };
+/// Whether a condition holds for a row.
+pub fn holds(state: &State, object: &Object, row: &Row, filter: &Prepared<'_>) -> bool {
     match filter {
-        Filter::And(parts) => parts.iter().all(|part| holds(state, object, row, part)),
-        Filter::Or(parts) => parts.iter().any(|part| holds(state, object, row, part)),
-        Filter::Not(inner) => !holds(state, object, row, inner),
-        Filter::Compare { path, operator, value } => {
-            let (own, kind) = read(path);
-            compare_holds(&own, kind, *operator, value)
+        Prepared::And(parts) => parts.iter().all(|part| holds(state, object, row, part)),
+        Prepared::Or(parts) => parts.iter().any(|part| holds(state, object, row, part)),
+        Prepared::Not(inner) => !holds(state, object, row, inner),
+        Prepared::Compare { bound, operator, value } => {
+            // The row's own times are compared as they are, not as they are shown.
+            if let (Literal::Moment(at), Some(own)) = (value, own_time(bound, row)) {
+                return order_holds(Some(own.cmp(&moment::whole(*at))), *operator);
+            }
+            compare_holds(&state.follow(object, row, bound), bound.field.kind, *operator, value)
         }
-        Filter::In { path, values, negated } => {
-            let (own, kind) = read(path);
-            let found = values.iter().any(|value| compare_holds(&own, kind, Operator::Equal, value));
+        Prepared::In { bound, values, negated } => {
+            let own = state.follow(object, row, bound);
+            let found = values.iter().any(|value| compare_holds(&own, bound.field.kind, Operator::Equal, value));
             found != *negated
         }
-        Filter::Like { path, pattern } => read(path).0.as_str().is_some_and(|text| like(text, pattern)),
-        Filter::Includes { path, sets, negated } => {
-            let own = read(path).0;
+        Prepared::Like { bound, pattern } => {
+            state.follow(object, row, bound).as_str().is_some_and(|text| like(text, pattern))
+        }
+        Prepared::Includes { bound, sets, negated } => {
+            let own = state.follow(object, row, bound);
             let own: Vec<&str> = own.as_str().unwrap_or_default().split(';').collect();
             let found = sets.iter().any(|set| set.split(';').all(|value| own.contains(&value)));
             found != *negated
@@ -161,10 +190,18 @@ pub fn holds(state: &State, object: &Object, row: &Row, filter: &Filter) -> bool
     }
 }
 
+fn own_time(bound: &Bound<'_>, row: &Row) -> Option<Timestamp> {
+    if bound.hops.is_empty() { instant_of(row, &bound.field.name) } else { None }
+}
+
 fn compare_holds(own: &Value, kind: Kind, operator: Operator, literal: &Literal) -> bool {
     // An empty text is how a query may ask for null, too.
     let asks_null = *literal == Literal::Null || matches!(literal, Literal::Text(text) if text.is_empty());
     let order = if asks_null { own.is_null().then_some(Ordering::Equal) } else { order_against(own, kind, literal) };
+    order_holds(order, operator)
+}
+
+fn order_holds(order: Option<Ordering>, operator: Operator) -> bool {
     match operator {
         Operator::Equal => order == Some(Ordering::Equal),
         Operator::NotEqual => order != Some(Ordering::Equal),

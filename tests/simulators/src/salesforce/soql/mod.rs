@@ -8,6 +8,6 @@ mod parse;
 mod run;
 mod syntax;
 
-pub use filter::{Bound, holds};
+pub use filter::{Bound, holds, prepare};
 pub use parse::{filter as parse_filter, query as parse};
 pub use run::{Found, run};

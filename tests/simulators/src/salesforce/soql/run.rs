@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    filter::{Bound, bind, check, holds, order_of, pointer},
+    filter::{Bound, bind, holds, order_of, pointer, prepare},
     parse,
     syntax::{Column, Filter, Literal, Operator, Path, Query, Select},
 };
@@ -48,9 +48,6 @@ pub fn run(state: &State, text: &str, all: bool, version: &str) -> Result<Found,
         let message = format!("Maximum SOQL offset allowed is {OFFSET_MAX}");
         return Err(Refusal::request(400, "NUMBER_OUTSIDE_VALID_RANGE", message));
     }
-    if let Some(filter) = &query.filter {
-        check(&state.schema, object, filter, text)?;
-    }
     let rows = select(state, object, &query, text, all || query.all_rows)?;
     match &query.select {
         Select::Count => Ok(Found::Count(rows.len())),
@@ -71,12 +68,13 @@ fn select<'a>(
     text: &str,
     all: bool,
 ) -> Result<Vec<&'a Row>, Refusal> {
+    let filter = query.filter.as_ref().map(|filter| prepare(&state.schema, object, filter, text)).transpose()?;
     let fits = |row: &&'a Row| {
         let seen = match &row.deleted {
             None => true,
             Some(deleted) => all && !deleted.purged,
         };
-        seen && query.filter.as_ref().is_none_or(|filter| holds(state, object, row, filter))
+        seen && filter.as_ref().is_none_or(|filter| holds(state, object, row, filter))
     };
     let mut rows: Vec<&Row> = candidates(state, object, query.filter.as_ref()).into_iter().filter(fits).collect();
     let mut keys = Vec::new();

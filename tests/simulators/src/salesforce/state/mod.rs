@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use read::instant_of;
 pub use refusal::Refusal;
 pub use rules::{DuplicateRule, Effect, Moment, RowRefusal, Rules, Trigger, ValidationRule};
 pub use table::{Deleted, Row, Table, Values};

@@ -23,7 +23,7 @@ const ADDRESS_PARTS: [(&str, &str); 8] = [
 ];
 
 /// A system time of a row.
-fn instant_of(row: &Row, field: &str) -> Option<Timestamp> {
+pub fn instant_of(row: &Row, field: &str) -> Option<Timestamp> {
     match field {
         "CreatedDate" => Some(row.created_at),
         "LastModifiedDate" => Some(row.modified_at),

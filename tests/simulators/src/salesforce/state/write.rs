@@ -369,8 +369,9 @@ impl Transaction {
         unique(state, object, row)?;
         for rule in state.rules.validation.iter().filter(|rule| rule.object.eq_ignore_ascii_case(&object.name)) {
             // A rule that cannot be read was refused when it was declared.
-            let fires =
-                soql::parse_filter(&rule.refuse_when).is_ok_and(|filter| soql::holds(state, object, row, &filter));
+            let Ok(filter) = soql::parse_filter(&rule.refuse_when) else { continue };
+            let prepared = soql::prepare(&state.schema, object, &filter, &rule.refuse_when)?;
+            let fires = soql::holds(state, object, row, &prepared);
             if fires {
                 let field = rule.field.as_deref().into_iter().collect::<Vec<_>>();
                 return Err(Refusal::row("FIELD_CUSTOM_VALIDATION_EXCEPTION", &rule.message, &field));
