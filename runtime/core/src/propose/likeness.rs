@@ -14,6 +14,8 @@ use crate::schema::{Column, Object};
 const OWN_WEIGHT: f64 = 0.03;
 /// Spelt less alike than this, two unknown words are different words.
 const SPELLING_MIN: f64 = 0.92;
+/// Longer comments are prose.
+const COMMENT_BYTES_MAX: usize = 80;
 /// Names that contain concepts which tell them apart keep this much.
 const APART_SHARE: f64 = 0.15;
 
@@ -23,6 +25,7 @@ pub(super) struct Named {
     pub(super) spelt: String,
     name: Vec<String>,
     label: Vec<String>,
+    comment: Vec<String>,
     own: Vec<String>,
 }
 
@@ -41,12 +44,30 @@ impl Named {
         };
         let name = concepts(&column.name);
         let label = if column.label.is_empty() { Vec::new() } else { concepts(&column.label) };
+        let comment = &column.comment;
+        let comment = if comment.len() <= COMMENT_BYTES_MAX { concepts(comment) } else { Vec::new() };
         let spelt: String = super::words::split(&column.name).concat();
-        Named { spelt, name, label, own: own.to_vec() }
+        Named { spelt, name, label, comment, own: own.to_vec() }
     }
 
-    fn forms(&self) -> impl Iterator<Item = &Vec<String>> {
-        [&self.name, &self.label].into_iter().filter(|form| !form.is_empty())
+    /// Whether the name says just this.
+    pub(super) fn says_only(&self, concept: &str) -> bool {
+        self.name == [concept]
+    }
+
+    /// Takes `state` for what an order is in, not for where an address is.
+    pub(super) fn mean_status(&mut self) {
+        for form in [&mut self.name, &mut self.label] {
+            if *form == ["state"] {
+                *form = vec!["status".to_owned()];
+            }
+        }
+    }
+
+    /// Each with how far it is from the name itself.
+    fn forms(&self) -> impl Iterator<Item = (&Vec<String>, f64)> {
+        let forms = [(&self.name, 1.0), (&self.label, 0.98), (&self.comment, 0.96)];
+        forms.into_iter().filter(|(form, _)| !form.is_empty())
     }
 }
 
@@ -92,13 +113,11 @@ pub(super) struct Likeness {
 /// The best likeness of any of the names and labels.
 pub(super) fn likeness(a: &Named, b: &Named, rarity: &Rarity) -> Likeness {
     let mut best = Likeness { score: 0.0, shared: Vec::new() };
-    for (first, left) in a.forms().enumerate() {
-        for (second, right) in b.forms().enumerate() {
+    for (left, left_share) in a.forms() {
+        for (right, right_share) in b.forms() {
             let mut one = of_forms(left, right, a, b, rarity);
-            // Labels are for people and less exact than names.
-            if first + second > 0 {
-                one.score *= 0.98;
-            }
+            // Labels and comments are for people and less exact than names.
+            one.score *= f64::min(left_share, right_share);
             if one.score > best.score {
                 best = one;
             }

@@ -130,6 +130,7 @@ pub fn propose(sides: &[Described<'_>], decided: &Decided) -> Proposals {
     for column in sides.iter().flat_map(|side| &side.object.columns) {
         seen.add(&column.name);
         seen.add(&column.label);
+        seen.add(&column.comment);
     }
     let subjects: Vec<Vec<Subject<'_>>> = sides.iter().map(|side| self::subjects(side, &seen)).collect();
     let rarity = Rarity::of(subjects.iter().flatten().map(|subject| &subject.named));
@@ -145,7 +146,7 @@ fn subjects<'a>(side: &Described<'a>, seen: &Seen) -> Vec<Subject<'a>> {
     let own = own_concepts(side.object, seen);
     let columns = side.object.columns.iter().enumerate();
     let columns = columns.filter(|(_, column)| !side.object.key.contains(&column.name));
-    columns
+    let mut subjects: Vec<Subject<'_>> = columns
         .map(|(place, column)| {
             let target = column.references.as_ref().map(|reference| {
                 let name = reference.object.rsplit('.').next().unwrap_or_default();
@@ -158,7 +159,12 @@ fn subjects<'a>(side: &Described<'a>, seen: &Seen) -> Vec<Subject<'a>> {
                 target: target.unwrap_or_default(),
             }
         })
-        .collect()
+        .collect();
+    // A state beside no city is what something is in.
+    if !subjects.iter().any(|subject| subject.named.says_only("city")) {
+        subjects.iter_mut().filter(|subject| subject.named.spelt == "state").for_each(|s| s.named.mean_status());
+    }
+    subjects
 }
 
 struct Board<'a> {
