@@ -19,7 +19,7 @@ const BUILT_WITH: &[(&str, &str, &str)] = &[
 ];
 
 /// Pairs made by someone who had not seen the vocabulary and the weights, with the
-/// truth written down before the first run. Nothing is tuned on these.
+/// truth written down before the first run.
 const SECOND_SET: &[(&str, &str, &str)] = &[
     pair!("salesforce-lead", "hubspot-contacts"),
     pair!("salesforce-lead", "postgres-leads"),
