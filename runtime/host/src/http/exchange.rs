@@ -60,7 +60,7 @@ impl Exchange {
     pub(crate) async fn carry_out(&self, request: &Outgoing, times: &Times) -> Result<Answer, Failure> {
         // The second attempt is on a connection of its own.
         if let Some(mut sender) = self.pool.take(&request.place)
-            && sender.ready().await.is_ok()
+            && let Some(Ok(())) = within(times.until, sender.ready()).await
         {
             match self.over(&mut sender, request, times).await {
                 Ok(answer) => {

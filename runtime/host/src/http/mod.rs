@@ -111,17 +111,50 @@ impl Egress {
     }
 
     /// Sign in, and give what the guest may see of the answer.
-    pub(crate) async fn sign_in(&self, caller: &Caller, anew: bool) -> Result<Vec<(String, String)>, String> {
-        let note = |request: &Outgoing, answer: &Result<Answer, Failure>, began| {
-            self.note_sign_in(request, answer, began, caller);
-        };
-        let ask = TokenEndpoint { exchange: &self.exchange, note: &note };
-        self.auth.sign_in(&ask, anew).await.map_err(|failure| match failure {
-            NotSignedIn::Refused(why) => self.needles.scrub_words(why),
-            NotSignedIn::Failed(failure) => {
+    pub(crate) async fn sign_in(
+        self: &Arc<Self>,
+        caller: &Caller,
+        anew: bool,
+    ) -> Result<Vec<(String, String)>, String> {
+        let (egress, by) = (Arc::clone(self), caller.clone());
+        let signed_in = tokio::spawn(async move {
+            let note = |request: &Outgoing, answer: &Result<Answer, Failure>, began| {
+                egress.note_sign_in(request, answer, began, &by);
+            };
+            let ask = TokenEndpoint { exchange: &egress.exchange, note: &note };
+            egress.auth.sign_in(&ask, anew).await
+        });
+        match signed_in.await {
+            Ok(Ok(answers)) => Ok(answers),
+            Ok(Err(NotSignedIn::Refused(why))) => Err(self.needles.scrub_words(why)),
+            Ok(Err(NotSignedIn::Failed(failure))) => {
                 caller.denied(&failure);
-                failure.to_string()
+                Err(failure.to_string())
             }
+            Err(error) => Err(format!("signing in: {error}")),
+        }
+    }
+
+    /// A request with credentials on it. `not`: those that were not accepted. In a task of its own: a guest that is
+    /// stopped in the middle of it must not cost the new refresh token that is on its way.
+    async fn signed(
+        self: &Arc<Self>,
+        request: &Outgoing,
+        caller: &Caller,
+        not: Option<Applied>,
+    ) -> Result<(Outgoing, Applied), NotSignedIn> {
+        let (egress, caller, mut request) = (Arc::clone(self), caller.clone(), request.clone());
+        let signed = tokio::spawn(async move {
+            let note = |request: &Outgoing, answer: &Result<Answer, Failure>, began| {
+                egress.note_sign_in(request, answer, began, &caller);
+            };
+            let ask = TokenEndpoint { exchange: &egress.exchange, note: &note };
+            let applied = egress.auth.apply(&mut request, &ask, not.as_ref()).await?;
+            Ok((request, applied))
+        });
+        signed.await.unwrap_or_else(|error| {
+            let why = format!("signing in: {error}");
+            Err(NotSignedIn::Failed(Failure::NotSent(why)))
         })
     }
 
@@ -135,7 +168,7 @@ impl Egress {
     }
 
     /// Carry a request out, and record it.
-    async fn send(&self, mut request: Outgoing, caller: &Caller, times: Times) -> Result<Placed, Failure> {
+    async fn send(self: &Arc<Self>, mut request: Outgoing, caller: &Caller, times: Times) -> Result<Placed, Failure> {
         let trace = Trace::new();
         let (began, at) = (Instant::now(), SystemTime::now());
         request::complete(&mut request, &trace.parent());
@@ -163,7 +196,7 @@ impl Egress {
         result
     }
 
-    async fn send_now(&self, request: &Outgoing, caller: &Caller, times: &Times) -> Result<Placed, Failure> {
+    async fn send_now(self: &Arc<Self>, request: &Outgoing, caller: &Caller, times: &Times) -> Result<Placed, Failure> {
         self.exchange.connector.allows(&request.place).map_err(Failure::Denied)?;
         let place = self.take_place().await?;
         let mut applied = Applied::default();
@@ -174,19 +207,16 @@ impl Egress {
                 Ok(permit) => permit,
                 Err(wait_ms) => return Ok((answers::throttled(wait_ms), place)),
             };
-            let mut attempt = request.clone();
-            let note = |request: &Outgoing, answer: &Result<Answer, Failure>, began| {
-                self.note_sign_in(request, answer, began, caller);
-            };
-            let ask = TokenEndpoint { exchange: &self.exchange, note: &note };
-            let not = is_second.then_some(&applied);
-            match self.auth.apply(&mut attempt, &ask, not).await {
-                Ok(now) => applied = now,
+            let attempt = match self.signed(request, caller, is_second.then_some(applied)).await {
+                Ok((signed, now)) => {
+                    applied = now;
+                    signed
+                }
                 Err(NotSignedIn::Refused(why)) => {
                     return Ok((answers::not_signed_in(&self.needles.scrub_words(why)), place));
                 }
                 Err(NotSignedIn::Failed(failure)) => return Err(failure),
-            }
+            };
             let answer = self.exchange.carry_out(&attempt, times).await?;
             drop(permit);
             self.learn(&answer, caller);

@@ -93,7 +93,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
     own_sockets::tcp_create_socket::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     own_sockets::ip_name_lookup::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     http::types::add_to_linker::<StoreData, WasiHttp>(l, &(&LinkOptions::default()).into(), StoreData::http)?;
-    http::outgoing_handler::add_to_linker::<StoreData, WasiHttp>(l, StoreData::http)?;
+    imports::outgoing::add_to_linker(l)?;
     host::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     credentials::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     tls::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;

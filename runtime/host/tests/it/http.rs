@@ -145,3 +145,15 @@ async fn a_private_key_signs_without_being_seen() {
     let HostError::Guest(error) = error else { panic!("{error:?}") };
     assert_eq!(error.message, "the connection has no secret \"private_key\"");
 }
+
+#[tokio::test]
+async fn a_session_makes_any_number_of_requests_with_the_handles_it_has() {
+    let server = Server::start(|_| answer(200, "", "hello")).await;
+    let session = courier(&server, |connection| {
+        connection.limits = Some(Limits { handles_max: 60, ..Limits::default() });
+    })
+    .await;
+    let items = session.check(&vec!["POST / {}".to_owned(); 300]).await.expect("items");
+    assert!(items.iter().all(|item| item.name == "200"));
+    assert_eq!(server.connections(), 1);
+}

@@ -1,13 +1,16 @@
 //! Signing in on a component's behalf: tokens are had, renewed and put on the
 //! wire by the host, go nowhere else, and are never seen by the component.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use lockstep_host::{ConnectionConfig, HostError, Keeper, Role, Secrets, Session};
+use lockstep_host::{Component, ConnectionConfig, Host, HostError, HostOptions, Keeper, Role, Secrets, Session};
 use parking_lot::Mutex;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
@@ -93,7 +96,7 @@ async fn after_a_401_a_token_is_had_once_and_the_request_made_again() {
     let session = session(&server, "client-credentials", &[("client_secret", "open sesame, please")]).await;
     assert_eq!(ask(&session, "GET /things").await.0, "200");
     // The system forgets the token by itself.
-    let direct = reqwest_less(&server, "/expire").await;
+    let direct = directly(&server, "/expire").await;
     assert!(direct.contains("expired"));
     // `/token` answers with a higher number than the one expired to, so the new token is good.
     assert_eq!(ask(&session, "POST /things {}").await.0, "200");
@@ -102,7 +105,7 @@ async fn after_a_401_a_token_is_had_once_and_the_request_made_again() {
 }
 
 /// A request without Lockstep.
-async fn reqwest_less(server: &Server, path: &str) -> String {
+async fn directly(server: &Server, path: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", server.port)).await.expect("a connection");
     stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).await.expect("sent");
@@ -243,6 +246,17 @@ impl Keeper for InMemory {
     }
 }
 
+/// The courier in a host with a memory.
+async fn keeping(keeper: &Arc<InMemory>) -> Component {
+    let options = HostOptions {
+        cache_dir: Some(std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")),
+        keeper: Some(Arc::clone(keeper) as Arc<dyn Keeper>),
+        ..HostOptions::default()
+    };
+    let host = Host::new(options).expect("a host");
+    host.load_file(&path("courier"), None).await.expect("a component")
+}
+
 #[tokio::test]
 async fn a_refresh_token_that_changes_is_used_again_after_a_restart() {
     let good = Arc::new(Mutex::new("the-configured-one".to_owned()));
@@ -261,13 +275,7 @@ async fn a_refresh_token_that_changes_is_used_again_after_a_restart() {
     .await;
     let keeper = Arc::new(InMemory::default());
     for _ in 0..3 {
-        let options = lockstep_host::HostOptions {
-            cache_dir: Some(std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")),
-            keeper: Some(Arc::clone(&keeper) as Arc<dyn Keeper>),
-            ..Default::default()
-        };
-        let host = lockstep_host::Host::new(options).expect("a host");
-        let component = host.load_file(&path("courier"), None).await.expect("a component");
+        let component = keeping(&keeper).await;
         let secrets = [("client_secret", "open sesame, please"), ("refresh_token", "the-configured-one")];
         let config = config(&server, "refresh-token", &secrets);
         let session = component.open(Role::Read, config).await.expect("a session");
@@ -276,6 +284,30 @@ async fn a_refresh_token_that_changes_is_used_again_after_a_restart() {
     let kept = keeper.0.lock();
     let kept = String::from_utf8_lossy(&kept["refresh-token/test"]).into_owned();
     assert!(kept.ends_with("\nthe-configured-one-and-on-and-on-and-on\n"), "{kept}");
+}
+
+#[tokio::test]
+async fn a_component_that_is_stopped_while_signing_in_costs_no_refresh_token() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/token" => {
+            let told = answer(200, "", r#"{"access_token":"a-token","refresh_token":"the-next-one"}"#);
+            [vec![Part::Pause(Duration::from_millis(300))], told].into_iter().flatten().collect()
+        }
+        _ => answer(200, "", "welcome"),
+    })
+    .await;
+    let keeper = Arc::new(InMemory::default());
+    let component = keeping(&keeper).await;
+    let secrets = [("client_secret", "open sesame, please"), ("refresh_token", "the-configured-one")];
+    let session = component.open(Role::Read, config(&server, "refresh-token", &secrets)).await.expect("a session");
+    session.check(&[]).await.expect("an instance");
+    let stopped = tokio::time::timeout(Duration::from_millis(100), session.check(&["GET /things".into()])).await;
+    assert!(stopped.is_err());
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let kept = String::from_utf8_lossy(&keeper.0.lock()["refresh-token/test"]).into_owned();
+    assert!(kept.ends_with("\nthe-next-one\n"), "{kept}");
+    assert_eq!(ask(&session, "GET /things").await.0, "200");
+    assert_eq!(paths(&server), ["/token", "/things"]);
 }
 
 #[tokio::test]

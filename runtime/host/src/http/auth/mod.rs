@@ -92,7 +92,7 @@ struct Asking {
 }
 
 /// What was put on a request.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Applied(Option<Arc<Token>>);
 
 impl Applied {

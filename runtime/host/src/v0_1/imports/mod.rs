@@ -3,6 +3,7 @@
 mod credentials;
 mod host;
 mod lookup;
+pub(super) mod outgoing;
 mod tcp;
 mod tls;
 
