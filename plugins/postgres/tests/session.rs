@@ -606,6 +606,28 @@ fn a_restarted_server_is_an_error_once_and_then_works_again() {
 }
 
 #[test]
+fn an_answered_write_is_on_the_disk_though_it_did_not_wait_to_be_seen() {
+    let cluster = cluster();
+    sql(&cluster, "CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'a')");
+    sql(&cluster, "ALTER SYSTEM SET wal_writer_delay = '10s'");
+    sql(&cluster, "SELECT pg_reload_conf()");
+    let unwritten = || -> i64 {
+        sql(&cluster, "SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn()").parse().expect("bytes")
+    };
+    let mut session = open(&cluster, Role::Write);
+    write(&mut session, "public.t", &["a"], vec![update(Cell::Integer(1), vec![text("b")], vec![])]);
+    sql(&cluster, "SET synchronous_commit = off; INSERT INTO t VALUES (2, 'a')");
+    assert!(unwritten() > 0, "a commit that does not wait and is not waited for");
+    let intents = vec![update(Cell::Integer(1), vec![text("c")], vec![text("b")])];
+    assert!(matches!(write(&mut session, "public.t", &["a"], intents)[0], Outcome::Applied(_)));
+    assert_eq!(unwritten(), 0);
+    sql(&cluster, "SET synchronous_commit = off; INSERT INTO t VALUES (3, 'a')");
+    let creates = [4, 5].map(|id| create(vec![Cell::Integer(id), text("x")]));
+    write(&mut session, "public.t", &["id", "a"], creates.into());
+    assert_eq!(unwritten(), 0);
+}
+
+#[test]
 fn competing_writers_never_overwrite_what_they_have_not_seen() {
     let cluster = cluster();
     sql(

@@ -82,6 +82,16 @@ impl Database {
         true
     }
 
+    /// Waits until all that was committed is on the disk.
+    pub fn flush(&mut self) -> Result<()> {
+        if !self.queue_flush() {
+            return Ok(());
+        }
+        self.connection.sync()?;
+        self.connection.ready()?;
+        self.flushed()
+    }
+
     /// Waits for the end of what [`Database::queue_flush`] put there. Without it
     /// nobody can say what the server will still know after a crash.
     pub fn flushed(&mut self) -> Result<()> {

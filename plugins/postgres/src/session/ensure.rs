@@ -39,6 +39,7 @@ pub fn ensure(session: &mut Session, request: &EnsureRequest) -> Result<Vec<Stri
                 _ => failure,
             });
         }
+        database.flush()?;
         database.forget();
     }
     Ok(statements)

@@ -17,35 +17,44 @@ use super::{
 /// Which write a record wants at a side, if any: derived, never stored. Does
 /// not know the phase: in a first copy, creates are not marked.
 pub fn wants(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<Action> {
+    let (side, action) = open_to(spec, record, side)?;
+    let wanted = match action {
+        Action::Create => can_create(spec, refs, record, side),
+        Action::Update => {
+            let link = record.link(side.id)?;
+            update_fields(spec, refs, record, link, side).next().is_some()
+        }
+        Action::Delete => true,
+    };
+    wanted.then_some(action)
+}
+
+/// The one write that could be wanted as the record stands at a side, if its
+/// values ask for it.
+fn open_to<'s>(spec: &'s SyncSpec, record: &Record, side: SideId) -> Option<(&'s SideSpec, Action)> {
     let side = spec.side(side)?;
     let link = record.link(side.id);
     if link.is_some_and(|link| link.quarantined) {
         return None;
     }
-    match &record.life {
-        Life::HeldDelete { .. } | Life::Ambiguous { .. } => None,
+    let (allowed, action) = match &record.life {
+        Life::HeldDelete { .. } | Life::Ambiguous { .. } => return None,
         Life::Deleted { .. } => {
             let live = link.is_some_and(|link| link.is_live() && link.key.is_some());
-            (side.deletes && live).then_some(Action::Delete)
+            (side.deletes && live, Action::Delete)
         }
         Life::Live => match link.map(|link| link.presence) {
-            Some(Presence::Barred) => None,
-            Some(Presence::Live) => {
-                let link = link?;
-                (side.updates && update_fields(spec, refs, record, link, side).next().is_some())
-                    .then_some(Action::Update)
-            }
-            None | Some(Presence::Deleted) => {
-                (side.creates && can_create(spec, refs, record, side)).then_some(Action::Create)
-            }
+            Some(Presence::Barred) => return None,
+            Some(Presence::Live) => (side.updates, Action::Update),
+            None | Some(Presence::Deleted) => (side.creates, Action::Create),
         },
-    }
+    };
+    allowed.then_some((side, action))
 }
 
 /// The write a record wants at a side now.
 pub fn intent(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<Sent> {
-    let action = wants(spec, refs, record, side)?;
-    let side = spec.side(side)?;
+    let (side, action) = open_to(spec, record, side)?;
     let link = record.link(side.id);
     let mut cells: Vec<Cell> = vec![None; side.columns.len()];
     let mut expected: Vec<Cell> = vec![None; side.columns.len()];
@@ -66,6 +75,9 @@ pub fn intent(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Op
                     put(&mut expected, side, field, known);
                 }
                 fields.push((field, canonical, native));
+            }
+            if fields.is_empty() {
+                return None;
             }
             link.key.clone()
         }

@@ -127,7 +127,7 @@ fn attempt(database: &mut Database, known: &Known, request: &WriteRequest, plan:
             let clear = returned.iter().all(|(group, rows)| is_clear(known, request, plan, group, rows));
             let end = if clear { "COMMIT" } else { "ROLLBACK" };
             match database.connection.simple(end) {
-                Ok(_) if clear => match flush(database) {
+                Ok(_) if clear => match database.flush() {
                     Ok(()) => Ended::Committed(returned),
                     Err(failure) => Ended::Lost(failure.to_string()),
                 },
@@ -142,16 +142,6 @@ fn attempt(database: &mut Database, known: &Known, request: &WriteRequest, plan:
         }
         Err(failure) => Ended::Refused(failure),
     }
-}
-
-/// Waits until what was committed is on the disk.
-fn flush(database: &mut Database) -> Result<()> {
-    if !database.queue_flush() {
-        return Ok(());
-    }
-    database.connection.sync()?;
-    database.connection.ready()?;
-    database.flushed()
 }
 
 fn exchange(
