@@ -12,7 +12,7 @@ use lockstep_core::{
 use rustc_hash::FxHashMap as HashMap;
 
 /// Bytes of records kept beside those not committed yet.
-const BYTES_MAX: usize = 48 << 20;
+const BYTES_MAX: usize = 32 << 20;
 
 /// A record at hand.
 struct Held {
