@@ -100,7 +100,7 @@ pub enum Command {
     Backfill(verbs::backfill::Args),
     /// Manage syncs
     Sync(verbs::sync::Args),
-    /// Print the JSON Schema of the configuration file
+    /// What changed about the sides' columns; the JSON Schema of the configuration file
     Schema(verbs::schema::Args),
     /// Look into the configuration: what is in force, and from where
     Config(verbs::config::Args),

@@ -5,18 +5,18 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lockstep_core::{
     config,
-    mapping::{self, Compiled, Ids, MappingError, Objects},
+    mapping::{self, Compiled, Ids, MappingError, Objects, Partly, SetAside},
     record::{FieldId, SideId},
-    schema::{ColumnType, Object},
+    schema::ColumnType,
     spec::SyncSpec,
 };
 use lockstep_state::{Claim, Store};
 
-use crate::{Clock, Connector, EngineError, Role, sync::Core};
-
-/// Setting under which a side's object is kept as it was last seen, for
-/// operations that do not connect.
-const OBJECT: &str = "object.";
+use crate::{
+    Clock, Connector, EngineError, Role,
+    drift::{self, Desk, Item},
+    sync::Core,
+};
 
 pub(crate) type Connectors = BTreeMap<String, Arc<dyn Connector>>;
 
@@ -50,14 +50,19 @@ impl Assembly<'_> {
     /// Compiles against these objects and takes the sync over.
     pub(crate) fn core(&self, objects: &Objects) -> Result<Core, EngineError> {
         let claim = self.store.claim(&self.sync.name, self.owner)?;
-        for (side, object) in objects {
-            let text = serde_json::to_string(object).map_err(|error| EngineError::Internal(error.to_string()))?;
-            let name = format!("{OBJECT}{side}");
-            if claim.state.settings.get(&name) != Some(&text) {
-                self.store.set_setting(claim.state.sync, &name, Some(&text))?;
-            }
-        }
-        let spec = self.compile(objects, &claim)?;
+        let settings = &claim.state.settings;
+        let before = drift::whole(settings, self.sides())?;
+        let (spec, aside) = self.compile(objects, before.as_ref(), &claim)?;
+        let desk = Desk { store: self.store, sync: claim.state.sync, settings };
+        desk.settle(
+            objects,
+            &aside,
+            |name| spec.fields().find(|field| *field.name == *name).map(|field| field.id),
+            |name| spec.sides().find(|side| *side.name == *name).map(|side| side.id),
+        )?;
+        let seen = drift::objects(settings, drift::OBJECT, self.sides())?;
+        let items = seen.map(|seen| self.changes(&seen, objects, before.as_ref(), &aside));
+        desk.look(objects, items.unwrap_or_default())?;
         let state = self.store.sync_state(claim.state.sync)?;
         let claim = Claim { owner: claim.owner, state };
         Ok(Core::new(Arc::new(spec), self.store.clone(), claim, self.clock.clone()))
@@ -69,34 +74,58 @@ impl Assembly<'_> {
             return Ok(None);
         };
         let state = self.store.sync_state(sync)?;
-        let mut objects = Objects::new();
-        for side in &self.sync.sides {
-            let Some(text) = state.settings.get(&format!("{OBJECT}{}", side.name)) else {
-                return Ok(None);
-            };
-            let object: Object =
-                serde_json::from_str(text).map_err(|error| EngineError::Internal(error.to_string()))?;
-            objects.insert(side.name.clone(), object);
-        }
-        Ok(Some(objects))
+        drift::objects(&state.settings, drift::OBJECT, self.sides())
     }
 
-    fn compile(&self, objects: &Objects, claim: &Claim) -> Result<SyncSpec, EngineError> {
+    fn sides(&self) -> impl Iterator<Item = &str> + Clone {
+        self.sync.sides.iter().map(|side| side.name.as_str())
+    }
+
+    /// What is different since the objects were last seen, and what follows.
+    fn changes(&self, seen: &Objects, now: &Objects, whole: Option<&Objects>, aside: &[SetAside]) -> Vec<Item> {
+        let former = mapping::fields(self.sync, whole.unwrap_or(seen));
+        let fields: Vec<config::Field> = mapping::fields(self.sync, now).into_iter().chain(former).collect();
+        let field_of = |side: &str, column: &str| {
+            let has = |field: &&config::Field| {
+                field.columns.iter().any(|(known, here)| known == side && here.column == column)
+            };
+            fields.iter().find(has).map(|field| field.name.clone())
+        };
+        drift::changes(seen, now, aside, field_of, self.clock.now())
+    }
+
+    /// `before`: the objects as they were when all of the mapping held. Without
+    /// it, all of it has to hold now.
+    fn compile(
+        &self,
+        objects: &Objects,
+        before: Option<&Objects>,
+        claim: &Claim,
+    ) -> Result<(SyncSpec, Vec<SetAside>), EngineError> {
         let names = mapping::names(self.sync, objects);
         let sides: Vec<&str> = names.sides.iter().map(String::as_str).collect();
-        let fields: Vec<&str> = names.fields.iter().map(String::as_str).collect();
+        let former = before.map(|before| mapping::names(self.sync, before).fields).unwrap_or_default();
+        let mut fields: Vec<&str> = names.fields.iter().map(String::as_str).collect();
+        fields.extend(former.iter().map(String::as_str).filter(|name| !names.fields.iter().any(|known| known == name)));
         let (side_ids, field_ids) = self.store.register(claim.state.sync, &sides, &fields)?;
-        let ids = Ids {
-            sides: names.sides.into_iter().zip(side_ids).collect(),
-            fields: names.fields.into_iter().zip(field_ids).collect(),
-        };
+        let fields = fields.into_iter().map(str::to_owned).zip(field_ids).collect();
+        let ids = Ids { sides: names.sides.into_iter().zip(side_ids).collect(), fields };
         let text = format!("{:#?}", self.sync.without_places());
         let rules = self.store.rules(claim.state.sync, &text)?;
-        let compiled = mapping::compile(self.sync, objects, &ids, rules).map_err(|errors| {
+        let compiled = match before {
+            Some(before) => mapping::compile_around(self.sync, before, objects, &ids, rules),
+            None => {
+                mapping::compile(self.sync, objects, &ids, rules).map(|compiled| Partly { compiled, aside: Vec::new() })
+            }
+        };
+        let partly = compiled.map_err(|errors| {
             let told: Vec<String> = errors.iter().map(|error| format!("{error}; {}", error.help)).collect();
             EngineError::Mapping { sync: self.sync.name.clone(), message: told.join("\n") }
         })?;
-        Ok(compiled.spec)
+        for aside in &partly.aside {
+            tracing::warn!(sync = %self.sync.name, field = %aside.field, "a field is set aside: {}", aside.reason);
+        }
+        Ok((partly.compiled.spec, partly.aside))
     }
 
     /// The fields' canonical types, as the objects were when last seen; references

@@ -10,6 +10,7 @@ pub mod views;
 mod assemble;
 mod clock;
 mod connection;
+mod drift;
 mod engine;
 mod error;
 mod policy;

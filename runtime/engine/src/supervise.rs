@@ -1,19 +1,32 @@
 //! Keeps a sync running: assembles it, lets it run, and starts it again from
 //! the state when it had to stop.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use lockstep_core::config;
-use tokio::sync::watch;
+use lockstep_core::{
+    config,
+    mapping::{Objects, differences},
+};
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     EngineError,
     assemble::Assembly,
     connection::ConnectionHandle,
+    drift,
     engine::{Runner, Shared},
     policy::Backoff,
-    sync::{Actor, Ended, Followers, Parts, Route},
+    sync::{Actor, Ended, Followers, Parts, Request, Route},
 };
+
+/// A sync that ran for so long had no trouble starting.
+const SETTLED: Duration = Duration::from_secs(30);
+
+/// While fields are set aside, the sides' columns are looked at this soon, then
+/// ever later up to [`LOOK_LATEST`].
+const LOOK_SOONEST: Duration = Duration::from_secs(5);
+/// A column that no row tells of is noticed within this.
+const LOOK_LATEST: Duration = Duration::from_secs(300);
 
 /// One sync's keeper.
 pub(crate) struct Keeper {
@@ -29,10 +42,19 @@ impl Keeper {
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new(&self.sync.name);
         loop {
-            let failure = match self.once().await {
+            let begun = tokio::time::Instant::now();
+            let ended = self.once().await;
+            if begun.elapsed() >= SETTLED {
+                backoff.succeeded();
+            }
+            let failure = match ended {
                 Ok(Ended::Stopped) => break,
                 Ok(Ended::SchemaChanged) => {
-                    backoff.succeeded();
+                    // Not at once again and again, should looking not help.
+                    let stop = self.stop.wait_for(|stop| *stop);
+                    if tokio::time::timeout(backoff.wait(None), stop).await.is_ok() {
+                        break;
+                    }
                     continue;
                 }
                 Ok(Ended::Failed(error)) | Err(error) => error,
@@ -99,12 +121,45 @@ impl Keeper {
             stop: self.stop.clone(),
         });
         self.shared.open_door(&name, doors.child);
+        let looking = tokio::spawn(look_out(self.shared.clone(), self.sync.clone(), objects, doors.requests.clone()));
         self.runner.open(doors.requests);
-        Ok(actor.run().await)
+        let ended = actor.run().await;
+        looking.abort();
+        Ok(ended)
     }
 
     fn is_referred(&self) -> bool {
         let syncs = &self.shared.config.syncs;
         syncs.iter().any(|sync| sync.fields.iter().any(|field| field.reference.as_deref() == Some(&self.sync.name)))
     }
+}
+
+/// Looks now and then whether the sides' columns still are what the sync was
+/// assembled on: not every system tells of columns, and none of a column that
+/// came back after a start.
+async fn look_out(shared: Arc<Shared>, sync: config::Sync, known: Objects, tell: mpsc::Sender<Request>) {
+    let mut wait = match has_fields_aside(&shared, &sync) {
+        true => LOOK_SOONEST,
+        false => LOOK_LATEST,
+    };
+    loop {
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LOOK_LATEST);
+        // Who cannot be asked now has told nothing new.
+        let Ok(now) = shared.assembly(&sync).discover(&shared.connectors).await else {
+            continue;
+        };
+        let differs = |(side, object): (&String, &_)| {
+            known.get(side).is_some_and(|before| !differences(before, object).is_empty())
+        };
+        if now.iter().any(differs) {
+            let _ = tell.send(Request::LookAgain).await;
+            return;
+        }
+    }
+}
+
+fn has_fields_aside(shared: &Shared, sync: &config::Sync) -> bool {
+    let state = shared.store.sync_id(&sync.name).ok().flatten().and_then(|id| shared.store.sync_state(id).ok());
+    state.is_some_and(|state| drift::aside(&state.settings).is_ok_and(|aside| !aside.is_empty()))
 }

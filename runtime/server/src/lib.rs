@@ -1,9 +1,13 @@
-//! The control API: every operation of the engine as HTTP and JSON, over a
+//! The control API and the public listener.
+//!
+//! The control API is every operation of the engine as HTTP and JSON, over a
 //! Unix-domain socket beside the state file. The command line uses it to reach
 //! a running Lockstep, and the same router in its own process when none runs,
-//! so both answer alike. It must not know how an operation is done.
+//! so both answer alike. The listener takes webhooks and tells health and metrics.
+//! Neither knows how an operation is done.
 
 pub mod client;
+pub mod listener;
 pub mod problem;
 pub mod requests;
 pub mod router;

@@ -1,7 +1,7 @@
 //! What is sent to an operation. One type an operation, with the operation's
 //! own names; unknown ones are refused.
 
-use lockstep_engine::operations::{Decision, Filter, RecordName};
+use lockstep_engine::operations::{Decision, DriftDecision, Filter, RecordName};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -98,6 +98,23 @@ pub struct Journal {
     pub sync: String,
     #[serde(default)]
     pub filter: Filter,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Drift {
+    pub sync: Option<String>,
+    /// What was decided too.
+    pub all: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecideDrift {
+    pub sync: String,
+    pub item: u64,
+    pub decision: DriftDecision,
+    pub by: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

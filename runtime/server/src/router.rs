@@ -40,6 +40,8 @@ pub fn router(operations: Operations) -> Router {
         .route("/v1/revert", post(revert))
         .route("/v1/journal", post(journal))
         .route("/v1/tail", post(tail::tail))
+        .route("/v1/drift", post(drift))
+        .route("/v1/drift/decide", post(decide_drift))
         .route("/v1/audit", post(audit))
         .route("/v1/backfill", post(backfill))
         .route("/v1/remove", post(remove))
@@ -124,6 +126,14 @@ async fn revert(State(ops): Ops, Asked(asked): Asked<requests::OnMany>) -> Respo
 
 async fn journal(State(ops): Ops, Asked(asked): Asked<requests::Journal>) -> Response {
     answer(ops.journal(&asked.sync, &asked.filter).await)
+}
+
+async fn drift(State(ops): Ops, Asked(asked): Asked<requests::Drift>) -> Response {
+    answer(ops.drift(asked.sync.as_deref(), asked.all).await)
+}
+
+async fn decide_drift(State(ops): Ops, Asked(asked): Asked<requests::DecideDrift>) -> Response {
+    answer(ops.decide_drift(&asked.sync, asked.item, asked.decision, &asked.by).await)
 }
 
 async fn audit(State(ops): Ops, Asked(asked): Asked<requests::Audit>) -> Response {

@@ -3,6 +3,7 @@
 //! happened is told by triggers in the databases, not by the runtime.
 
 mod config;
+pub mod http;
 mod load;
 mod recording;
 mod world;

@@ -29,6 +29,7 @@ impl Clock for StepClock {
 
 /// An engine at work.
 pub struct Bench {
+    pub engine: Engine,
     pub operations: Operations,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), EngineError>>,
@@ -42,17 +43,27 @@ impl Bench {
 
     /// Starts an engine over these systems, by connection name.
     pub fn start(config: &str, systems: &[(&str, &System)], store: Store) -> Self {
-        let engine = engine(config, systems, store);
+        Bench::run(engine(config, systems, store))
+    }
+
+    /// Starts an engine over these connectors, by connection name.
+    pub fn over(config: &str, connectors: Vec<(&str, Arc<dyn Connector>)>, store: Store) -> Self {
+        let connectors = connectors.into_iter().map(|(name, connector)| (name.to_owned(), connector));
+        Bench::run(made(config, connectors.collect(), store))
+    }
+
+    fn run(engine: Engine) -> Self {
         let (stop, stopped) = oneshot::channel();
         let operations = engine.operations();
+        let running = engine.clone();
         let task = tokio::spawn(async move {
-            engine
+            running
                 .run(async {
                     let _ = stopped.await;
                 })
                 .await
         });
-        Bench { operations, stop, task }
+        Bench { engine, operations, stop, task }
     }
 
     /// Stops the engine as a signal would.
@@ -102,7 +113,6 @@ impl Bench {
 }
 
 fn engine(config: &str, systems: &[(&str, &System)], store: Store) -> Engine {
-    let config = Config::parse(config).unwrap_or_else(|errors| panic!("{errors:?}"));
     let connectors = systems
         .iter()
         .map(|(name, system)| {
@@ -110,6 +120,11 @@ fn engine(config: &str, systems: &[(&str, &System)], store: Store) -> Engine {
             ((*name).to_owned(), connector)
         })
         .collect::<BTreeMap<_, _>>();
+    made(config, connectors, store)
+}
+
+fn made(config: &str, connectors: BTreeMap<String, Arc<dyn Connector>>, store: Store) -> Engine {
+    let config = Config::parse(config).unwrap_or_else(|errors| panic!("{errors:?}"));
     Engine::open(Setup { config, store, connectors, clock: Arc::new(StepClock::default()) })
         .unwrap_or_else(|error| panic!("{error}"))
 }

@@ -4,3 +4,4 @@
 pub mod bench;
 pub mod session;
 pub mod system;
+pub mod vendor;

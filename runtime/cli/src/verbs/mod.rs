@@ -60,7 +60,7 @@ pub async fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Resume(args) => pause::run(args, context, "resume").await,
         Command::Backfill(args) => backfill::run(args, context).await,
         Command::Sync(args) => sync::run(args, context).await,
-        Command::Schema(args) => schema::run(args, context),
+        Command::Schema(args) => schema::run(args, context).await,
         Command::Config(args) => config::run(args, context),
         Command::Sql(args) => sql::run(args, context),
         Command::Backup(args) => backup::run(args, context),

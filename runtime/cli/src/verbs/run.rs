@@ -2,14 +2,17 @@
 
 use std::{io, sync::Arc};
 
+use lockstep_core::config::Config;
 use lockstep_engine::{Engine, failpoint};
-use lockstep_server::socket;
+use lockstep_server::{listener, socket};
 use tokio::{
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
 
 use crate::{
+    configuration,
     context::Context,
     failure::{Exit, Failure},
     logging::{self, Format},
@@ -37,11 +40,17 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         )
         .remedy("Is another `lockstep run` at work on this state file?")
     })?;
+    let config = configuration::load(context.config_path())?;
+    let public = listen(&config).await?;
     let (stop, stopping) = watch::channel(false);
     let stop = Arc::new(stop);
     let signals = tokio::spawn(wait_for_signal(stop.clone()));
     let serving =
         tokio::spawn(socket::serve(control, lockstep_server::router(engine.operations()), stopped(stopping.clone())));
+    let listening = public.map(|listener| {
+        let router = listener::router(engine.clone(), &config);
+        tokio::spawn(listener::serve(listener, router, stopping.clone()))
+    });
     say_ready(context, &engine, &state).await;
     let outcome = engine.run(stopped(stopping)).await;
     stop.send_replace(true);
@@ -49,9 +58,26 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     if let Ok(Err(error)) = serving.await {
         tracing::warn!(%error, "the control socket ended with an error");
     }
+    if let Some(listening) = listening
+        && let Ok(Err(error)) = listening.await
+    {
+        tracing::warn!(%error, "the listener ended with an error");
+    }
     outcome.map_err(|error| Failure::from(lockstep_server::router::problem(&error)))?;
     tracing::info!("stopped; everything is saved");
     Ok(Exit::Done)
+}
+
+/// The public listener, where the configuration wants one.
+async fn listen(config: &Config) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = config.server.listen else {
+        return Ok(None);
+    };
+    let bound = TcpListener::bind(address).await.map_err(|error| {
+        Failure::new("LS-CLI-026", format!("cannot listen on {address}: {error}"))
+            .remedy("Choose a free address and port in `[server] listen`; ports below 1024 need a right of their own.")
+    })?;
+    Ok(Some(bound))
 }
 
 async fn say_ready(context: &Context<'_>, engine: &Engine, state: &std::path::Path) {

@@ -136,8 +136,13 @@ fn show_sync(screen: &Screen, sync: &SyncStatus) {
         let off = format!("{} kept off a side", table::thousands(sync.kept_off));
         head.push_str(&format!("  {}", screen.mark(Tone::Warn, &off)));
     }
+    if !sync.set_aside.is_empty() {
+        let aside = format!("{} set aside", table::thousands(sync.set_aside.len() as u64));
+        head.push_str(&format!("  {}", screen.mark(Tone::Warn, &aside)));
+    }
     if sync.phase == "live" && sync.quiet {
-        let words = match sync.held + sync.quarantined + sync.awaiting_parent + sync.kept_off {
+        let aside = sync.set_aside.len() as u64;
+        let words = match aside + sync.held + sync.quarantined + sync.awaiting_parent + sync.kept_off {
             0 => screen.mark(Tone::Good, "in step"),
             _ => "otherwise in step".to_owned(),
         };
@@ -149,6 +154,9 @@ fn show_sync(screen: &Screen, sync: &SyncStatus) {
     }
     if !sync.remedy.is_empty() {
         screen.out(format!("  {}", table::clean(&sync.remedy)));
+    }
+    for aside in &sync.set_aside {
+        screen.out(format!("  field {} is set aside: {}", aside.field, table::clean(&aside.reason)));
     }
     let mut table = Table::new(&["  side", "object", "rows", "pending", ""]);
     for side in &sync.sides {
@@ -176,6 +184,8 @@ fn next(screen: &Screen, status: &Status) {
         screen.next("`lockstep failures` shows what was refused");
     } else if status.syncs.iter().any(|sync| sync.awaiting_parent + sync.kept_off > 0) {
         screen.next("`lockstep sql 'SELECT * FROM waiting'` lists what waits and since when");
+    } else if status.syncs.iter().any(|sync| sync.drift > 0) {
+        screen.next("`lockstep schema drift` shows which columns changed");
     } else if !status.running {
         screen.next("`lockstep run` keeps them in step");
     } else {

@@ -7,6 +7,7 @@ use super::{
     node::{Data, Node},
     section::{Section, bad_value, text, texts},
     units,
+    webhooks::{self, Webhooks},
 };
 
 /// A connector with its configuration and what the operator granted it.
@@ -30,6 +31,7 @@ pub struct Connection {
     /// What it may reach, such as `tcp:db.internal:5432` or `private-network`.
     pub grants: Vec<String>,
     pub limits: Limits,
+    pub webhooks: Webhooks,
 }
 
 /// Where a secret is, never what it is.
@@ -120,6 +122,7 @@ fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problem
     });
     let root_certificates = section.text("root_certificates", problems);
     let limits = read_limits(&mut section, problems);
+    let webhooks = webhooks::read(&mut section, problems);
     section.finish(problems);
     Connection {
         name,
@@ -133,6 +136,7 @@ fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problem
         root_certificates,
         grants,
         limits,
+        webhooks,
     }
 }
 

@@ -15,6 +15,7 @@ mod settings;
 mod suggest;
 mod sync;
 mod units;
+mod webhooks;
 
 pub use connection::{Connection, Limits, SecretRef};
 pub use error::{ConfigError, Span};
@@ -24,6 +25,7 @@ pub use schema::json_schema;
 pub use settings::{JournalSettings, ServerSettings, StateSettings};
 pub(crate) use suggest::{closest, listed};
 pub use sync::{DeleteStorm, Group, Side, Sync};
+pub use webhooks::Webhooks;
 
 use error::{Code, Problems};
 use node::Node;

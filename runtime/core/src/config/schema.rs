@@ -15,7 +15,7 @@ pub fn json_schema() -> Value {
             "syncs": named(json!({ "$ref": "#/$defs/sync" })),
             "state": closed(json!({ "path": { "type": "string", "description": "The state file, relative to this one" } }), &[]),
             "server": closed(json!({
-                "listen": { "type": "string", "description": "Address and port of the API and the console" },
+                "listen": { "type": "string", "description": "Address and port where webhooks are taken, and health and metrics told" },
                 "public_url": { "type": "string", "pattern": "^https?://" }
             }), &[]),
             "journal": closed(json!({ "keep": { "$ref": "#/$defs/duration" } }), &[])
@@ -78,6 +78,12 @@ fn connection() -> Value {
                 "request_bytes": { "$ref": "#/$defs/size" },
                 "response_bytes": { "$ref": "#/$defs/size" },
                 "request_timeout": { "$ref": "#/$defs/duration" }
+            }), &[]),
+            "webhooks": closed(json!({
+                "public_url": { "type": "string", "pattern": "^https?://", "description": "The address the system was told" },
+                "answer_within": { "$ref": "#/$defs/duration" },
+                "body_max": { "$ref": "#/$defs/size" },
+                "per_second_max": { "type": "integer", "minimum": 1, "maximum": 100_000 }
             }), &[])
         }),
         &["connector"],

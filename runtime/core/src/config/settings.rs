@@ -14,7 +14,7 @@ pub struct StateSettings {
 /// `[server]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// Where the API and the console listen.
+    /// Where webhooks are taken, and health and metrics are told.
     pub listen: Option<SocketAddr>,
     /// The address others reach it by, for webhooks and links.
     pub public_url: Option<String>,
@@ -52,17 +52,22 @@ pub(super) fn read_server(root: &mut Section<'_>, problems: &mut Problems<'_>) -
         |text| text.parse().ok(),
         problems,
     );
-    let public_url = section.parsed(
+    let public_url = web_address(&mut section, problems).map(|address| address.trim_end_matches('/').to_owned());
+    section.finish(problems);
+    ServerSettings { listen, public_url }
+}
+
+/// `public_url`, as written.
+pub(super) fn web_address(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<String> {
+    section.parsed(
         "public_url",
         "an address that begins with https:// or http://",
         |text| {
             let web = text.starts_with("https://") || text.starts_with("http://");
-            web.then(|| text.trim_end_matches('/').to_owned())
+            web.then(|| text.to_owned())
         },
         problems,
-    );
-    section.finish(problems);
-    ServerSettings { listen, public_url }
+    )
 }
 
 pub(super) fn read_journal(root: &mut Section<'_>, problems: &mut Problems<'_>) -> JournalSettings {

@@ -5,6 +5,7 @@
 
 mod canonical;
 mod columns;
+mod drift;
 mod error;
 mod names;
 mod rules;
@@ -12,12 +13,13 @@ mod side;
 
 use std::collections::BTreeMap;
 
+pub use drift::{ColumnChange, ColumnNews, Partly, SetAside, compile_around, differences};
 pub use error::{MappingError, Note};
 pub(crate) use names::field_name;
 pub use names::{NameMatch, Names, names, same_name};
 
 use crate::{
-    config::Sync,
+    config::{Field, Sync},
     record::{FieldId, SideId},
     schema::{ColumnType, Object},
     spec::SyncSpec,
@@ -41,6 +43,11 @@ pub struct Compiled {
     pub types: Vec<(FieldId, ColumnType)>,
     /// What is allowed but worth knowing, such as values that may not fit.
     pub notes: Vec<Note>,
+}
+
+/// The fields of a sync with their columns, columns of equal names included.
+pub fn fields(sync: &Sync, objects: &Objects) -> Vec<Field> {
+    names::resolve(sync, objects, &mut error::Report::default())
 }
 
 /// Checks a sync against the objects of its sides and compiles it. `ids` numbers

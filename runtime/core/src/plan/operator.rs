@@ -37,6 +37,22 @@ impl Planner<'_> {
         self.put_changed(set, record);
     }
 
+    /// A column that was gone is there again, empty: that is nobody's edit. What
+    /// is agreed is written there, unless it holds something by then.
+    pub fn refill(&mut self, set: &mut Workset, record: RecordId, side: SideId, field: FieldId) {
+        if !set.get(record).and_then(|record| record.link(side)).is_some_and(Link::is_live) {
+            return;
+        }
+        let Some(mut record) = set.take(record) else {
+            return;
+        };
+        self.tell_anew(&record);
+        if let Some(link) = record.link_mut(side) {
+            link.observe(field, Value::Null);
+        }
+        self.put_changed(set, record);
+    }
+
     /// Lifts a refusal so that the write is tried again.
     pub fn retry(&mut self, set: &mut Workset, record: RecordId, side: SideId) {
         let Some(mut record) = set.take(record) else {

@@ -30,6 +30,8 @@ const RECORDS_MAX: u32 = 2_000;
 const BYTES_MAX: u32 = 4 << 20;
 /// How long a call waits for changes; commands wait as long.
 const WAIT_MS: u32 = 300;
+/// A log that answers sooner, and with nothing, is not asked again before.
+const HASTE: Duration = Duration::from_millis(5);
 /// Rows of a first copy read in one call.
 const PAGE_ROWS_MAX: u32 = 2_000;
 /// A stream that nobody takes from is kept alive this often.
@@ -148,7 +150,7 @@ impl Actor {
             let wait = backoff.failed(&error);
             tracing::warn!(connection = %self.name, code = error.kind.code(), wait_ms = wait.as_millis() as u64, "{error}");
             self.say("waiting", Some(&error));
-            self.rest(Instant::now() + wait).await;
+            self.recover(Instant::now() + wait, reaction(error.kind)).await;
         }
         self.say("idle", None);
     }
@@ -443,9 +445,10 @@ impl Actor {
         if caught_up {
             self.tell_caught_up(session, passed).await?;
         }
-        if brought_nothing && !self.is_log {
+        if brought_nothing {
             // Between two polls there is nothing to wait for inside the connector.
-            self.rest(asked + Duration::from_millis(u64::from(WAIT_MS))).await;
+            let rest = if self.is_log { HASTE } else { Duration::from_millis(u64::from(WAIT_MS)) };
+            self.rest(asked + rest).await;
         }
         Ok(())
     }
@@ -460,6 +463,23 @@ impl Actor {
                 changes = &mut call => return changes,
                 Some(ingest) = self.inbox.ingests.recv() => self.hand_over(ingest).await,
             }
+        }
+    }
+
+    /// Waits after a failure. One that only a person cures is looked at again
+    /// as soon as something else is wanted of the stream.
+    async fn recover(&mut self, until: Instant, reaction: Reaction) {
+        if reaction != Reaction::Park {
+            return self.rest(until).await;
+        }
+        let stop = &mut self.stop;
+        let command = tokio::select! {
+            () = sleep_until(until) => None,
+            _ = stop.wait_for(|stop| *stop) => None,
+            command = self.inbox.commands.recv() => command,
+        };
+        if let Some(command) = command {
+            self.obey(command);
         }
     }
 

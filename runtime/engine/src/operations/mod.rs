@@ -7,6 +7,7 @@ mod apply;
 mod audit;
 mod check;
 mod conflicts;
+mod drift;
 mod explain;
 mod failures;
 mod filter;
@@ -177,6 +178,22 @@ impl Operations {
     /// Reads a side in full again.
     pub async fn backfill(&self, sync: &str, side: &str) -> Result<(), EngineError> {
         pause::backfill(&self.engine.shared, sync, side).await
+    }
+
+    /// What changed about the sides' columns, newest first; `all`: what was decided too.
+    pub async fn drift(&self, sync: Option<&str>, all: bool) -> Result<Vec<DriftView>, EngineError> {
+        drift::list(&self.engine.shared, sync, all)
+    }
+
+    /// A person's word on one change. What it did to the mapping stays as it is.
+    pub async fn decide_drift(
+        &self,
+        sync: &str,
+        item: u64,
+        decision: DriftDecision,
+        by: &str,
+    ) -> Result<DriftView, EngineError> {
+        drift::decide(&self.engine.shared, sync, item, decision, by)
     }
 
     /// Journal entries as they commit; a reader that is too slow misses some and is told how many.

@@ -51,6 +51,12 @@ pub struct SyncStatus {
     #[serde(default)]
     pub kept_off: u64,
     pub quarantined: u64,
+    /// Fields that take no part since a column of theirs changed.
+    #[serde(default)]
+    pub set_aside: Vec<FieldAside>,
+    /// Changes of columns that wait for a person's word.
+    #[serde(default)]
+    pub drift: u64,
     /// Nothing is left to do: no change waits to be absorbed, no write is pending or in flight.
     pub quiet: bool,
     pub sides: Vec<SideStatus>,
@@ -71,6 +77,45 @@ pub struct SideStatus {
     pub reading: Option<u64>,
     /// Why writes wait (unavailable, throttled, failed), empty if they do not.
     pub trouble: String,
+}
+
+/// A field that is set aside, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldAside {
+    pub field: String,
+    pub reason: String,
+}
+
+/// A change of a side's columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftView {
+    pub sync: String,
+    /// Names it within its sync.
+    pub item: u64,
+    pub at_micros: i64,
+    pub side: String,
+    pub object: String,
+    pub column: String,
+    /// `added`, `removed`, `altered`.
+    pub what: String,
+    pub before: String,
+    pub now: String,
+    /// The field the column belongs to, or belonged to.
+    pub field: Option<String>,
+    pub effect: String,
+    /// `open`, `accepted`, `ignored`, `superseded`.
+    pub state: String,
+    /// Who decided; empty if nobody has.
+    pub by: String,
+    pub decided_at_micros: Option<i64>,
+}
+
+/// What a person says to a change of columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DriftDecision {
+    Accept,
+    Ignore,
 }
 
 /// Numbers since the process started.

@@ -2,9 +2,9 @@
 
 use lockstep_state::{AttentionKind, Backfill, SyncPhase};
 
-use super::{ConnectionStatus, SideStatus, Status, SyncStatus};
+use super::{ConnectionStatus, FieldAside, SideStatus, Status, SyncStatus};
 use crate::{
-    EngineError,
+    EngineError, drift,
     engine::Shared,
     sync::{PAUSE_REASON, SharedStatus},
 };
@@ -85,6 +85,9 @@ fn stored(shared: &Shared, one: &mut SyncStatus) -> Result<(), EngineError> {
         one.reason = state.settings.get(PAUSE_REASON).cloned().unwrap_or_default();
         one.remedy = format!("'lockstep resume {}' goes on", one.name);
     }
+    let aside = drift::aside(&state.settings)?;
+    one.set_aside = aside.into_iter().map(|aside| FieldAside { field: aside.field, reason: aside.reason }).collect();
+    one.drift = drift::inbox(&state.settings)?.open();
     one.records = counts.records;
     one.held = counts.held();
     one.awaiting_parent = counts.waiting_for(AttentionKind::AwaitingParent);

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     EngineError,
     connection::{self, FromStream, Position, Subscriber, Subscription},
+    drift,
     writer::Asked,
 };
 
@@ -48,6 +49,7 @@ impl Actor {
                 self.core.spec.match_on.is_empty() && marks.iter().any(|mark| mark.action == Some(Action::Create));
         }
         self.rebuild_waiting()?;
+        self.refill_columns()?;
         if !self.paused {
             let ids: Vec<SideId> = self.sides.keys().copied().collect();
             for id in ids {
@@ -55,6 +57,36 @@ impl Actor {
             }
             self.resume_compares()?;
         }
+        Ok(())
+    }
+
+    /// Columns that came back empty are to be filled with what is agreed: noted
+    /// before anything of them is read, or the emptiness would pass for an edit.
+    fn refill_columns(&mut self) -> Result<(), EngineError> {
+        let sync = self.core.sync();
+        let refills = drift::refills(&self.core.store.sync_state(sync)?.settings)?;
+        if refills.is_empty() {
+            return Ok(());
+        }
+        let mut after = RecordId(0);
+        loop {
+            let page = self.core.store.scan(sync, after, SWEEP_MAX)?;
+            let Some(last) = page.last().map(|record| record.id) else {
+                break;
+            };
+            let ids: Vec<RecordId> = page.iter().map(|record| record.id).collect();
+            let (mut set, refs) = self.core.pass_by(page)?;
+            let ((), delta, _) = self.core.plan(&mut set, &refs, |planner, set| {
+                for id in &ids {
+                    for refill in &refills {
+                        planner.refill(set, *id, refill.side, refill.field);
+                    }
+                }
+            });
+            self.core.commit_now(delta)?;
+            after = last;
+        }
+        self.core.store.set_setting(sync, drift::REFILL, None)?;
         Ok(())
     }
 
@@ -215,10 +247,15 @@ impl Actor {
             ChangeKind::Schema => {
                 run.watermark.free(ticket);
                 tracing::info!(sync = %self.name, side = %run.name, "the columns changed");
-                self.ended = Some(Ended::SchemaChanged);
-                self.drain();
+                self.look_again();
             }
         }
+    }
+
+    /// Ends, so that the sync is assembled anew on what the sides have now.
+    pub(super) fn look_again(&mut self) {
+        self.ended = Some(Ended::SchemaChanged);
+        self.drain();
     }
 
     /// Notes in the plan's delta how far a full read has come.

@@ -52,6 +52,8 @@ pub(crate) enum Request {
         side: SideId,
         keys: Vec<Key>,
     },
+    /// A side's columns are not what they were: assemble anew.
+    LookAgain,
     /// A full compare the sync asked for is done.
     Compared {
         side: SideId,
@@ -79,6 +81,7 @@ impl Actor {
                 let done = self.backfill(side).await;
                 let _ = answer.send(done);
             }
+            Request::LookAgain => self.look_again(),
             Request::Confirm { side, keys } => self.confirm(side, keys),
             Request::Compared { side, keys } => {
                 self.confirm(side, keys);

@@ -21,7 +21,7 @@ use super::{
     side::{ParkedRow, SideRun, Wanted},
 };
 use crate::{
-    EngineError, SessionError,
+    EngineError, SessionError, SessionErrorKind,
     failpoint::{self, Failpoint},
     port::FetchRequest,
     writer::{Answer, Asked, BUSY_WAIT_MIN},
@@ -202,6 +202,7 @@ impl Actor {
 
     fn take_turn(&mut self) -> Taken {
         let mut taken = Taken::default();
+        let mut missing = false;
         let Staged { answers, freed, batches, batch_rows, pages, reviews, settings } = &mut self.staged;
         for (side, answer) in answers.drain(..) {
             let Some(run) = self.sides.get_mut(&side) else {
@@ -213,11 +214,17 @@ impl Actor {
                     run.trouble.clear();
                     taken.written.push((side, sent, outcomes));
                 }
-                Answer::NotSent { sent, error } => not_sent(run, &sent, &error, freed),
+                Answer::NotSent { sent, error } => {
+                    missing |= error.kind == SessionErrorKind::NotFound;
+                    not_sent(run, &sent, &error, freed);
+                }
                 Answer::Fetched { request, asked, found: Ok(found) } => {
                     taken.fetched.push((side, request, asked, found))
                 }
-                Answer::Fetched { request, asked, found: Err(error) } => fetch_again(run, request, asked, &error),
+                Answer::Fetched { request, asked, found: Err(error) } => {
+                    missing |= error.kind == SessionErrorKind::NotFound;
+                    fetch_again(run, request, asked, &error);
+                }
             }
         }
         taken.freed = std::mem::take(freed);
@@ -236,6 +243,10 @@ impl Actor {
         }
         taken.reviews = std::mem::take(reviews);
         taken.settings = std::mem::take(settings);
+        if missing && !self.draining {
+            // The columns are not what they were thought to be.
+            self.look_again();
+        }
         taken
     }
 

@@ -16,6 +16,11 @@ pub fn is_locked(failure: &Failure) -> bool {
     failure.sqlstate() == Some("55P03")
 }
 
+/// Whether a column or a table was not there.
+pub fn is_undefined(failure: &Failure) -> bool {
+    matches!(failure.sqlstate(), Some("42703" | "42P01"))
+}
+
 /// Whether it is the rows that were refused, so that others may still pass.
 pub fn is_about_rows(failure: &Failure) -> bool {
     let Some(state) = failure.sqlstate() else {

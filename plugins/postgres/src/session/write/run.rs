@@ -14,7 +14,7 @@ use super::super::shape::Shape;
 use super::BUSY_TRIES;
 use super::group::{Action, Group, Plan};
 use super::locked::set_aside;
-use super::refuse::{is_about_rows, is_locked, is_passing, rejection};
+use super::refuse::{is_about_rows, is_locked, is_passing, is_undefined, rejection};
 
 /// Statements are sent ahead of their predecessors' answers only up to this
 /// many bytes, so that neither end waits for the other to read.
@@ -73,6 +73,10 @@ pub fn run(session: &mut Session, known: &Known, request: &WriteRequest, mut pla
                     work.push_front((free, tries + 1));
                 }
             }
+            // Not the rows' fault: the next call says which column is missing.
+            Ended::Refused(failure) if is_undefined(&failure) && was_altered(session, request) => {
+                all(&groups, &mut outcomes, |_| Outcome::Unavailable(failure.to_string()));
+            }
             Ended::Refused(failure) if is_about_rows(&failure) => match groups.as_slice() {
                 [only] if only.intents.len() == 1 => {
                     all(&groups, &mut outcomes, |_| rejection(known, &failure));
@@ -87,6 +91,19 @@ pub fn run(session: &mut Session, known: &Known, request: &WriteRequest, mut pla
     look_up(session, known, request, &plan, unmatched, &mut outcomes);
     let missing = || Outcome::Unavailable("not tried".into());
     outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
+}
+
+/// Whether the table lacks something now that is written or returned.
+fn was_altered(session: &mut Session, request: &WriteRequest) -> bool {
+    let Ok(database) = session.database() else {
+        return false;
+    };
+    database.forget();
+    let lacks = |known: &Known| {
+        let mut columns = request.columns.iter().chain(&request.returning);
+        columns.any(|column| known.table.position(column).is_none())
+    };
+    database.find_table(&request.object).is_ok_and(|known| known.is_none_or(|known| lacks(&known)))
 }
 
 fn put(outcomes: &mut [Option<Outcome>], at: usize, outcome: Outcome) {
