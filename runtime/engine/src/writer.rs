@@ -30,8 +30,8 @@ pub(crate) enum Job {
 /// Why a key is fetched: decides what its answer, or its absence, means.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
-    /// The stream told too little; absorbing the answer frees this place.
-    News { ticket: Option<u64> },
+    /// The stream told too little; absorbing the answer frees these places.
+    News { tickets: Vec<u64> },
     /// It was looked for before and not found; the stream has passed that moment.
     Missing,
     /// The outcome of a write to this record is unknown.

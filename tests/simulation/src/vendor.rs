@@ -239,6 +239,7 @@ impl Session for VendorSession {
             cursor_version: 1,
             permissions: Vec::new(),
             credentials: Vec::new(),
+            auth_schemes: Vec::new(),
         })
     }
 

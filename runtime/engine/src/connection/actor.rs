@@ -438,17 +438,20 @@ impl Actor {
         let caught_up = self.has_caught_up(&changes);
         // A figure may be older than the call that tells it.
         let passed = if changes.lag_bytes.is_some() { asked.checked_sub(LAG_AGE_MAX) } else { Some(asked) };
-        let brought_nothing = changes.cursor == at.cursor && changes.batches.is_empty() && !changes.more;
+        let stands_still = changes.cursor == at.cursor && !changes.more;
+        let brought_nothing = stands_still && changes.batches.is_empty();
         if !brought_nothing {
             self.hand_all(session, changes).await?;
         }
         if caught_up {
             self.tell_caught_up(session, passed).await?;
         }
-        if brought_nothing {
-            // Between two polls there is nothing to wait for inside the connector.
-            let rest = if self.is_log { HASTE } else { Duration::from_millis(u64::from(WAIT_MS)) };
-            self.rest(asked + rest).await;
+        if !self.is_log && stands_still {
+            // Between two polls there is nothing to wait for inside the connector; what
+            // a poll looks back on does not count.
+            self.rest(asked + Duration::from_millis(u64::from(WAIT_MS))).await;
+        } else if brought_nothing {
+            self.rest(asked + HASTE).await;
         }
         Ok(())
     }

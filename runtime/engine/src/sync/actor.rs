@@ -40,7 +40,8 @@ use crate::{
 const COMMITS_MAX: usize = 3;
 /// Streamed rows taken into one plan, about.
 pub(super) const TURN_ROWS_MAX: usize = 2_000;
-/// Rows that wait in memory for writes in flight, per sync, before its streams wait.
+/// Rows that wait in memory for writes in flight or to be read, per sync, before
+/// its streams wait.
 const PARKED_MAX: usize = 50_000;
 /// How often what is on disk is looked at, and an idle cursor is committed.
 const TICK: Duration = Duration::from_millis(250);
@@ -227,7 +228,7 @@ impl Actor {
         self.flights.len() < COMMITS_MAX
             && self.staged.batch_rows < TURN_ROWS_MAX
             && self.staged.pages.len() < 2
-            && self.sides.values().map(|side| side.parked_rows).sum::<usize>() < PARKED_MAX
+            && self.sides.values().map(|side| side.parked_rows + side.fetches.len()).sum::<usize>() < PARKED_MAX
     }
 
     fn take_what_lies_there(&mut self) -> Result<(), EngineError> {

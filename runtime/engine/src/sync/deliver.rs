@@ -190,13 +190,13 @@ pub(super) fn lookup(spec: &SyncSpec, side: SideId, key_columns: &[String], sent
 
 /// Gives the fetches that wait, as many as go together. False: none do.
 fn give_fetch(run: &mut SideRun) -> bool {
-    let Some(first) = run.fetches.pop_front() else {
+    let Some(first) = run.next_fetch() else {
         return false;
     };
     let mut request = FetchRequest { selection: run.selection.clone(), by: first.by, keys: vec![first.key] };
     let mut asked = vec![first.asked];
     while asked.len() < FETCH_KEYS_MAX && run.fetches.front().is_some_and(|next| next.by == request.by) {
-        if let Some(next) = run.fetches.pop_front() {
+        if let Some(next) = run.next_fetch() {
             request.keys.push(next.key);
             asked.push(next.asked);
         }

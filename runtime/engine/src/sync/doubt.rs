@@ -32,12 +32,12 @@ pub(super) struct Doubts {
 
 impl Doubts {
     /// A row was looked for and not found.
-    pub(super) fn add(&mut self, key: &Key, ticket: Option<u64>, known: &Link) {
+    pub(super) fn add(&mut self, key: &Key, tickets: &[u64], known: &Link) {
         if !self.open.contains_key(key) {
             self.fresh.push(key.clone());
         }
         let doubt = self.open.entry(key.clone()).or_insert_with(|| Doubt { known: known.clone(), tickets: Vec::new() });
-        doubt.tickets.extend(ticket);
+        doubt.tickets.extend(tickets);
     }
 
     /// The number to ask the stream under, when there is something to ask.
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn an_absence_is_looked_at_again_only_when_the_stream_has_passed_it() {
         let mut doubts = Doubts::default();
-        doubts.add(&key(1), None, &link());
+        doubts.add(&key(1), &[], &link());
         let number = doubts.ask().unwrap();
         assert_eq!(doubts.ask(), None);
         doubts.answered(number - 1, 7);
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_stream_that_begins_anew_is_asked_again() {
         let mut doubts = Doubts::default();
-        doubts.add(&key(1), Some(3), &link());
+        doubts.add(&key(1), &[3], &link());
         let number = doubts.ask().unwrap();
         doubts.restart();
         doubts.answered(number, 7);

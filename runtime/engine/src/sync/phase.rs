@@ -15,13 +15,12 @@ use lockstep_state::{Backfill, StreamChange, SyncPhase};
 use super::{
     actor::{Actor, Ended, Flight},
     core::Besides,
-    side::{Backlog, Wanted},
+    side::Backlog,
 };
 use crate::{
     EngineError,
     connection::{self, FromStream, Position, Subscriber, Subscription},
     drift,
-    writer::Asked,
 };
 
 /// Records reviewed in one commit of the sweep.
@@ -225,11 +224,7 @@ impl Actor {
             ChangeKind::Invalidate => {
                 for row in &batch.rows {
                     run.watermark.hold(ticket);
-                    run.fetches.push_back(Wanted {
-                        by: run.key_columns.clone(),
-                        key: row.key.clone(),
-                        asked: Asked::News { ticket: Some(ticket) },
-                    });
+                    run.want(row.key.clone(), vec![ticket]);
                 }
                 run.watermark.free(ticket);
             }

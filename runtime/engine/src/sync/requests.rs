@@ -10,13 +10,11 @@ use super::{
     core::Besides,
     guard::Storm,
     phase::COMPARE,
-    side::Wanted,
 };
 use crate::{
     EngineError,
     connection::{Command, Subscriber},
     policy::Backoff,
-    writer::Asked,
 };
 
 /// Setting that says why a sync is paused.
@@ -177,11 +175,7 @@ impl Actor {
 
     fn confirm(&mut self, side: SideId, keys: Vec<Key>) {
         if let Some(run) = self.sides.get_mut(&side) {
-            run.fetches.extend(keys.into_iter().map(|key| Wanted {
-                by: run.key_columns.clone(),
-                key,
-                asked: Asked::News { ticket: None },
-            }));
+            keys.into_iter().for_each(|key| run.want(key, Vec::new()));
         }
     }
 

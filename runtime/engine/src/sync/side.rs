@@ -82,6 +82,8 @@ pub(super) struct SideRun {
     pub(super) strangers: VecDeque<(u64, ParkedRow)>,
     pub(super) parked_rows: usize,
     pub(super) fetches: VecDeque<Wanted>,
+    /// Keys among them that news is wanted of, with further places that wait for it.
+    wanting: HashMap<Key, Vec<u64>>,
     /// Rows that were looked for and not found.
     pub(super) doubts: Doubts,
     /// Keys being fetched. True: something newer was absorbed meanwhile.
@@ -135,6 +137,7 @@ impl SideRun {
             strangers: VecDeque::new(),
             parked_rows: 0,
             fetches: VecDeque::new(),
+            wanting: HashMap::new(),
             doubts: Doubts::default(),
             fetching: HashMap::new(),
             suspect_below,
@@ -173,6 +176,26 @@ impl SideRun {
         for key in self.doubts.passed(|mark| watermark.is_past(mark)) {
             self.fetches.push_back(Wanted { by: self.key_columns.clone(), key, asked: Asked::Missing });
         }
+    }
+
+    /// Has a row read: once, however often it is told of before that.
+    pub(super) fn want(&mut self, key: Key, tickets: Vec<u64>) {
+        if let Some(waiting) = self.wanting.get_mut(&key) {
+            waiting.extend(tickets);
+            return;
+        }
+        self.wanting.insert(key.clone(), Vec::new());
+        let by = self.key_columns.clone();
+        self.fetches.push_back(Wanted { by, key, asked: Asked::News { tickets } });
+    }
+
+    /// The next row to be read.
+    pub(super) fn next_fetch(&mut self) -> Option<Wanted> {
+        let mut wanted = self.fetches.pop_front()?;
+        if let Asked::News { tickets } = &mut wanted.asked {
+            tickets.extend(self.wanting.remove(&wanted.key).unwrap_or_default());
+        }
+        Some(wanted)
     }
 
     /// Why a row of this record cannot be absorbed now, if it cannot.

@@ -358,7 +358,10 @@ fn fetch_again(run: &mut SideRun, request: FetchRequest, asked: Vec<Asked>, erro
     let wait = run.backoff.failed(error);
     run.busy_for(wait);
     for (key, asked) in request.keys.into_iter().zip(asked) {
-        run.fetches.push_back(Wanted { by: request.by.clone(), key, asked });
+        match asked {
+            Asked::News { tickets } => run.want(key, tickets),
+            asked => run.fetches.push_back(Wanted { by: request.by.clone(), key, asked }),
+        }
     }
 }
 
@@ -401,7 +404,7 @@ fn is_doubtful(set: &Workset, run: &mut SideRun, sent: &Sent) -> bool {
     let link = set.get(sent.record).and_then(|record| record.link(run.id)).filter(|link| link.is_live());
     match (link, &sent.intent.key) {
         (Some(link), Some(key)) if link.key.as_ref() == Some(key) => {
-            run.doubts.add(key, None, link);
+            run.doubts.add(key, &[], link);
             true
         }
         _ => false,
@@ -445,12 +448,13 @@ fn absorb_fetched(
     for (index, (asked, key)) in asked.iter().zip(&request.keys).enumerate() {
         let rows = rows.remove(&index).unwrap_or_default();
         match asked {
-            Asked::News { ticket } => {
+            Asked::News { tickets } => {
                 let overtaken = run.fetching.remove(key) == Some(true);
-                if overtaken && rows.iter().any(|row| row.version.order.is_empty()) {
+                let unordered = rows.is_empty() || rows.iter().any(|row| row.version.order.is_empty());
+                let in_flight = set.by_key(run.id, key).is_some_and(|record| run.in_flight.contains(&record));
+                if unordered && (overtaken || in_flight) {
                     // Which of the two is newer cannot be told.
-                    let asked = Asked::News { ticket: *ticket };
-                    run.fetches.push_back(Wanted { by: request.by.clone(), key: key.clone(), asked });
+                    run.want(key.clone(), tickets.clone());
                     continue;
                 }
                 for row in &rows {
@@ -459,10 +463,10 @@ fn absorb_fetched(
                 if rows.is_empty()
                     && let Some((_, link)) = live_link(set, run.id, key)
                 {
-                    run.doubts.add(key, *ticket, link);
-                    ticket.iter().for_each(|ticket| run.watermark.doubt(*ticket));
-                } else if let Some(ticket) = ticket {
-                    run.watermark.free(*ticket);
+                    run.doubts.add(key, tickets, link);
+                    tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
+                } else {
+                    tickets.iter().for_each(|ticket| run.watermark.free(*ticket));
                 }
             }
             Asked::Missing => absorb_second_look(planner, set, run, key, &rows, now, follow),
@@ -575,11 +579,7 @@ fn absorb_batch(
             Absorbed::Done | Absorbed::Stale => {}
             Absorbed::Fetch(key) => {
                 run.watermark.hold(ticket);
-                run.fetches.push_back(Wanted {
-                    by: run.key_columns.clone(),
-                    key,
-                    asked: Asked::News { ticket: Some(ticket) },
-                });
+                run.want(key, vec![ticket]);
             }
         }
     }
@@ -607,11 +607,7 @@ fn absorb_page(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, 
             let unsure = known.is_some_and(|link| shows_something_else(planner.spec, run.id, link, row));
             // The write in flight tells what the row holds; the compare after it, if it fails.
             if run.blocks(record) || unsure {
-                run.fetches.push_back(Wanted {
-                    by: run.key_columns.clone(),
-                    key: row.key.clone(),
-                    asked: Asked::News { ticket: None },
-                });
+                run.want(row.key.clone(), Vec::new());
                 continue;
             }
         }
