@@ -109,6 +109,23 @@ impl Guest {
     }
 }
 
+fn request(sent: host::Sent) -> port::Request {
+    let since = sent.at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    port::Request {
+        at_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        role: sent.role.into(),
+        method: sent.method,
+        place: sent.place,
+        path: sent.path,
+        status: sent.status,
+        failure: sent.failure.into(),
+        bytes_sent: sent.bytes_sent,
+        bytes_received: sent.bytes_received,
+        took_ms: sent.took_ms,
+        trace: sent.trace,
+    }
+}
+
 fn limit(limit: host::LimitSnapshot) -> port::BudgetLimit {
     port::BudgetLimit {
         name: limit.name,
@@ -159,6 +176,10 @@ impl Connector for Guest {
         sessions.usage();
         sessions.live.push(session.meter());
         Ok(Box::new(Open(session)))
+    }
+
+    fn requests(&self) -> Vec<port::Request> {
+        self.loader.sent(&self.connection.name).into_iter().map(request).collect()
     }
 
     fn budget(&self) -> Option<port::Budget> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lockstep_core::config::Connection;
-use lockstep_host::{BudgetSnapshot, Component, Host, HostError, HostOptions, Keeper};
+use lockstep_host::{BudgetSnapshot, Component, Host, HostError, HostOptions, Keeper, Sent};
 use tokio::sync::OnceCell;
 
 use crate::{failure::Failure, kept::Folder};
@@ -109,6 +109,11 @@ impl Loader {
     /// What is known of an account's rate limits.
     pub fn budget(&self, account: &str) -> Option<BudgetSnapshot> {
         self.host.get()?.budgets().into_iter().find(|budget| budget.account == account)
+    }
+
+    /// The latest requests of a connection.
+    pub fn sent(&self, connection: &str) -> Vec<Sent> {
+        self.host.get().map(|host| host.sent(connection)).unwrap_or_default()
     }
 
     /// The component at a source. `digest`: the SHA-256 it must have.

@@ -195,6 +195,11 @@ pub trait Connector: Send + Sync {
         Usage::default()
     }
 
+    /// The latest requests that its sessions made over HTTP, oldest first.
+    fn requests(&self) -> Vec<Request> {
+        Vec::new()
+    }
+
     /// What its system allows the account to ask, as far as is known; `None` for one without limits.
     fn budget(&self) -> Option<Budget> {
         None
@@ -225,6 +230,27 @@ pub struct Usage {
     pub request_failures: u64,
     #[serde(default)]
     pub limit_errors: u64,
+}
+
+/// A request that a connector made over HTTP, or tried to: never its query, its headers or a body.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Microseconds since 1970.
+    pub at_us: i64,
+    /// What the session was for; `sign-in` for a token's own request.
+    pub role: String,
+    pub method: String,
+    /// Such as `https://api.example.com`.
+    pub place: String,
+    pub path: String,
+    /// 0 where there is no answer; `failure` says why then.
+    pub status: u16,
+    pub failure: String,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    pub took_ms: u64,
+    /// The trace id that was sent along.
+    pub trace: String,
 }
 
 /// What a system allows an account to ask; connections of one account share it.

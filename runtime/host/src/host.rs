@@ -21,7 +21,7 @@ use crate::{
     credentials::hex,
     error::HostError,
     examine::examine,
-    http::Egresses,
+    http::{Egresses, Sent},
     keeper::Keeper,
     limits::{Limits, LoadLimits},
     network::{Resolver, SystemResolver},
@@ -105,6 +105,11 @@ impl Host {
     /// What is known of every account's rate limits.
     pub fn budgets(&self) -> Vec<BudgetSnapshot> {
         self.0.budgets.snapshots()
+    }
+
+    /// The latest requests that the sessions of a connection made over HTTP, oldest first.
+    pub fn sent(&self, connection: &str) -> Vec<Sent> {
+        self.0.egresses.sent(connection)
     }
 
     /// Load a component from a file. `expected` is its SHA-256 in hexadecimal, with

@@ -20,6 +20,13 @@ pub struct Discover {
     pub objects: Vec<String>,
 }
 
+/// Of `requests`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfConnection {
+    pub connection: String,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {

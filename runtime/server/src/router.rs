@@ -26,6 +26,7 @@ pub fn router(operations: Operations) -> Router {
         .route("/v1/check", post(check))
         .route("/v1/discover", post(discover))
         .route("/v1/sample", post(sample))
+        .route("/v1/requests", post(requests_made))
         .route("/v1/plan", post(plan))
         .route("/v1/apply", post(apply))
         .route("/v1/pause", post(pause))
@@ -69,6 +70,10 @@ async fn check(State(ops): Ops, Asked(asked): Asked<requests::Check>) -> Respons
 
 async fn discover(State(ops): Ops, Asked(asked): Asked<requests::Discover>) -> Response {
     answer(ops.discover(&asked.connection, &asked.objects).await)
+}
+
+async fn requests_made(State(ops): Ops, Asked(asked): Asked<requests::OfConnection>) -> Response {
+    answer(ops.requests(&asked.connection))
 }
 
 async fn sample(State(ops): Ops, Asked(asked): Asked<requests::Sample>) -> Response {

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use clap::Subcommand;
 use lockstep_core::config::Config;
+use lockstep_engine::port::Request;
 use lockstep_host::PermissionKind;
+use lockstep_server::requests;
 use serde_json::json;
 
 use crate::{
@@ -13,8 +15,9 @@ use crate::{
     connectors::{self, Loader},
     context::Context,
     failure::{Exit, Failure},
+    moment,
     screen::Tone,
-    table::{Table, text},
+    table::{Table, number, text},
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,12 +35,18 @@ pub enum What {
         /// A built-in's name or a path to a .wasm file
         connector: String,
     },
+    /// The latest requests that a connection's connector made over HTTP
+    Requests {
+        /// The connection's name
+        connection: String,
+    },
 }
 
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     match &args.what {
         What::List => list(context),
         What::Inspect { connector } => inspect(connector, context).await,
+        What::Requests { connection } => requests_made(connection, context).await,
     }
 }
 
@@ -110,6 +119,39 @@ async fn inspect(connector: &str, context: &Context<'_>) -> Result<Exit, Failure
     screen.out(facts.render(screen));
     screen.out(format!("  digest = \"sha256:{}\"", component.digest()));
     screen.next("put the digest into the connection to pin exactly this component");
+    Ok(Exit::Done)
+}
+
+async fn requests_made(connection: &str, context: &Context<'_>) -> Result<Exit, Failure> {
+    let screen = context.screen;
+    let client = context.client().await?;
+    let asked = requests::OfConnection { connection: connection.to_owned() };
+    let made: Vec<Request> = client.post("/v1/requests", &asked).await?;
+    if screen.json {
+        screen.out_json(&made);
+        return Ok(Exit::Done);
+    }
+    if made.is_empty() {
+        screen.out(format!("{connection} made no request since Lockstep started"));
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["when", "for", "request", "answer", "ms", "sent", "received"]);
+    for request in &made {
+        let answer = match request.status {
+            0 => text(&request.failure).tone(Tone::Bad),
+            status => text(status.to_string()),
+        };
+        table.row(vec![
+            text(moment::clock(request.at_us)).tone(Tone::Dim),
+            text(&request.role),
+            text(format!("{} {}{}", request.method, request.place, request.path)),
+            answer,
+            number(request.took_ms),
+            number(request.bytes_sent),
+            number(request.bytes_received),
+        ]);
+    }
+    screen.out(table.render(screen));
     Ok(Exit::Done)
 }
 

@@ -54,6 +54,13 @@ impl Operations {
         check::discover(&self.engine.shared, connection, objects).await
     }
 
+    /// The latest requests that a connection made over HTTP since the process started, oldest first.
+    pub fn requests(&self, connection: &str) -> Result<Vec<crate::port::Request>, EngineError> {
+        let connector = self.engine.shared.connectors.get(connection);
+        let connector = connector.ok_or_else(|| EngineError::UnknownConnection(connection.to_owned()))?;
+        Ok(connector.requests())
+    }
+
     /// Values of these columns, by column, from a few of an object's rows.
     pub async fn sample(
         &self,

@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::Egress;
+use super::{Egress, Sent};
 
 /// Close idle connections of a way out for as long as it is in use.
 async fn tidy(egress: Weak<Egress>, every: Duration) {
@@ -28,6 +28,15 @@ pub(crate) type Identity = [u8; 32];
 pub(crate) struct Egresses(Mutex<HashMap<Identity, Weak<Egress>>>);
 
 impl Egresses {
+    /// The latest requests of a connection, oldest first.
+    pub(crate) fn sent(&self, connection: &str) -> Vec<Sent> {
+        let in_use: Vec<Arc<Egress>> = self.0.lock().values().filter_map(Weak::upgrade).collect();
+        let of_it = in_use.iter().filter(|egress| egress.name == connection);
+        let mut sent: Vec<Sent> = of_it.flat_map(|egress| egress.sent()).collect();
+        sent.sort_by_key(|sent| sent.at);
+        sent
+    }
+
     /// The one in use under this identity, or a new one.
     pub(crate) fn of(&self, identity: Identity, make: impl FnOnce() -> Egress) -> Arc<Egress> {
         let mut all = self.0.lock();
