@@ -129,7 +129,9 @@ impl Systems {
     pub fn configuration(&self) -> String {
         let grant = |url: &str| url.replacen("://", ":", 1);
         let hooks = format!("127.0.0.1:{}", self.hooks_port);
+        let client = self.crm.with(|state| state.settings.client_id.clone());
         include_str!("demo.toml")
+            .replace("SALESFORCE_CLIENT", &client)
             .replace("SALESFORCE_URL", &self.crm.url())
             .replace("SALESFORCE_GRANT", &grant(&self.crm.url()))
             .replace("HUBSPOT_URL", &self.hub.url())
@@ -142,10 +144,8 @@ impl Systems {
 
     /// The secrets that the configuration refers to.
     pub fn launch(&self) -> Launch {
-        let (id, secret) =
-            self.crm.with(|state| (state.settings.client_id.clone(), state.settings.client_secret.clone()));
+        let secret = self.crm.with(|state| state.settings.client_secret.clone());
         Launch::default()
-            .env("SF_ID", &id)
             .env("SF_SECRET", &secret)
             .env("HUBSPOT_TOKEN", self.hub.token())
             .env("HUBSPOT_SECRET", &self.hooks_secret)
