@@ -47,9 +47,9 @@ struct Given {
     login_url: Option<String>,
     #[serde(default)]
     api_version: Option<String>,
-    /// Read by the host.
-    #[serde(default, rename = "auth")]
-    _auth: Option<String>,
+    /// These two are for the host, which signs in.
+    #[serde(default, rename = "client_id")]
+    _client_id: Option<String>,
     #[serde(default, rename = "username")]
     _username: Option<String>,
     #[serde(default)]
@@ -77,8 +77,8 @@ struct Given {
 /// What a session works with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Without a slash at its end.
-    pub instance_url: String,
+    /// Without a slash at its end. Not configured: the token's answer names it.
+    pub instance_url: Option<String>,
     pub api_version: String,
     /// What is offered by `discover`; empty: everything that can be synced.
     pub objects: Vec<String>,
@@ -104,9 +104,9 @@ pub const SCHEMA: &str = r#"{
   "additionalProperties": false,
   "properties": {
     "instance_url": {"type": "string", "description": "https://NAME.my.salesforce.com"},
-    "login_url": {"type": "string", "description": "where tokens are asked for; default instance_url, for JWT and refresh tokens https://login.salesforce.com or https://test.salesforce.com"},
+    "login_url": {"type": "string", "description": "where tokens are asked for with jwt-bearer and refresh-token; default https://login.salesforce.com, for sandboxes https://test.salesforce.com"},
     "api_version": {"type": "string", "pattern": "^[0-9]{2,3}\\.0$", "default": "66.0"},
-    "auth": {"enum": ["client-credentials", "jwt-bearer", "refresh-token", "bearer"]},
+    "client_id": {"type": "string", "description": "the connected app's consumer key"},
     "username": {"type": "string", "description": "for jwt-bearer: the user to act as"},
     "objects": {"type": "array", "items": {"type": "string"}, "description": "objects to offer; default all that can be synced"},
     "changes": {"enum": ["auto", "stream", "poll"], "default": "auto", "description": "auto: Change Data Capture where it is switched on, else polling"},
@@ -129,11 +129,9 @@ impl Config {
     pub fn parse(json: &str) -> Result<Self> {
         let bad = |why: String| Failure::Config(format!("configuration: {why}"));
         let given: Given = serde_json::from_str(json).map_err(|error| bad(error.to_string()))?;
-        let url = given.instance_url.or(given.login_url).ok_or_else(|| bad("`instance_url` is missing".into()))?;
-        let instance_url = url.trim_end_matches('/').to_owned();
-        let host = instance_url.strip_prefix("https://").or_else(|| instance_url.strip_prefix("http://"));
-        if host.is_none_or(|host| host.is_empty() || host.contains('/')) {
-            return Err(bad("`instance_url` is not of the form https://host".into()));
+        let instance_url = given.instance_url.as_deref().map(parse_url).transpose()?;
+        if let Some(login_url) = &given.login_url {
+            parse_url(login_url)?;
         }
         let api_version = given.api_version.unwrap_or_else(|| API_VERSION.into());
         let number = api_version.strip_suffix(".0").and_then(|major| major.parse::<u16>().ok());
@@ -174,6 +172,19 @@ impl Config {
     }
 }
 
+/// An address of a scheme and a host, without a slash at its end.
+///
+/// # Errors
+/// `config` for anything else.
+pub fn parse_url(url: &str) -> Result<String> {
+    let url = url.trim_end_matches('/');
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    if host.is_none_or(|host| host.is_empty() || host.contains('/')) {
+        return Err(Failure::Config(format!("`{url}` as `instance_url` is not of the form https://host")));
+    }
+    Ok(url.to_owned())
+}
+
 /// What may stand in a query or path without quoting.
 pub fn is_api_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 100 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -186,7 +197,7 @@ mod tests {
     #[test]
     fn little_is_needed_and_the_rest_has_defaults() {
         let config = Config::parse(r#"{"instance_url":"https://acme.my.salesforce.com/"}"#).expect("valid");
-        assert_eq!(config.instance_url, "https://acme.my.salesforce.com");
+        assert_eq!(config.instance_url.as_deref(), Some("https://acme.my.salesforce.com"));
         assert_eq!(config.changes, Changes::Auto);
         assert_eq!(config.updates, Updates::Conditional);
         assert_eq!(config.client_name, "lockstep");
@@ -195,7 +206,6 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_by_name() {
         for (json, word) in [
-            (r#"{}"#, "instance_url"),
             (r#"{"instance_url":"acme"}"#, "instance_url"),
             (r#"{"instance_url":"https://a","api_version":"42"}"#, "api_version"),
             (r#"{"instance_url":"https://a","objects":["A B"]}"#, "A B"),

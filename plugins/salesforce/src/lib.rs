@@ -18,4 +18,5 @@ pub mod platform;
 pub mod schema;
 pub mod session;
 pub mod soql;
+pub mod spec;
 pub mod value;

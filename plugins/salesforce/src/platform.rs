@@ -8,6 +8,12 @@ pub trait Platform {
     /// Sends requests; whoever does it puts the credentials on the wire.
     fn client(&self) -> &dyn Client;
 
+    /// The organisation's own address, as the token's answer names it.
+    ///
+    /// # Errors
+    /// Why signing in failed.
+    fn instance_url(&self) -> Result<Option<String>, String>;
+
     /// Waits.
     fn sleep_ms(&self, millis: u64);
 

@@ -29,7 +29,8 @@ fn a_full_read_goes_on_after_a_restart_and_gives_every_row_once() -> anyhow::Res
     let org = org()?;
     let mut expected = Vec::new();
     for at in 0..57 {
-        expected.push(org.create("Contact", json!({"LastName": format!("N{at}")})).map_err(|e| anyhow::anyhow!("{e:?}"))?);
+        expected
+            .push(org.create("Contact", json!({"LastName": format!("N{at}")})).map_err(|e| anyhow::anyhow!("{e:?}"))?);
     }
     let mut after = Vec::new();
     let mut ids = Vec::new();
@@ -84,7 +85,10 @@ fn a_large_object_is_read_through_the_bulk_api() -> anyhow::Result<()> {
         }
     }
     anyhow::ensure!(names.len() == 30, "{} rows", names.len());
-    anyhow::ensure!(names.iter().any(|cells| cells[0] == text("N3, \"quoted\"\nline") && cells[1] == Cell::Null), "{names:?}");
+    anyhow::ensure!(
+        names.iter().any(|cells| cells[0] == text("N3, \"quoted\"\nline") && cells[1] == Cell::Null),
+        "{names:?}"
+    );
     anyhow::ensure!(org.traffic().count("POST", "/jobs/query") == 1);
     Ok(())
 }

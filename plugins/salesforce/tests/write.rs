@@ -29,7 +29,11 @@ fn person(org: &Org, id: &str, values: serde_json::Value) -> anyhow::Result<()> 
 fn an_update_is_written_where_the_row_holds_what_is_expected() -> anyhow::Result<()> {
     let org = org()?;
     let id = contact(&org, "Smith")?;
-    let intent = update(&id, &[Cell::Absent, text(" New@example.com "), text("")], &[Cell::Absent, text("old@example.com"), Cell::Null]);
+    let intent = update(
+        &id,
+        &[Cell::Absent, text(" New@example.com "), text("")],
+        &[Cell::Absent, text("old@example.com"), Cell::Null],
+    );
     let outcome = write_one(&mut session(&org)?, "Contact", &COLUMNS, intent)?;
     let Outcome::Applied(row) = outcome else { anyhow::bail!("{outcome:?}") };
     // As stored: trimmed, and empty text is null.
@@ -42,7 +46,11 @@ fn an_update_is_written_where_the_row_holds_what_is_expected() -> anyhow::Result
 fn a_row_that_holds_something_else_is_a_conflict_and_stays() -> anyhow::Result<()> {
     let org = org()?;
     let id = contact(&org, "Smith")?;
-    let intent = update(&id, &[Cell::Absent, text("mine@example.com"), Cell::Absent], &[Cell::Absent, text("older@example.com"), Cell::Absent]);
+    let intent = update(
+        &id,
+        &[Cell::Absent, text("mine@example.com"), Cell::Absent],
+        &[Cell::Absent, text("older@example.com"), Cell::Absent],
+    );
     let outcome = write_one(&mut session(&org)?, "Contact", &COLUMNS, intent)?;
     let Outcome::Conflict(row) = outcome else { anyhow::bail!("{outcome:?}") };
     ensure!(row.cells[1] == text("old@example.com"));
@@ -62,7 +70,11 @@ fn race(settings: &str, rows: usize, edit_after_ms: u64) -> anyhow::Result<(Org,
     let outcomes = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let intents = ids.iter().map(|id| {
-                update(id, &[Cell::Absent, text("mine@example.com"), Cell::Absent], &[Cell::Absent, text("old@example.com"), Cell::Absent])
+                update(
+                    id,
+                    &[Cell::Absent, text("mine@example.com"), Cell::Absent],
+                    &[Cell::Absent, text("old@example.com"), Cell::Absent],
+                )
             });
             write(&mut session_with(&org, settings)?, "Contact", &COLUMNS, intents.collect())
         });
@@ -96,7 +108,11 @@ fn an_edit_in_the_same_second_as_our_read_is_not_overwritten() -> anyhow::Result
         let id = contact(&org, "Smith")?;
         let outcome = std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                let intent = update(&id, &[Cell::Absent, text("mine@example.com"), Cell::Absent], &[Cell::Absent, text("old@example.com"), Cell::Absent]);
+                let intent = update(
+                    &id,
+                    &[Cell::Absent, text("mine@example.com"), Cell::Absent],
+                    &[Cell::Absent, text("old@example.com"), Cell::Absent],
+                );
                 write_one(&mut session(&org)?, "Contact", &COLUMNS, intent)
             });
             std::thread::sleep(std::time::Duration::from_millis(30 * round));
@@ -105,7 +121,9 @@ fn an_edit_in_the_same_second_as_our_read_is_not_overwritten() -> anyhow::Result
         })?;
         let email = shown(&org, &id, "Email");
         match outcome {
-            Outcome::Conflict(row) => ensure!(row.cells[1] == text("person@example.com") && email == "person@example.com"),
+            Outcome::Conflict(row) => {
+                ensure!(row.cells[1] == text("person@example.com") && email == "person@example.com")
+            }
             // Written before the person's edit came, which then stands.
             Outcome::Applied(row) => ensure!(email == "person@example.com" && row.cells[1] == text("mine@example.com")),
             other => anyhow::bail!("round {round}: {other:?}"),
@@ -122,7 +140,11 @@ fn an_edit_of_another_field_meanwhile_does_not_stop_ours() -> anyhow::Result<()>
     org.faults().inject(Rule::next("sobjects/Contact/", Fault::Delay { ms: 400 }).method("PATCH"));
     let outcome = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let intent = update(&id, &[Cell::Absent, text("mine@example.com"), Cell::Absent], &[Cell::Absent, text("old@example.com"), Cell::Absent]);
+            let intent = update(
+                &id,
+                &[Cell::Absent, text("mine@example.com"), Cell::Absent],
+                &[Cell::Absent, text("old@example.com"), Cell::Absent],
+            );
             write_one(&mut session(&org)?, "Contact", &COLUMNS, intent)
         });
         std::thread::sleep(std::time::Duration::from_millis(250));
@@ -143,7 +165,11 @@ fn what_somebody_wrote_right_after_us_is_not_taken_for_our_own_value() -> anyhow
     org.faults().inject(Rule::next("sobjects/Contact/", Fault::LateAnswer { ms: 400 }).method("PATCH"));
     let outcome = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let intent = update(&id, &[Cell::Absent, text("mine@example.com"), Cell::Absent], &[Cell::Absent, text("old@example.com"), Cell::Absent]);
+            let intent = update(
+                &id,
+                &[Cell::Absent, text("mine@example.com"), Cell::Absent],
+                &[Cell::Absent, text("old@example.com"), Cell::Absent],
+            );
             write_one(&mut session(&org)?, "Contact", &COLUMNS, intent)
         });
         std::thread::sleep(std::time::Duration::from_millis(250));
@@ -162,7 +188,13 @@ fn a_lost_answer_is_unknown_and_a_second_try_writes_nothing_twice() -> anyhow::R
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     org.faults().inject(Rule::next("sobjects/Contact/", Fault::CutAfter).method("PATCH"));
     let mut session = session(&org)?;
-    let intent = || update(&id, &[Cell::Absent, text("mine@example.com"), Cell::Absent], &[Cell::Absent, text("old@example.com"), Cell::Absent]);
+    let intent = || {
+        update(
+            &id,
+            &[Cell::Absent, text("mine@example.com"), Cell::Absent],
+            &[Cell::Absent, text("old@example.com"), Cell::Absent],
+        )
+    };
     let first = write_one(&mut session, "Contact", &COLUMNS, intent())?;
     ensure!(matches!(first, Outcome::Unknown(_)), "{first:?}");
     let patches = org.traffic().count("PATCH", "/sobjects/Contact/");
@@ -232,7 +264,10 @@ fn each_refused_row_stays_alone() -> anyhow::Result<()> {
         other => format!("{other:?}"),
     };
     ensure!(matches!(outcomes[0], Outcome::Applied(_)), "{:?}", outcomes[0]);
-    ensure!((class(1), class(2), class(3)) == ("validation".into(), "not-null".into(), "too-long".into()), "{outcomes:?}");
+    ensure!(
+        (class(1), class(2), class(3)) == ("validation".into(), "not-null".into(), "too-long".into()),
+        "{outcomes:?}"
+    );
     ensure!(org.count("Contact") >= 1);
     Ok(())
 }
@@ -243,7 +278,9 @@ fn a_locked_row_is_tried_again_and_a_limit_is_passed_on() -> anyhow::Result<()> 
     let id = contact(&org, "Smith")?;
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     org.refuse_rows(RowRefusal::lock(2));
-    let intent = |to: &str, from: &str| update(&id, &[Cell::Absent, text(to), Cell::Absent], &[Cell::Absent, text(from), Cell::Absent]);
+    let intent = |to: &str, from: &str| {
+        update(&id, &[Cell::Absent, text(to), Cell::Absent], &[Cell::Absent, text(from), Cell::Absent])
+    };
     let mut session = session(&org)?;
     let outcome = write_one(&mut session, "Contact", &COLUMNS, intent("a@example.com", "old@example.com"))?;
     ensure!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
@@ -275,7 +312,9 @@ fn a_delete_is_compared_before_and_looked_at_afterwards() -> anyhow::Result<()> 
     let raced = contact(&org, "Raced")?;
     org.faults().inject(Rule::next("composite/sobjects", Fault::Delay { ms: 400 }).method("DELETE"));
     let outcome = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| write_one(&mut self::session(&org)?, "Contact", &COLUMNS, delete(&raced, &expected("old@example.com"))));
+        let writer = scope.spawn(|| {
+            write_one(&mut self::session(&org)?, "Contact", &COLUMNS, delete(&raced, &expected("old@example.com")))
+        });
         std::thread::sleep(std::time::Duration::from_millis(250));
         person(&org, &raced, json!({"Email": "person@example.com"}))?;
         writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?
@@ -298,7 +337,9 @@ fn many_rows_are_written_in_few_requests() -> anyhow::Result<()> {
     let ids = org.edit(&edits).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     let intents = |from: &str, to: &str| {
-        let one = |id: &String| update(id, &[Cell::Absent, text(to), Cell::Absent], &[Cell::Absent, text(from), Cell::Absent]);
+        let one = |id: &String| {
+            update(id, &[Cell::Absent, text(to), Cell::Absent], &[Cell::Absent, text(from), Cell::Absent])
+        };
         ids.iter().map(one).collect::<Vec<_>>()
     };
     let mut conditional = session(&org)?;

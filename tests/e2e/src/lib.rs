@@ -5,9 +5,11 @@
 mod config;
 pub mod http;
 mod load;
+mod organisation;
 mod recording;
 mod world;
 
 pub use config::Config;
 pub use load::{Load, LoadShape};
+pub use organisation::{Crm, email};
 pub use world::{Side, World};

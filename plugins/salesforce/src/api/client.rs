@@ -83,10 +83,11 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(platform: Rc<dyn Platform>, config: &Config) -> Self {
+    /// `base`: scheme and host.
+    pub fn new(platform: Rc<dyn Platform>, base: String, config: &Config) -> Self {
         Api {
             platform,
-            base: config.instance_url.clone(),
+            base,
             version: config.api_version.clone(),
             client_name: config.client_name.clone(),
             ahead_s: Rc::new(Cell::new(0)),
@@ -101,6 +102,11 @@ impl Api {
     /// An answer told the server's clock.
     pub fn observe_clock(&self, date_s: i64) {
         self.ahead_s.set(date_s - self.platform.wall_us().div_euclid(1_000_000));
+    }
+
+    /// Scheme and host.
+    pub fn base(&self) -> &str {
+        &self.base
     }
 
     /// `/services/data/vX.0` and what follows.

@@ -142,6 +142,7 @@ fn poll_due(
 
 /// Gives what the stream has taken in. True: not all of it.
 fn drain(session: &mut Session, follow: &mut Follow, request: &ChangesRequest, batches: &mut Batches) -> Result<bool> {
+    tell_gaps(session, follow, request, batches);
     loop {
         let Some(stream) = &mut follow.stream else { return Ok(false) };
         let Some(event) = stream.next_event() else { return Ok(false) };
@@ -160,6 +161,23 @@ fn drain(session: &mut Session, follow: &mut Follow, request: &ChangesRequest, b
             return Err(Failure::CursorInvalid(format!("{}: replay ids began anew", event.channel)));
         }
         at.replay = Some(event.replay_id);
+    }
+}
+
+/// Where events are no longer kept, objects are to be compared in full; what is
+/// kept comes after that.
+fn tell_gaps(session: &Session, follow: &mut Follow, request: &ChangesRequest, batches: &mut Batches) {
+    let Some(stream) = &mut follow.stream else { return };
+    for (channel, since_s) in stream.take_gaps() {
+        if let Some(at) = follow.cursor.channels.get_mut(&channel) {
+            at.since_s = since_s;
+        }
+        for selection in &request.selections {
+            let polled = follow.cursor.polled.contains_key(&selection.object);
+            if !polled && channel_of(&session.config, &selection.object) == channel {
+                batches.signal(&selection.object, "gap");
+            }
+        }
     }
 }
 

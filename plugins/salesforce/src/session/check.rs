@@ -21,7 +21,7 @@ pub fn check(session: &mut Session, objects: &[String]) -> Vec<CheckItem> {
         Err(failure) => return vec![access(&failure)],
     };
     let mut items = vec![
-        CheckItem::ok("reachable", format!("{} answers", session.config.instance_url)),
+        CheckItem::ok("reachable", format!("{} answers", session.api.base())),
         CheckItem::ok("auth", "the token is accepted".to_owned()),
     ];
     items.extend(budget(&answer));

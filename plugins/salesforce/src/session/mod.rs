@@ -23,7 +23,7 @@ use lockstep_sdk::model::{
 };
 
 use crate::api::Api;
-use crate::config::{Config, is_api_name};
+use crate::config::{Config, is_api_name, parse_url};
 use crate::failure::{Failure, Result};
 use crate::platform::Platform;
 use crate::schema::{Sobject, parse_describe};
@@ -43,13 +43,21 @@ pub struct Session {
 type Answer<T> = std::result::Result<T, Error>;
 
 impl Session {
-    /// Check the configuration. Nothing is sent yet.
+    /// Check the configuration, and sign in where only that tells the address.
     ///
     /// # Errors
-    /// `config`.
+    /// `config`, or `auth` when signing in failed.
     pub fn open(platform: Rc<dyn Platform>, config: &str) -> Answer<Self> {
         let config = Config::parse(config).map_err(Failure::into_error)?;
-        let api = Api::new(platform.clone(), &config);
+        let base = match &config.instance_url {
+            Some(url) => url.clone(),
+            None => {
+                let told = platform.instance_url().map_err(Error::auth)?;
+                let missing = || Error::config("configuration: `instance_url` is missing");
+                parse_url(&told.ok_or_else(missing)?).map_err(Failure::into_error)?
+            }
+        };
+        let api = Api::new(platform.clone(), base, &config);
         Ok(Session { platform, config, api, sobjects: HashMap::new(), follow: None })
     }
 

@@ -25,10 +25,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(125);
 const QUEUE_EVENTS_MAX: usize = 20_000;
 /// Handshakes in a row without a connect that succeeds.
 const HANDSHAKES_MAX: u32 = 3;
-/// Events are kept for 72 h (documented); a little less is relied on.
+/// Events are kept for 72 h (documented); a little less is relied on, and a
+/// little more reaches behind all of them.
 const KEPT_S: i64 = 70 * 3600;
-/// How far an event's commit time and the server's clock may be apart.
-const CLOCK_MARGIN_S: i64 = 60;
+const BEHIND_ALL_S: i64 = 80 * 3600;
+/// How long before its commit an event's time may lie: events seen carry the
+/// second in which the row was saved, and a transaction may run on for minutes.
+const COMMIT_MARGIN_S: i64 = 30 * 60;
 /// How long an event may take from its commit to us. Only a quiet channel's
 /// position is measured by it, so it is generous.
 const DELAY_MAX_S: i64 = 12 * 3600;
@@ -60,6 +63,8 @@ pub struct Stream {
     /// Channels whose replay id was no longer kept: everything kept is read
     /// again, and what was taken before is left out by its time.
     rewound: HashSet<String>,
+    /// Channels of which events were missed, not told yet.
+    gaps: Vec<String>,
     queue: VecDeque<ChangeEvent>,
     /// Everything committed before this second (server's clock) is in the queue
     /// or was given.
@@ -81,6 +86,7 @@ impl Stream {
             cookies: BTreeMap::new(),
             read: BTreeMap::new(),
             rewound: HashSet::new(),
+            gaps: Vec::new(),
             queue: VecDeque::new(),
             complete_s: 0,
             settled: false,
@@ -105,6 +111,12 @@ impl Stream {
 
     pub fn has_channel(&self, channel: &str) -> bool {
         self.read.contains_key(channel)
+    }
+
+    /// Channels of which events were missed, and since when they are told again.
+    pub fn take_gaps(&mut self) -> Vec<(String, i64)> {
+        let since_s = |channel: &String| self.read.get(channel).map_or(0, |at| at.since_s);
+        std::mem::take(&mut self.gaps).into_iter().map(|channel| (channel.clone(), since_s(&channel))).collect()
     }
 
     pub fn next_event(&mut self) -> Option<ChangeEvent> {
@@ -222,10 +234,13 @@ impl Stream {
             self.handshakes = 0;
             return Err(Failure::Broken("the streaming endpoint forgets every handshake".into()));
         }
-        let messages = self.exchange(bayeux::handshake())?;
-        let Some(answer) = messages.into_iter().find(|message| message.channel == "/meta/handshake") else {
-            return Err(Failure::Protocol("a handshake without an answer".into()));
-        };
+        let mut answer = self.greet()?;
+        if answer.is_refused() && answer.refusal() == Refusal::Auth {
+            // Whether the token is still good is told here inside an answer of
+            // status 200. A plain request makes the host see it and renew it.
+            self.api.get(&self.api.path("/limits"))?;
+            answer = self.greet()?;
+        }
         match (answer.is_refused(), answer.client_id.clone()) {
             (false, Some(client_id)) => {
                 self.link = Some(Link { client_id, interval_ms: 0, connect: None });
@@ -233,6 +248,12 @@ impl Stream {
             }
             _ => Err(refused(&answer, "the handshake")),
         }
+    }
+
+    fn greet(&mut self) -> Result<Message> {
+        let messages = self.exchange(bayeux::handshake())?;
+        let answer = messages.into_iter().find(|message| message.channel == "/meta/handshake");
+        answer.ok_or_else(|| Failure::Protocol("a handshake without an answer".into()))
     }
 
     /// The refused channels, each with its answer. Events may come along.
@@ -268,30 +289,41 @@ impl Stream {
         self.handshake()?;
         self.rewound.clear();
         let now_s = self.now_s();
+        let all: Vec<(String, ChannelAt)> = self.read.iter().map(|(channel, at)| (channel.clone(), *at)).collect();
         let mut wanted = BTreeMap::new();
-        for (channel, at) in &self.read {
+        for (channel, at) in all {
             if at.replay.is_none() && now_s - at.since_s > KEPT_S {
-                return Err(Failure::CursorInvalid(format!("{channel}: events are kept for three days only")));
+                self.miss(&channel, now_s);
             }
-            wanted.insert(channel.clone(), at.replay.unwrap_or(ALL_KEPT));
+            wanted.insert(channel, at.replay.unwrap_or(ALL_KEPT));
         }
         let refusals = self.subscribe(&wanted)?;
         let mut again = BTreeMap::new();
         for (channel, message) in refusals {
-            let since_s = self.read.get(&channel).map_or(0, |at| at.since_s);
             let Refusal::ReplayGone = message.refusal() else {
                 return Err(refused(&message, &channel));
             };
-            if now_s - since_s > KEPT_S {
-                return Err(Failure::CursorInvalid(format!("{channel}: the last event taken is no longer kept")));
+            // A quiet channel's last event was long ago, and yet nothing need
+            // have been missed. Else all that is kept is told again, behind a gap.
+            if self.read.get(&channel).is_none_or(|at| now_s - at.since_s > KEPT_S) {
+                self.miss(&channel, now_s);
             }
-            // A quiet channel: its last event was long ago, yet nothing was missed.
             self.rewound.insert(channel.clone());
             again.insert(channel, ALL_KEPT);
         }
         match self.subscribe(&again)?.first() {
             None => Ok(()),
             Some((channel, message)) => Err(refused(message, channel)),
+        }
+    }
+
+    /// Events of this channel are no longer kept.
+    fn miss(&mut self, channel: &str, now_s: i64) {
+        if let Some(at) = self.read.get_mut(channel) {
+            at.since_s = now_s - BEHIND_ALL_S;
+        }
+        if !self.gaps.iter().any(|known| known == channel) {
+            self.gaps.push(channel.to_owned());
         }
     }
 
@@ -356,7 +388,7 @@ impl Stream {
     fn admit(&mut self, message: &Message) -> Option<ChangeEvent> {
         let event = ChangeEvent::parse(&message.channel, message.data.as_ref()?)?;
         let at = self.read.get_mut(&event.channel)?;
-        let old = event.header.commit_timestamp.div_euclid(1000) < at.since_s - CLOCK_MARGIN_S;
+        let old = event.header.commit_timestamp.div_euclid(1000) < at.since_s - COMMIT_MARGIN_S;
         match at.replay {
             // A position that began without an event: what was before it was read.
             None if old => return None,

@@ -72,6 +72,10 @@ impl Platform for Native {
         &self.http
     }
 
+    fn instance_url(&self) -> Result<Option<String>, String> {
+        Ok(None)
+    }
+
     fn sleep_ms(&self, millis: u64) {
         std::thread::sleep(Duration::from_millis(millis));
     }
