@@ -8,6 +8,7 @@ use lockstep_sdk::model::Error;
 pub const DAILY_LIMIT_RETRY_MS: u32 = 15 * 60_000;
 /// How long to wait after too many requests at once.
 pub const CONCURRENCY_RETRY_MS: u32 = 2_000;
+const CHECK_APP: &str = "check the connected app, its secret and the integration user's right `API Enabled`";
 const UNAVAILABLE_RETRY_MS: u32 = 2_000;
 
 /// One error of an answer, whichever of the vendor's three spellings it had.
@@ -50,6 +51,8 @@ pub enum Failure {
     Streaming { message: String, remedy: String },
     #[error("{0}")]
     EventLimit(String),
+    #[error("signing in failed: {0}")]
+    SignIn(String),
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -133,6 +136,7 @@ impl Failure {
             Failure::Unsupported(_) => "LS-SF-UNSUPPORTED",
             Failure::Streaming { .. } => "LS-SF-STREAMING",
             Failure::EventLimit(_) => "LS-SF-EVENT-LIMIT",
+            Failure::SignIn(_) => "LS-SF-SIGN-IN",
         }
     }
 
@@ -153,6 +157,7 @@ impl Failure {
             Failure::NotFound(_) => ("not-found", String::new(), None),
             Failure::CursorInvalid(_) => ("cursor-invalid", "start the stream anew and reconcile".into(), None),
             Failure::Unsupported(_) => ("unsupported", String::new(), None),
+            Failure::SignIn(_) => ("auth", CHECK_APP.to_owned(), None),
             Failure::Streaming { remedy, .. } => ("denied", remedy, None),
             Failure::EventLimit(_) => (
                 "throttled",
@@ -172,9 +177,7 @@ fn api(error: &ApiError) -> (&'static str, String, Option<u32>) {
             ("throttled", "leave the organisation more API requests a day, or sync less".into(), Some(retry_ms))
         }
         Trouble::Away => ("unavailable", String::new(), Some(UNAVAILABLE_RETRY_MS)),
-        Trouble::Auth => {
-            ("auth", "check the connected app, its secret and the integration user's right `API Enabled`".into(), None)
-        }
+        Trouble::Auth => ("auth", CHECK_APP.to_owned(), None),
         Trouble::Denied => {
             ("denied", "give the integration user's permission set rights on this object and its fields".into(), None)
         }

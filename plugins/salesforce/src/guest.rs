@@ -26,8 +26,12 @@ impl Platform for Host {
     }
 
     fn instance_url(&self) -> std::result::Result<Option<String>, String> {
-        let answers = credentials::sign_in().map_err(|error| error.message)?;
+        let answers = credentials::sign_in(false).map_err(|error| error.message)?;
         Ok(answers.into_iter().find(|(name, _)| name == "instance_url").map(|(_, value)| value))
+    }
+
+    fn sign_in_anew(&self) -> std::result::Result<(), String> {
+        credentials::sign_in(true).map(drop).map_err(|error| error.message)
     }
 
     fn sleep_ms(&self, millis: u64) {

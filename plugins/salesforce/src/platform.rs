@@ -14,6 +14,12 @@ pub trait Platform {
     /// Why signing in failed.
     fn instance_url(&self) -> Result<Option<String>, String>;
 
+    /// The system said, other than by a 401, that the token is good no more.
+    ///
+    /// # Errors
+    /// Why signing in failed.
+    fn sign_in_anew(&self) -> Result<(), String>;
+
     /// Waits.
     fn sleep_ms(&self, millis: u64);
 

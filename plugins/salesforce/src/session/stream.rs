@@ -236,9 +236,8 @@ impl Stream {
         }
         let mut answer = self.greet()?;
         if answer.is_refused() && answer.refusal() == Refusal::Auth {
-            // Whether the token is still good is told here inside an answer of
-            // status 200. A plain request makes the host see it and renew it.
-            self.api.get(&self.api.path("/limits"))?;
+            // A token that ran out is told here inside an answer of status 200.
+            self.platform.sign_in_anew().map_err(Failure::SignIn)?;
             answer = self.greet()?;
         }
         match (answer.is_refused(), answer.client_id.clone()) {

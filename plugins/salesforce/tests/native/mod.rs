@@ -76,6 +76,10 @@ impl Platform for Native {
         Ok(None)
     }
 
+    fn sign_in_anew(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     fn sleep_ms(&self, millis: u64) {
         std::thread::sleep(Duration::from_millis(millis));
     }
