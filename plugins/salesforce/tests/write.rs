@@ -58,15 +58,30 @@ fn a_row_that_holds_something_else_is_a_conflict_and_stays() -> anyhow::Result<(
     Ok(())
 }
 
+/// Waits until something is so, for five seconds at most.
+fn until(what: &str, mut so: impl FnMut() -> bool) -> anyhow::Result<()> {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while !so() {
+        ensure!(std::time::Instant::now() < deadline, "{what}: it did not come to that");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// Until the writer has read its rows.
+fn until_read(org: &Org) -> anyhow::Result<()> {
+    until("the rows are read", || org.traffic().count("GET", "/query") > 0)
+}
+
 /// Edits by a person between our read and our write, in every way they can fall.
-fn race(settings: &str, rows: usize, edit_after_ms: u64) -> anyhow::Result<(Org, Vec<String>, Vec<Outcome>)> {
+fn race(settings: &str, rows: usize) -> anyhow::Result<(Org, Vec<String>, Vec<Outcome>)> {
     let org = org()?;
     let ids: Vec<String> = (0..rows).map(|at| contact(&org, &format!("N{at}"))).collect::<anyhow::Result<_>>()?;
     // Rows come to rest, so that nothing but the person's edit is fresh.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     // The write is held back at the server's door while the person edits.
-    org.faults().inject(Rule::next("composite", Fault::Delay { ms: 400 }).method("POST"));
-    org.faults().inject(Rule::next("sobjects/Contact/", Fault::Delay { ms: 400 }).method("PATCH"));
+    org.faults().inject(Rule::next("composite", Fault::Delay { ms: 1_000 }).method("POST"));
+    org.faults().inject(Rule::next("sobjects/Contact/", Fault::Delay { ms: 1_000 }).method("PATCH"));
     let outcomes = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let intents = ids.iter().map(|id| {
@@ -78,7 +93,7 @@ fn race(settings: &str, rows: usize, edit_after_ms: u64) -> anyhow::Result<(Org,
             });
             write(&mut session_with(&org, settings)?, "Contact", &COLUMNS, intents.collect())
         });
-        std::thread::sleep(std::time::Duration::from_millis(edit_after_ms));
+        until_read(&org)?;
         person(&org, &ids[0], json!({"Email": "person@example.com"}))?;
         writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?
     })?;
@@ -88,7 +103,7 @@ fn race(settings: &str, rows: usize, edit_after_ms: u64) -> anyhow::Result<(Org,
 #[test]
 fn a_competing_writer_between_read_and_write_is_reported_and_keeps_its_value() -> anyhow::Result<()> {
     for rows in [1, 30] {
-        let (org, ids, outcomes) = race("", rows, 250)?;
+        let (org, ids, outcomes) = race("", rows)?;
         let Outcome::Conflict(row) = &outcomes[0] else { anyhow::bail!("{rows} rows: {:?}", outcomes[0]) };
         ensure!(row.cells[1] == text("person@example.com"));
         ensure!(shown(&org, &ids[0], "Email") == "person@example.com");
@@ -137,7 +152,7 @@ fn an_edit_of_another_field_meanwhile_does_not_stop_ours() -> anyhow::Result<()>
     let org = org()?;
     let id = contact(&org, "Smith")?;
     std::thread::sleep(std::time::Duration::from_millis(1_100));
-    org.faults().inject(Rule::next("sobjects/Contact/", Fault::Delay { ms: 400 }).method("PATCH"));
+    org.faults().inject(Rule::next("sobjects/Contact/", Fault::Delay { ms: 1_000 }).method("PATCH"));
     let outcome = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let intent = update(
@@ -147,7 +162,7 @@ fn an_edit_of_another_field_meanwhile_does_not_stop_ours() -> anyhow::Result<()>
             );
             write_one(&mut session(&org)?, "Contact", &COLUMNS, intent)
         });
-        std::thread::sleep(std::time::Duration::from_millis(250));
+        until_read(&org)?;
         person(&org, &id, json!({"Phone": "0731"}))?;
         writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?
     })?;
@@ -162,7 +177,7 @@ fn what_somebody_wrote_right_after_us_is_not_taken_for_our_own_value() -> anyhow
     let id = contact(&org, "Smith")?;
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     // Our write is done at once, its answer is late, and the person edits meanwhile.
-    org.faults().inject(Rule::next("sobjects/Contact/", Fault::LateAnswer { ms: 400 }).method("PATCH"));
+    org.faults().inject(Rule::next("sobjects/Contact/", Fault::LateAnswer { ms: 1_000 }).method("PATCH"));
     let outcome = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let intent = update(
@@ -172,7 +187,7 @@ fn what_somebody_wrote_right_after_us_is_not_taken_for_our_own_value() -> anyhow
             );
             write_one(&mut session(&org)?, "Contact", &COLUMNS, intent)
         });
-        std::thread::sleep(std::time::Duration::from_millis(250));
+        until("our value is there", || shown(&org, &id, "Email") == "mine@example.com")?;
         person(&org, &id, json!({"Email": "person@example.com"}))?;
         writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?
     })?;
@@ -310,12 +325,13 @@ fn a_delete_is_compared_before_and_looked_at_afterwards() -> anyhow::Result<()> 
     ensure!(matches!(again, Outcome::Gone), "{again:?}");
 
     let raced = contact(&org, "Raced")?;
-    org.faults().inject(Rule::next("composite/sobjects", Fault::Delay { ms: 400 }).method("DELETE"));
+    org.traffic().forget();
+    org.faults().inject(Rule::next("composite/sobjects", Fault::Delay { ms: 1_000 }).method("DELETE"));
     let outcome = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             write_one(&mut self::session(&org)?, "Contact", &COLUMNS, delete(&raced, &expected("old@example.com")))
         });
-        std::thread::sleep(std::time::Duration::from_millis(250));
+        until_read(&org)?;
         person(&org, &raced, json!({"Email": "person@example.com"}))?;
         writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?
     })?;
