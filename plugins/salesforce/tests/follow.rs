@@ -143,7 +143,7 @@ fn gaps_are_to_be_fetched_and_an_overflow_reconciled() -> anyhow::Result<()> {
     let id = create(&org, json!({"LastName": "Smith"}))?;
     let mut follower = Follower::start(session(&org)?, contacts())?;
     for kind in ["GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE"] {
-        ensure!(org.publish_gap(kind, "Contact", &[id.clone()]));
+        ensure!(org.publish_gap(kind, "Contact", std::slice::from_ref(&id)));
     }
     let rows = flat(&follower.until(4)?);
     ensure!(rows.iter().all(|row| row.1 == "invalidate" && row.2 == id), "{rows:?}");

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use lockstep_checker::{Deed, Edit, Row, Verdict, ViolationKind, check};
 use lockstep_harness::{Cluster, ClusterOptions, Launch, Runtime};
-use lockstep_simulators::salesforce::{Options, Org, PERSON};
+use lockstep_simulators::salesforce::{INTEGRATION_USER, Options, Org};
 use serde_json::{Map, Value, json};
 use tokio_postgres::Client;
 
@@ -136,7 +136,7 @@ impl Crm {
         self.settle().await?;
         let kept = recording::kept(&self.runtime, "email")?;
         let mut history = recording::collect(&[("db", self.person().await?)], "email", kept).await?;
-        let told = deeds(&self.org.events())?;
+        let told = deeds(&self.org.events(), &self.integration_user()?)?;
         history.sides.insert("crm".to_owned());
         history.edits.extend(told.edits);
         history.edits.sort_by_key(|edit| edit.at_micros);
@@ -150,6 +150,13 @@ impl Crm {
         verdict.violations.retain(|violation| violation.kind != ViolationKind::FalseConflict);
         ensure!(verdict.is_clean(), "{verdict}\nthe runtime said: {}", self.runtime.log_tail());
         Ok(verdict)
+    }
+
+    /// The user behind the runtime's token.
+    fn integration_user(&self) -> Result<String> {
+        let query = format!("SELECT Id FROM User WHERE Username = '{INTEGRATION_USER}'");
+        let rows = self.org.query(&query).map_err(refused)?;
+        rows.first().and_then(|row| text(row, "Id")).context("no integration user")
     }
 
     fn contacts(&self) -> Result<Vec<Row>> {
@@ -205,14 +212,14 @@ type Values = BTreeMap<String, Option<String>>;
 
 /// What people did, from the organisation's own events: each tells what changed,
 /// and what it was before is what the events before it made of the row.
-fn deeds(events: &[Value]) -> Result<Told> {
+fn deeds(events: &[Value], ours: &str) -> Result<Told> {
     let mut told = Told { edits: Vec::new(), writes: 0 };
     let mut rows: BTreeMap<String, Values> = BTreeMap::new();
     for event in events {
         let payload = event.get("payload").and_then(Value::as_object).context("an event without payload")?;
         let header = payload.get("ChangeEventHeader").context("an event without header")?;
         let kind = header["changeType"].as_str().unwrap_or_default();
-        let person = header["commitUser"].as_str() == Some(PERSON);
+        let person = header["commitUser"].as_str() != Some(ours);
         let at_micros = header["commitTimestamp"].as_i64().unwrap_or_default() * 1_000;
         for id in header["recordIds"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             let changed = changed(payload, header, kind);
