@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use lockstep_engine::operations::{ConnectionStatus, SideStatus, Status, SyncStatus};
+use lockstep_engine::{
+    operations::{ConnectionStatus, SideStatus, Status, SyncStatus},
+    port::BudgetLimit,
+};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -105,7 +108,7 @@ fn connections(registry: &mut Registry, all: &[ConnectionStatus]) {
     let lag = all.iter().filter_map(|one| Some((labels(one), one.lag_ms?)));
     gauge(registry, "connection_lag_milliseconds", "How far the stream is behind its source", lag);
     type Count = fn(&ConnectionStatus) -> u64;
-    let counters: [(&str, &str, Count); 9] = [
+    let counters: [(&str, &str, Count); 12] = [
         ("connection_changes", "Changes taken from the stream", |one| one.changes),
         ("connection_calls", "Calls into the connector", |one| one.usage.calls),
         ("connection_call_errors", "Calls that ended in an error", |one| one.usage.call_errors),
@@ -115,10 +118,29 @@ fn connections(registry: &mut Registry, all: &[ConnectionStatus]) {
         ("connection_received_bytes", "Bytes from the wire", |one| one.usage.bytes_received),
         ("connection_sent_bytes", "Bytes to the wire", |one| one.usage.bytes_sent),
         ("connection_writes_sent", "Writes given to the connector", |one| one.usage.writes_sent),
+        ("connection_requests", "Requests over HTTP", |one| one.usage.requests),
+        ("connection_request_failures", "Requests over HTTP without an answer", |one| one.usage.request_failures),
+        ("connection_limit_errors", "Requests refused for being too many", |one| one.usage.limit_errors),
     ];
     for (name, help, count) in counters {
         counter(registry, name, help, all.iter().map(|one| (labels(one), count(one))));
     }
+    budgets(registry, all);
+}
+
+/// What systems allow to be asked; the names of limits are the connectors', and bounded in number.
+fn budgets(registry: &mut Registry, all: &[ConnectionStatus]) {
+    let known = || all.iter().filter_map(|one| Some((one, one.budget.as_ref()?)));
+    let limits = || known().flat_map(|(one, budget)| budget.limits.iter().map(move |limit| (one, limit)));
+    let labels = |one: &ConnectionStatus, limit: &BudgetLimit| {
+        vec![("connection", one.name.clone()), ("limit", limit.name.clone()), ("kind", limit.kind.clone())]
+    };
+    let most = limits().map(|(one, limit)| (labels(one, limit), limit.most));
+    gauge(registry, "budget_limit", "Requests that the system allows", most);
+    let left = limits().map(|(one, limit)| (labels(one, limit), limit.left));
+    gauge(registry, "budget_left", "Requests that are left of it", left);
+    let waiting = known().map(|(one, budget)| (vec![("connection", one.name.clone())], u64::from(budget.waiting)));
+    gauge(registry, "budget_waiting", "Requests that wait for their turn", waiting);
 }
 
 fn syncs(registry: &mut Registry, all: &[SyncStatus]) {
@@ -164,6 +186,8 @@ fn syncs(registry: &mut Registry, all: &[SyncStatus]) {
 
 #[cfg(test)]
 mod tests {
+    use lockstep_engine::port::Budget;
+
     use super::*;
 
     #[test]
@@ -177,7 +201,10 @@ mod tests {
             sides: vec![side],
             ..Default::default()
         };
-        let connection = ConnectionStatus { name: "db".into(), state: "streaming".into(), ..Default::default() };
+        let limit = BudgetLimit { name: "daily".into(), kind: "day".into(), most: 10, left: 4, resets_in_ms: 1 };
+        let budget = Some(Budget { account: "db".into(), limits: vec![limit], ..Default::default() });
+        let connection =
+            ConnectionStatus { name: "db".into(), state: "streaming".into(), budget, ..Default::default() };
         let status = Status { running: true, connections: vec![connection], syncs: vec![sync] };
         let deliveries = Deliveries::default();
         deliveries.count("db", Outcome::NotSafe);
@@ -187,6 +214,7 @@ mod tests {
             "lockstep_sync_held{sync=\"people\"} 3",
             "lockstep_connection_state{connection=\"db\",state=\"streaming\"} 1",
             "lockstep_connection_state{connection=\"db\",state=\"waiting\"} 0",
+            "lockstep_budget_left{connection=\"db\",limit=\"daily\",kind=\"day\"} 4",
             "lockstep_webhooks_total{connection=\"db\",outcome=\"not-safe\"} 1",
             "# EOF",
         ] {
