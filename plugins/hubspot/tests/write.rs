@@ -259,6 +259,36 @@ fn creates_find_what_is_there_and_make_the_rest() -> Result<()> {
 }
 
 #[test]
+fn what_somebody_sets_right_after_a_create_is_not_taken_for_its_default() -> Result<()> {
+    let account = account()?;
+    let mut session = native::session(&account);
+    // Ids are evenly spaced; the edit comes before the look at the new record.
+    let first = account.create("contacts", &[("email", "first@x.example")])?;
+    let second = account.create("contacts", &[("email", "second@x.example")])?;
+    let next = second + (second - first);
+    account.interject(Interjection {
+        method: "POST".into(),
+        path: "batch/create".into(),
+        when: When::After,
+        skip: 0,
+        act: Act::Edit {
+            object: "contacts".into(),
+            id: next,
+            values: [("city".to_owned(), "Bruges".to_owned())].into(),
+        },
+    });
+    let intent = create(vec![text("a@x.example"), Cell::Null]);
+    let row = applied(one(&mut session, &["email", "city"], intent)?)?;
+    assert_eq!(row.key, [text(&next.to_string())]);
+    assert_eq!(row.cells, [text("a@x.example"), Cell::Null]);
+    let found = fetch(&mut session, next)?;
+    let later = &found.first().context("there")?.row;
+    assert_eq!(later.cells, [text("Bruges")]);
+    assert!(later.version > row.version);
+    Ok(())
+}
+
+#[test]
 fn a_record_made_meanwhile_is_the_duplicate() -> Result<()> {
     let account = account()?;
     let mut session = native::session(&account);

@@ -491,6 +491,24 @@ fn an_overwritten_foreign_value_is_judged_after_the_fact() {
 }
 
 #[test]
+fn an_edit_on_top_of_our_write_had_not_seen_what_that_overwrote() {
+    let mut bench = with(Policy::Prefer(vec![B]));
+    bench.tell(A, 1, 2, &["v0", "a"]);
+    let foreign = Overwritten {
+        column: "note".into(),
+        value: Value::text("foreign"),
+        by: "someone".into(),
+        at: Some(Timestamp(3_000_000)),
+    };
+    bench.settle(FIRST, B, &Outcome::Overwrote(row(11, 3, &["v0", "a"]), vec![foreign]));
+    let before = bench.count(is_conflict);
+    bench.tell(B, 11, 4, &["v0", "later"]);
+    assert_eq!(bench.value(FIRST, 1), Value::text("later"));
+    assert_eq!(bench.count(is_conflict), before + 1, "both values are on record");
+    assert_eq!(bench.wants(FIRST, B), None);
+}
+
+#[test]
 fn outcomes_that_wrote_nothing_leave_the_mark() {
     let mut bench = two();
     bench.tell(A, 1, 2, &["v0", "a"]);

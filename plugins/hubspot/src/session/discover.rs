@@ -61,7 +61,8 @@ impl Session {
 
     /// The custom type of that name. Without the right to see them there are none.
     fn custom_type(&mut self, name: &str) -> Option<CustomType> {
-        if !name.starts_with("2-") && !name.starts_with("p_") && !name.starts_with(|first: char| first == 'p') {
+        // `2-3604285`, or `p20858235_name`.
+        if !name.starts_with("2-") && !name.starts_with('p') {
             return None;
         }
         if self.custom.is_none() {

@@ -21,11 +21,13 @@ pub fn same(kind: Kind, a: &Cell, b: &Cell) -> bool {
 }
 
 fn sorted(items: &[Scalar]) -> Vec<&str> {
-    let text = |item| match item {
-        &Scalar::Text(ref text) => Some(text.as_str()),
-        _ => None,
-    };
-    let mut texts: Vec<&str> = items.iter().filter_map(text).collect();
+    let mut texts: Vec<&str> = items
+        .iter()
+        .filter_map(|item| match item {
+            Scalar::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
     texts.sort_unstable();
     texts.dedup();
     texts

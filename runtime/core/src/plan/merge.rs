@@ -274,10 +274,13 @@ impl Planner<'_> {
             self.note_same_edit(record, shown, base, &rule, tray);
             return;
         }
-        if owns(record, shown, tray.side) {
-            return self.take(record, shown, tray);
-        }
-        let (verdict, by) = self.judge(record, shown, base.as_deref(), &rule, tray);
+        let (verdict, by) = match owns(record, shown, tray.side) {
+            true if base.is_none() => return self.take(record, shown, tray),
+            // A write of ours had overwritten it there: whoever edits on top of
+            // that has not seen it.
+            true => (Verdict::Incoming, "later at the same side".to_owned()),
+            false => self.judge(record, shown, base.as_deref(), &rule, tray),
+        };
         self.tally.conflicts += 1;
         tray.edited = true;
         let entry = self.resolutions_entry(tray);

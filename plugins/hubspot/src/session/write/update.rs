@@ -180,7 +180,10 @@ fn verify(session: &mut Session, job: &mut Job<'_>, open: Vec<Planned>, sent: &H
         };
         match land(session, job, &plan, after, stored) {
             Some(landed) => {
-                let (row, fields) = outcome_row(job, &plan, after, &landed, read_us);
+                // What a create left out counts as given by HubSpot when it was made: what
+                // somebody set since is no such thing, and is told by the stream.
+                let shown = stored.filter(|_| plan.is_new).unwrap_or(after);
+                let (row, fields) = outcome_row(job, &plan, shown, &landed, read_us);
                 job.settle(plan.at, done(row, fields));
             }
             None => left.push(plan),
@@ -217,11 +220,11 @@ fn land(
 fn outcome_row(
     job: &Job<'_>,
     plan: &Planned,
-    after: &Record,
+    shown: &Record,
     landed: &[(usize, Landed)],
     read_us: i64,
 ) -> (Row, Vec<FieldOverwrite>) {
-    let mut row = job.returning.row(after);
+    let mut row = job.returning.row(shown);
     let mut newest = job.returning.newest_ms(&plan.before);
     let mut displaced = plan.displaced.clone();
     for (at, landed) in landed {
