@@ -4,6 +4,7 @@
 
 mod config;
 pub mod http;
+pub mod hubspot;
 mod load;
 mod organisation;
 mod recording;
