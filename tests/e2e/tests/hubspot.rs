@@ -11,7 +11,7 @@ use lockstep_simulators::{Fault, Rule};
 
 const LATEST: &str = "{ latest = true, else = { prefer = \"hs\" } }";
 /// Between a look and the write after it, so that people often get in between.
-const BETWEEN_MS: u64 = 40;
+const BETWEEN_MS: u64 = 120;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_arrives_within_seconds_in_each_direction() -> Result<()> {
