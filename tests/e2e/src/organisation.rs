@@ -54,7 +54,9 @@ impl Crm {
              GRANT CREATE ON DATABASE {DATABASE} TO {RUNTIME_ROLE};"
         );
         cluster.psql(DATABASE, &format!("{rights}{TABLES}"))?;
-        let launch = Launch::default().env("E2E_PASSWORD", cluster.password()).env("E2E_TOKEN", &org.access_token());
+        let launch = Launch::default()
+            .env("E2E_PASSWORD", cluster.password())
+            .env("E2E_SECRET", &org.with(|state| state.settings.client_secret.clone()));
         let runtime = Runtime::new(&config(&org, cluster.port(), settings), launch)?;
         Ok(Crm { org, cluster, runtime, sentinels: 0 })
     }
@@ -177,13 +179,15 @@ pub fn email(at: u32) -> String {
 
 fn config(org: &Org, port: u16, settings: &str) -> String {
     let url = org.url();
+    let client = org.with(|state| state.settings.client_id.clone());
     let authority = url.trim_start_matches("http://");
     let fields: Vec<String> =
         FIELDS.iter().map(|(column, field)| format!("{column} = {{ crm = \"{field}\", db = \"{column}\" }}")).collect();
     let fields = fields.join("\n");
     format!(
-        "[connections.crm]\nconnector = \"salesforce\"\nauth = \"bearer\"\n\
-         config = {{ instance_url = \"{url}\"{settings} }}\nsecrets = {{ token = \"env:E2E_TOKEN\" }}\n\
+        "[connections.crm]\nconnector = \"salesforce\"\nauth = \"client-credentials\"\n\
+         config = {{ instance_url = \"{url}\", client_id = \"{client}\"{settings} }}\n\
+         secrets = {{ client_secret = \"env:E2E_SECRET\" }}\n\
          grant = [\"http:{authority}\"]\n\n\
          [connections.db]\nconnector = \"postgres\"\n\
          config = {{ url = \"postgres://{RUNTIME_ROLE}@127.0.0.1:{port}/{DATABASE}\" }}\n\

@@ -95,6 +95,8 @@ async fn edits_through_faults_and_crashes_lose_nothing() -> Result<()> {
         faults.inject(Rule::next("/cometd", Fault::CutBefore).times(2));
         faults.inject(Rule::next("/query", Fault::Answer { status: 503, headers: Vec::new(), body: busy }).times(3));
         crm.org.forget_streaming_clients();
+        // Every token ends: the host signs in anew, and nobody notices.
+        crm.org.end_sessions();
         write_at_both(&crm, 40, 8, 10 + round).await?;
         crm.runtime.kill()?;
         write_at_both(&crm, 20, 8, 20 + round).await?;
