@@ -49,30 +49,38 @@ pub(super) async fn take(
     let (outcome, response) = match deliver(&public, &connection, hook, request).await {
         Ok(answer) if answer.is_taken() => (Outcome::Taken, answered(answer)),
         Ok(answer) => (Outcome::Refused, answered(answer)),
-        Err((outcome, response)) => (outcome, response),
+        Err(NotTaken { outcome, problem, retry_after_s }) => (outcome, later(problem, retry_after_s)),
     };
     public.deliveries.count(&connection, outcome);
     response
 }
 
-async fn deliver(
-    public: &Public,
-    connection: &str,
-    hook: &Hook,
-    request: Request,
-) -> Result<WebhookAnswer, (Outcome, Response)> {
+/// Why a request got no answer of its connector's.
+struct NotTaken {
+    outcome: Outcome,
+    problem: Problem,
+    retry_after_s: Option<u16>,
+}
+
+impl NotTaken {
+    fn new(outcome: Outcome, problem: Problem) -> Self {
+        NotTaken { outcome, problem, retry_after_s: None }
+    }
+}
+
+async fn deliver(public: &Public, connection: &str, hook: &Hook, request: Request) -> Result<WebhookAnswer, NotTaken> {
     let arrived = Instant::now();
     if !hook.bucket.admits(arrived) {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "LS-API-006", "too many requests");
-        return Err((Outcome::TooMany, later(problem, SLOW_DOWN_S)));
+        return Err(NotTaken { outcome: Outcome::TooMany, problem, retry_after_s: Some(SLOW_DOWN_S) });
     }
     let patience = Duration::from_millis(hook.settings.answer_within_ms);
     let (parts, body) = request.into_parts();
-    let body =
-        tokio::time::timeout(patience, whole(body, hook.settings.body_bytes_max)).await.unwrap_or_else(|_| {
-            let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "LS-API-008", "the request came too slowly");
-            Err((Outcome::TooSlow, problem.into_response()))
-        })?;
+    let read = tokio::time::timeout(patience, whole(body, hook.settings.body_bytes_max)).await;
+    let body = read.unwrap_or_else(|_| {
+        let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "LS-API-008", "the request came too slowly");
+        Err(NotTaken::new(Outcome::TooSlow, problem))
+    })?;
     let webhook = Webhook {
         method: parts.method.as_str().to_owned(),
         path: path_and_query(&parts.uri).to_owned(),
@@ -85,27 +93,27 @@ async fn deliver(
     public.engine.ingest(connection, &webhook, patience).await.map_err(|refusal| {
         tracing::info!(%connection, "a webhook was not taken: {refusal}");
         match refusal {
-            Refusal::Nobody(_) => (Outcome::Nobody, nobody("this connection takes no webhooks").into_response()),
+            Refusal::Nobody(_) => NotTaken::new(Outcome::Nobody, nobody("this connection takes no webhooks")),
             Refusal::Busy | Refusal::NotSafe(_) => {
                 let problem = Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "LS-API-007",
                     "it cannot be taken now; send it again",
                 );
-                (Outcome::NotSafe, later(problem, RETRY_AFTER_S))
+                NotTaken { outcome: Outcome::NotSafe, problem, retry_after_s: Some(RETRY_AFTER_S) }
             }
         }
     })
 }
 
-async fn whole(body: Body, bytes_max: usize) -> Result<Vec<u8>, (Outcome, Response)> {
+async fn whole(body: Body, bytes_max: usize) -> Result<Vec<u8>, NotTaken> {
     let read = Limited::new(body, bytes_max).collect().await;
     read.map(|body| body.to_bytes().to_vec()).map_err(|error| {
         if error.is::<LengthLimitError>() {
             let title = format!("the body is larger than {bytes_max} bytes");
-            (Outcome::TooLarge, Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "LS-API-005", title).into_response())
+            NotTaken::new(Outcome::TooLarge, Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "LS-API-005", title))
         } else {
-            (Outcome::TooSlow, Problem::bad_request("the body broke off").into_response())
+            NotTaken::new(Outcome::TooSlow, Problem::bad_request("the body broke off"))
         }
     })
 }
@@ -114,9 +122,12 @@ fn nobody(title: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "LS-API-004", title)
 }
 
-fn later(problem: Problem, seconds: u16) -> Response {
+/// A problem, and when the sender is to come back.
+fn later(problem: Problem, seconds: Option<u16>) -> Response {
     let mut response = problem.into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
 }
 
