@@ -1,6 +1,7 @@
 //! How long two wide objects take. Not run with the rest, as only a release
 //! build says anything: `cargo test --release -p lockstep-core --test proposals
-//! -- --ignored --nocapture`.
+//! -- --ignored --nocapture`. The one place beside the core that reads a clock.
+#![allow(clippy::disallowed_methods)]
 
 use std::{
     collections::BTreeSet,
