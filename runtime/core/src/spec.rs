@@ -52,6 +52,9 @@ pub struct SideSpec {
     pub deletes: bool,
     /// New rows here become records.
     pub inserts_from: bool,
+    /// The side itself refuses a second row with the same key or match values.
+    /// Where it does not, a row is looked for before one is created.
+    pub refuses_twins: bool,
 }
 
 /// A field at one side.

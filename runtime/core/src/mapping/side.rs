@@ -89,12 +89,36 @@ pub(super) fn compile(
             updates: side.updates,
             deletes: side.deletes,
             inserts_from: side.inserts,
+            refuses_twins: refuses_twins(sync, side, object, fields),
         };
         if let Some(slot) = sides.get_mut(at) {
             *slot = Some(spec);
         }
     }
     sides
+}
+
+/// Whether the side itself refuses a second row for a record: its key is written,
+/// or the columns of a match set are unique there.
+fn refuses_twins(sync: &Sync, side: &Side, object: &Object, fields: &[FieldPlan]) -> bool {
+    let column = |name: &str| {
+        let plan = fields.iter().find(|plan| plan.field.name == name)?;
+        plan.places.iter().find(|place| place.side == side.name)
+    };
+    let written = |key: &String| {
+        let mut places = fields.iter().flat_map(|plan| &plan.places);
+        places.any(|place| place.side == side.name && place.column == *key && place.writes_create)
+    };
+    let is_unique = |columns: &[&str]| {
+        let alone = |name: &&str| object.column(name).is_some_and(|column| column.unique);
+        columns.iter().any(alone)
+            || object.unique_keys.iter().any(|key| key.iter().all(|name| columns.contains(&name.as_str())))
+    };
+    object.key.iter().all(written)
+        || sync.match_on.iter().any(|set| {
+            let columns: Option<Vec<&str>> = set.iter().map(|name| Some(column(name)?.column.as_str())).collect();
+            columns.is_some_and(|columns| is_unique(&columns))
+        })
 }
 
 /// The columns to select, the key's first, and where each field stands among them.

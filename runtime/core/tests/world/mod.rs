@@ -42,6 +42,7 @@ pub fn spec(sides: u8, fields: &[&str]) -> SyncSpec {
         updates: true,
         deletes: true,
         inserts_from: true,
+        refuses_twins: true,
     };
     let field = |(id, name): (usize, &&str)| {
         Some(FieldSpec {

@@ -1,6 +1,6 @@
 //! Conflicts: those that wait for a person, those decided, and deciding them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_core::{
     cast,
@@ -46,9 +46,20 @@ pub(super) async fn list(
             continue;
         }
         let (id, spec) = shared.known(&name).await?;
-        listed.extend(held(shared, id, &spec, filter, max)?);
+        let waiting = held(shared, id, &spec, filter, max)?;
         if all {
-            listed.extend(decided(shared, id, &spec, filter, max)?);
+            // What waits is in the journal too: it is told once, as it stands now.
+            let known: BTreeSet<(u64, Option<String>)> =
+                waiting.iter().map(|view| (view.entry, view.field.clone())).collect();
+            let mut journaled = decided(shared, id, &spec, filter, max)?;
+            // Only the journal knows what a held delete would displace.
+            journaled.retain(|view| view.field.is_none() || !known.contains(&(view.entry, view.field.clone())));
+            let told: BTreeSet<u64> =
+                journaled.iter().filter(|view| view.field.is_none()).map(|view| view.entry).collect();
+            listed.extend(waiting.into_iter().filter(|view| view.field.is_some() || !told.contains(&view.entry)));
+            listed.extend(journaled);
+        } else {
+            listed.extend(waiting);
         }
     }
     listed.sort_by_key(|view| std::cmp::Reverse((view.at_micros, view.entry)));

@@ -394,9 +394,13 @@ impl Actor {
     }
 
     fn next_wake(&self) -> Option<Instant> {
+        if self.paused || self.draining {
+            // Nothing is handed out: what is due would wake it again and again.
+            return None;
+        }
         self.sides
             .values()
-            .filter(|run| run.writer.has_room())
+            .filter(|run| run.writer.has_room() && !run.paused)
             .flat_map(|run| {
                 let busy = run.busy_until.filter(|_| run.queue.has_ready() || !run.fetches.is_empty());
                 [busy, run.queue.next_wake()]

@@ -148,13 +148,15 @@ fn send(spec: &SyncSpec, run: &mut SideRun, group: u64, sent: Vec<Sent>) -> bool
     run.writer.give(Job::Write { request, sent })
 }
 
-/// Creates that an earlier process may have sent are looked up before they are
-/// sent; the rest is given back.
+/// Creates that an earlier process may have sent, or that the side would not
+/// refuse though the row is there, are looked up before they are sent; the rest
+/// is given back.
 fn look_up_suspects(spec: &SyncSpec, run: &mut SideRun, group: Vec<Sent>) -> Vec<Sent> {
     let mut rest = Vec::with_capacity(group.len());
     for sent in group {
+        let refuses_twins = spec.side(run.id).is_none_or(|side| side.refuses_twins);
         let suspect = sent.intent.action == Action::Create
-            && sent.record.0 < run.suspect_below
+            && (sent.record.0 < run.suspect_below || !refuses_twins)
             && !run.cleared.contains(&sent.record);
         match suspect.then(|| lookup(spec, run.id, &run.key_columns, &sent)).flatten() {
             Some((by, key)) => {

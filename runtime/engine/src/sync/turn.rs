@@ -381,6 +381,7 @@ fn settle(
         match planner.settle(set, run.id, sent, outcome) {
             Settled::Done => {
                 run.queue.succeeded(sent.record);
+                run.cleared.remove(&sent.record);
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
             }
