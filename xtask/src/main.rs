@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod simulate;
 mod test;
 
 use std::{
@@ -21,6 +22,8 @@ enum Task {
     Demo(demo::Args),
     /// Build every connector and test guest as a WebAssembly component
     Guests(guests::Guests),
+    /// Run the whole engine in simulated time, many seeds, and judge each
+    Simulate(simulate::Args),
     /// Check everything: format, lints, tests, guests
     Test(test::Args),
 }
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Guests(args) => args.run(),
+        Task::Simulate(args) => simulate::run(&args),
         Task::Test(args) => test::run(&args),
     };
     match done {

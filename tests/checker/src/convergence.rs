@@ -23,10 +23,13 @@ pub(crate) fn check<'h>(history: &'h History, index: &Index<'h>, verdict: &mut V
     }
 }
 
-/// The value is one of those a held conflict or a refused write names.
+/// The value is one of those a held conflict or a refused write names, or none
+/// at all where the row had to be made while the field waited.
 fn stands_in_wait<'h>(index: &Index<'h>, record: &'h str, field: &'h str, value: Option<&str>) -> bool {
+    // A third side may still stand where all stood before two others disagreed.
+    let before = value.is_none() || index.superseded.contains(&(record, field, value));
     index
         .kept(record, field)
         .iter()
-        .any(|kept| kept.state != KeptState::Decided && kept.values.iter().any(|v| v.as_deref() == value))
+        .any(|kept| kept.state != KeptState::Decided && (before || kept.values.iter().any(|v| v.as_deref() == value)))
 }

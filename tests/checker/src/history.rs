@@ -23,6 +23,10 @@ pub struct History {
     pub tables: BTreeMap<String, Vec<Row>>,
     /// What the runtime says it displaced, held or could not write.
     pub kept: Vec<Kept>,
+    /// Sides whose changes are not all told: what was edited there and deleted
+    /// again may never have been seen by anyone.
+    #[serde(default)]
+    pub blind: BTreeSet<String>,
     /// Rows the runtime changed at any side, where that was counted.
     pub effective_writes: Option<u64>,
 }

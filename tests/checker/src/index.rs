@@ -68,7 +68,8 @@ impl<'h> Index<'h> {
                 }
             }
             let later = history.edits.get(position + 1..).unwrap_or_default();
-            if edit.is_delete() && !self.stays_deleted(record, later) {
+            let blind = history.blind.contains(&edit.side) || self.has_twins(history, record);
+            if edit.is_delete() && !blind && !self.stays_deleted(record, later) {
                 continue;
             }
             for (field, seen) in edit.seen() {
@@ -79,6 +80,14 @@ impl<'h> Index<'h> {
             }
         }
         Ok(owners)
+    }
+
+    /// Whether it was made at several sides by themselves: a delete of one row
+    /// says nothing of the others.
+    pub fn has_twins(&self, history: &History, record: &str) -> bool {
+        let mut makers = history.edits.iter().filter(|edit| edit.record == record && edit.is_insert());
+        let first = makers.next().map(|edit| edit.side.as_str());
+        makers.any(|edit| Some(edit.side.as_str()) != first)
     }
 
     /// Whether a delete before `later` replaced what its row held: not if the

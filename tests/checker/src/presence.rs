@@ -13,7 +13,9 @@ pub(crate) fn check<'h>(history: &'h History, index: &Index<'h>, verdict: &mut V
     for (position, edit) in history.edits.iter().enumerate() {
         if edit.is_delete() {
             let later = history.edits.get(position + 1..).unwrap_or_default();
-            check_delete(index, edit, later, &history.edits, verdict);
+            if !index.has_twins(history, &edit.record) {
+                check_delete(index, edit, later, &history.edits, verdict);
+            }
         }
     }
 }

@@ -1,0 +1,142 @@
+//! A simulated system as it can be reached: behind delays, faults and a stream
+//! of its own kind. Shared by its sessions, the people and the run.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use lockstep_core::key::Key;
+use tokio::sync::Notify;
+
+use super::{dice::Dice, habits::Stream, table::Table};
+
+/// A change shows by polling up to this long after it was made.
+pub const LATE_MAX_US: i64 = 3_000_000;
+/// Polling reads this far back again.
+pub const OVERLAP_US: i64 = 6_000_000;
+/// A webhook arrives up to this long after the change.
+const WEBHOOK_DELAY_MAX_US: u64 = 3_000_000;
+
+/// How calls fare at the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// Calls that fail in some way, of a hundred.
+    pub faults_percent: u64,
+    /// How long a call may take each way, in milliseconds.
+    pub latency_max_ms: u64,
+    /// The stream brings nothing until then, in world time.
+    pub stalled_until_us: i64,
+}
+
+pub const CALM: Weather = Weather { faults_percent: 0, latency_max_ms: 3, stalled_until_us: 0 };
+
+/// What the system remembers for its stream.
+#[derive(Debug, Default)]
+pub struct Feed {
+    /// The stream was set up.
+    pub started: bool,
+    /// Nothing up to here can be told any more.
+    pub forgotten: u64,
+    /// Told up to here.
+    pub handed: u64,
+    /// Something was forgotten before the runtime had it.
+    pub lossy: bool,
+    /// Webhooks on their way, by arrival: (when, a number of their own).
+    pub coming: BTreeMap<(i64, u64), Key>,
+    /// Webhooks that have arrived.
+    pub arrived: Vec<Key>,
+    /// Changes that webhooks were sent for.
+    announced: usize,
+    numbered: u64,
+}
+
+pub struct Place {
+    table: Mutex<Table>,
+    feed: Mutex<Feed>,
+    weather: Mutex<Weather>,
+    dice: Mutex<Dice>,
+    pub news: Notify,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Place {
+    pub fn new(table: Table, dice: Dice) -> Self {
+        Place {
+            table: Mutex::new(table),
+            feed: Mutex::default(),
+            weather: Mutex::new(CALM),
+            dice: Mutex::new(dice),
+            news: Notify::new(),
+        }
+    }
+
+    pub fn table(&self) -> MutexGuard<'_, Table> {
+        lock(&self.table)
+    }
+
+    pub fn feed(&self) -> MutexGuard<'_, Feed> {
+        lock(&self.feed)
+    }
+
+    pub fn weather(&self) -> MutexGuard<'_, Weather> {
+        lock(&self.weather)
+    }
+
+    pub fn dice(&self) -> MutexGuard<'_, Dice> {
+        lock(&self.dice)
+    }
+
+    /// Sends webhooks for what has changed and takes in those that are due.
+    pub fn ring(&self, now_us: i64) {
+        let table = self.table();
+        let mut feed = self.feed();
+        while let Some(logged) = table.log.get(feed.announced) {
+            feed.announced += 1;
+            let copies = 1 + lock(&self.dice).roll(3);
+            for _ in 0..copies {
+                let delay = lock(&self.dice).roll(WEBHOOK_DELAY_MAX_US) as i64;
+                feed.numbered += 1;
+                let when = (logged.made_us + delay, feed.numbered);
+                feed.coming.insert(when, logged.key.clone());
+            }
+        }
+        while let Some(next) = feed.coming.first_entry().filter(|next| next.key().0 <= now_us) {
+            let key = next.remove();
+            feed.arrived.push(key);
+        }
+    }
+
+    /// Whether the stream has told everything there is.
+    pub fn has_told_all(&self, now_us: i64) -> bool {
+        let stream = self.table().habits.stream;
+        if stream == Stream::Webhooks {
+            self.ring(now_us);
+        }
+        let (table, feed) = (self.table(), self.feed());
+        match stream {
+            Stream::Log | Stream::Events => feed.handed >= table.lsn(),
+            Stream::Webhooks => feed.coming.is_empty() && feed.handed >= feed.arrived.len() as u64,
+            Stream::Polling => {
+                table.log.last().is_none_or(|last| now_us > last.made_us + LATE_MAX_US + OVERLAP_US + 2_000_000)
+            }
+        }
+    }
+
+    /// Everything told so far cannot be told again.
+    pub fn forget(&self) {
+        let stream = self.table().habits.stream;
+        let end = match stream {
+            Stream::Log | Stream::Events => self.table().lsn(),
+            Stream::Webhooks => self.feed().arrived.len() as u64,
+            Stream::Polling => return,
+        };
+        let mut feed = self.feed();
+        feed.lossy |= feed.forgotten < end;
+        feed.forgotten = end;
+        feed.handed = feed.handed.max(end);
+    }
+}

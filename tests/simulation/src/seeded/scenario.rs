@@ -1,0 +1,212 @@
+//! What one seed decides before anything runs: the systems, the rules, and what
+//! happens when.
+
+use super::{dice::Dice, habits::Habits};
+
+/// Something that happens in the world, apart from the runtime's own work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    Edit {
+        side: usize,
+    },
+    Insert {
+        side: usize,
+    },
+    /// The same record appears at two sides at once.
+    Twins {
+        side: usize,
+        other: usize,
+    },
+    Delete {
+        side: usize,
+    },
+    /// Somebody edits a row and deletes it a moment later.
+    EditAndDelete {
+        side: usize,
+    },
+    /// Two people edit the same field of a record at two sides.
+    Clash {
+        side: usize,
+        other: usize,
+    },
+    Stall {
+        side: usize,
+        for_ms: u64,
+    },
+    Faults {
+        side: usize,
+        percent: u64,
+    },
+    Slow {
+        side: usize,
+        latency_max_ms: u64,
+    },
+    Calm {
+        side: usize,
+    },
+    Forget {
+        side: usize,
+    },
+    Pause {
+        side: Option<usize>,
+    },
+    Resume,
+    Resolve,
+    Retry,
+    Revert,
+    Replay,
+    Compare {
+        side: usize,
+    },
+    Snapshot,
+    /// The runtime dies so many steps later...
+    Crash {
+        steps: u64,
+    },
+    /// ...and an older state is put back.
+    Restore {
+        steps: u64,
+    },
+}
+
+impl Event {
+    /// For counting what was met together with what.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Edit { .. } => "edit",
+            Event::Insert { .. } => "insert",
+            Event::Twins { .. } => "twins",
+            Event::Delete { .. } => "delete",
+            Event::EditAndDelete { .. } => "edit-delete",
+            Event::Clash { .. } => "clash",
+            Event::Stall { .. } => "stall",
+            Event::Faults { .. } => "faults",
+            Event::Slow { .. } => "slow",
+            Event::Calm { .. } => "calm",
+            Event::Forget { .. } => "forget",
+            Event::Pause { .. } => "pause",
+            Event::Resume => "resume",
+            Event::Resolve => "resolve",
+            Event::Retry => "retry",
+            Event::Revert => "revert",
+            Event::Replay => "replay",
+            Event::Compare { .. } => "compare",
+            Event::Snapshot => "snapshot",
+            Event::Crash { .. } => "crash",
+            Event::Restore { .. } => "restore",
+        }
+    }
+
+    pub fn is_deed(&self) -> bool {
+        matches!(
+            self,
+            Event::Edit { .. }
+                | Event::Insert { .. }
+                | Event::Twins { .. }
+                | Event::Delete { .. }
+                | Event::EditAndDelete { .. }
+                | Event::Clash { .. }
+        )
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub seed: u64,
+    pub habits: Vec<Habits>,
+    /// The key is a mapped field: the same everywhere.
+    pub shares_key: bool,
+    pub conflict: &'static str,
+    pub deletes: &'static str,
+    /// Records there before anything runs.
+    pub records: usize,
+    /// When (in milliseconds since the world began) and what.
+    pub agenda: Vec<(u64, Event)>,
+}
+
+const CONFLICTS: [&str; 4] =
+    ["{ prefer = \"a\" }", "{ prefer = \"b\" }", "{ latest = true, else = { prefer = \"a\" } }", "\"hold\""];
+const DELETES: [&str; 3] = ["update-wins", "delete-wins", "hold"];
+const NAMES: [&str; 3] = ["a", "b", "c"];
+/// People and faults are busy for so long.
+const BUSY_MS: u64 = 25_000;
+
+impl Scenario {
+    /// `logs`: only systems that tell everything in order and write conditionally.
+    pub fn new(seed: u64, logs: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let sides = if dice.percent(30) { 3 } else { 2 };
+        let habits: Vec<Habits> = (0..sides).map(|_| Habits::any(&mut dice, logs)).collect();
+        let shares_key = dice.percent(50);
+        let conflict = dice.pick(&CONFLICTS).copied().unwrap_or("\"hold\"");
+        let deletes = dice.pick(&DELETES).copied().unwrap_or("update-wins");
+        let records = 2 + dice.roll(5) as usize;
+        let troubled = dice.percent(80);
+        let count = 15 + dice.roll(30);
+        let mut agenda: Vec<(u64, Event)> =
+            (0..count).map(|_| (dice.roll(BUSY_MS), event(&mut dice, sides, troubled))).collect();
+        agenda.sort();
+        Scenario { seed, habits, shares_key, conflict, deletes, records, agenda }
+    }
+
+    pub fn name(side: usize) -> &'static str {
+        NAMES.get(side).copied().unwrap_or("?")
+    }
+
+    /// The file.
+    pub fn config(&self) -> String {
+        let names = || (0..self.habits.len()).map(Scenario::name);
+        let everywhere = |what: &str| {
+            let each: Vec<String> = names().map(|name| format!("{name} = \"{what}\"")).collect();
+            each.join(", ")
+        };
+        let connections: String =
+            names().map(|name| format!("[connections.{name}]\nconnector = \"simulated\"\n")).collect();
+        let matched = if self.shares_key { "id" } else { "email" };
+        let mut text = format!(
+            "{connections}\n[syncs.people]\nsides = {{ {} }}\nmatch = [\"{matched}\"]\nconflict = {}\n\
+             deletes = \"{}\"\ndelete_storm = false\nbounces_max = 100\n\n[syncs.people.fields]\n",
+            everywhere("people"),
+            self.conflict,
+            self.deletes
+        );
+        let key = self.shares_key.then_some("id");
+        for field in key.into_iter().chain(["email", "name", "phone", "city", "note"]) {
+            text += &format!("{field} = {{ {} }}\n", everywhere(field));
+        }
+        text
+    }
+}
+
+fn event(dice: &mut Dice, sides: usize, troubled: bool) -> Event {
+    let side = dice.roll(sides as u64) as usize;
+    let other = (side + 1 + dice.roll(sides as u64 - 1) as usize) % sides;
+    let deed = match dice.roll(100) {
+        0..=44 => Event::Edit { side },
+        45..=61 => Event::Clash { side, other },
+        62..=75 => Event::Insert { side },
+        76..=81 => Event::Twins { side, other },
+        82..=91 => Event::Delete { side },
+        _ => Event::EditAndDelete { side },
+    };
+    if !troubled || dice.percent(65) {
+        return deed;
+    }
+    match dice.roll(19) {
+        0 | 1 => Event::Stall { side, for_ms: 200 + dice.roll(6_000) },
+        2 | 3 => Event::Faults { side, percent: 5 + dice.roll(40) },
+        4 => Event::Slow { side, latency_max_ms: 50 + dice.roll(1_500) },
+        5 | 6 => Event::Calm { side },
+        7 => Event::Forget { side },
+        8 => Event::Pause { side: dice.percent(50).then_some(side) },
+        9 | 10 => Event::Resume,
+        11 => Event::Resolve,
+        12 => Event::Retry,
+        13 => Event::Revert,
+        14 => Event::Compare { side },
+        15 => Event::Snapshot,
+        16 => Event::Restore { steps: dice.roll(40) },
+        17 => Event::Replay,
+        _ => Event::Crash { steps: dice.roll(60) },
+    }
+}

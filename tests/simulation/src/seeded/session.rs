@@ -1,0 +1,303 @@
+//! Sessions with a simulated system, as the engine sees them.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use lockstep_core::{
+    change::{Changes, Cursor, Found, Page, Row as PortRow, Selection, Version},
+    key::Key,
+    schema::{CheckItem, Column, ColumnType, ConnectorSpec, Kind, Object},
+    value::{Cell, Timestamp},
+    write::{Outcome, WriteRequest},
+};
+use lockstep_engine::port::{
+    ChangesRequest, Connector, EnsureRequest, FetchRequest, PageRequest, Role, Session, SessionError, SessionErrorKind,
+};
+
+use super::{
+    habits::{Condition, Stream},
+    place::Place,
+    stream,
+    table::{COLUMNS, EMAIL, ID, Row, key_of, place},
+    world::World,
+    write,
+};
+
+/// Rows of a page: few, so that there are several.
+const PAGE_ROWS: usize = 4;
+pub const OBJECT: &str = "people";
+
+pub struct Link {
+    pub world: Arc<World>,
+    pub place: Arc<Place>,
+}
+
+#[async_trait]
+impl Connector for Link {
+    async fn open(&self, role: Role) -> Result<Box<dyn Session>, SessionError> {
+        let mut visit = Visit { world: self.world.clone(), place: self.place.clone(), role, gone: false };
+        visit.enter("open").await?;
+        Ok(Box::new(visit))
+    }
+}
+
+/// One session.
+pub struct Visit {
+    pub world: Arc<World>,
+    pub place: Arc<Place>,
+    role: Role,
+    gone: bool,
+}
+
+fn error(kind: SessionErrorKind) -> SessionError {
+    SessionError::new(kind, format!("simulated: {}", kind.code()))
+}
+
+pub fn version(lsn: u64, sequence: u32) -> Version {
+    let mut order = lsn.to_be_bytes().to_vec();
+    order.extend(sequence.to_be_bytes());
+    Version { generation: 0, order: order.into() }
+}
+
+impl Visit {
+    pub fn now_us(&self) -> i64 {
+        self.world.now_us()
+    }
+
+    pub async fn delay(&self) {
+        let latency_max_ms = self.place.weather().latency_max_ms;
+        let ms = self.place.dice().roll(latency_max_ms + 1);
+        if ms > 0 {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
+    }
+
+    /// Before the work of a call. True: its answer is to be lost.
+    async fn enter(&mut self, call: &'static str) -> Result<bool, SessionError> {
+        if self.gone {
+            return Err(error(SessionErrorKind::Crashed));
+        }
+        self.delay().await;
+        let name = self.place.table().name.clone();
+        self.world.step(&name, call).await;
+        let faults_percent = self.place.weather().faults_percent;
+        if !self.place.dice().percent(faults_percent) {
+            return Ok(false);
+        }
+        match self.place.dice().roll(4) {
+            0 => Err(error(SessionErrorKind::Unavailable)),
+            1 => {
+                let mut throttled = error(SessionErrorKind::Throttled);
+                throttled.retry_after_ms = Some(200);
+                Err(throttled)
+            }
+            2 => {
+                self.gone = true;
+                Err(error(SessionErrorKind::Crashed))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// After the work of a call.
+    async fn leave<T>(&mut self, call: &'static str, lost: bool, answer: T) -> Result<T, SessionError> {
+        let name = self.place.table().name.clone();
+        self.world.step(&name, call).await;
+        self.delay().await;
+        if lost {
+            self.gone = true;
+            return Err(error(SessionErrorKind::Crashed));
+        }
+        Ok(answer)
+    }
+
+    /// A row as it is answered: ordered only where the system can.
+    fn answer(&self, row: &Row, columns: &[usize], ordered: bool) -> PortRow {
+        let table = self.place.table();
+        let version = match ordered && table.habits.condition == Condition::Atomic {
+            true => version(table.lsn(), 0),
+            false => Version::default(),
+        };
+        let at = (table.habits.condition != Condition::Atomic).then(|| {
+            let now_us = self.now_us() + table.habits.skew_us;
+            Timestamp(now_us - now_us.rem_euclid(1_000_000))
+        });
+        PortRow { key: key_of(row), cells: cells(row, columns), version, at }
+    }
+}
+
+pub fn positions(columns: &[String]) -> Result<Vec<usize>, SessionError> {
+    let position = |name: &String| COLUMNS.iter().position(|column| column == name);
+    columns.iter().map(|name| position(name).ok_or_else(|| error(SessionErrorKind::NotFound))).collect()
+}
+
+pub fn cells(row: &Row, columns: &[usize]) -> Vec<Cell> {
+    columns.iter().map(|column| row.get(*column).cloned()).collect()
+}
+
+#[async_trait]
+impl Session for Visit {
+    async fn spec(&mut self) -> Result<ConnectorSpec, SessionError> {
+        let habits = self.place.table().habits.clone();
+        let changes = match habits.stream {
+            Stream::Log | Stream::Events => "log",
+            Stream::Webhooks => "webhook",
+            Stream::Polling => "poll",
+        };
+        let precondition = match habits.condition {
+            Condition::Atomic => "atomic",
+            Condition::Precondition => "precondition",
+            Condition::ReadCheckWrite => "read-check-write",
+        };
+        Ok(ConnectorSpec {
+            name: "simulated".to_owned(),
+            version: "0.0.0".to_owned(),
+            changes: changes.to_owned(),
+            precondition: precondition.to_owned(),
+            abilities: vec!["delete".to_owned()],
+            config_schema: "{}".to_owned(),
+            cursor_version: 1,
+            permissions: Vec::new(),
+            credentials: Vec::new(),
+            auth_schemes: Vec::new(),
+        })
+    }
+
+    async fn check(&mut self, _objects: &[String]) -> Result<Vec<CheckItem>, SessionError> {
+        Ok(Vec::new())
+    }
+
+    async fn discover(&mut self, _objects: &[String]) -> Result<Vec<Object>, SessionError> {
+        let lost = self.enter("discover").await?;
+        let object = object(self.place.table().habits.unique);
+        self.leave("discovered", lost, vec![object]).await
+    }
+
+    async fn start(&mut self, _selections: &[Selection]) -> Result<Cursor, SessionError> {
+        let lost = self.enter("start").await?;
+        let cursor = stream::start(self);
+        self.leave("started", lost, cursor).await
+    }
+
+    async fn release(&mut self) -> Result<Vec<String>, SessionError> {
+        Ok(Vec::new())
+    }
+
+    async fn read(&mut self, request: &PageRequest) -> Result<Page, SessionError> {
+        let lost = self.enter("read").await?;
+        let columns = positions(&request.selection.columns)?;
+        let rows: Vec<Row> = {
+            let table = self.place.table();
+            let from = if request.after.is_empty() {
+                std::ops::Bound::Unbounded
+            } else {
+                std::ops::Bound::Excluded(request.after.to_vec())
+            };
+            let max = (request.rows_max as usize).min(PAGE_ROWS);
+            table.rows.range((from, std::ops::Bound::Unbounded)).take(max).map(|(_, row)| row.clone()).collect()
+        };
+        let next: Arc<[u8]> = match rows.last() {
+            Some(last) if rows.len() == PAGE_ROWS => place(&key_of(last)).into(),
+            _ => Arc::from([]),
+        };
+        let ordered = self.role == Role::Tail;
+        let rows = rows.iter().map(|row| self.answer(row, &columns, ordered)).collect();
+        self.leave("page", lost, Page { rows, next }).await
+    }
+
+    async fn changes(&mut self, request: &ChangesRequest) -> Result<Changes, SessionError> {
+        let lost = self.enter("changes").await?;
+        let changes = stream::changes(self, request).await?;
+        self.world.tell(|| format!("{} changes {:?}", self.place.table().name, shown(&changes)));
+        self.leave("changed", lost, changes).await
+    }
+
+    async fn fetch(&mut self, request: &FetchRequest) -> Result<Vec<Found>, SessionError> {
+        let lost = self.enter("fetch").await?;
+        let columns = positions(&request.selection.columns)?;
+        let by = positions(&request.by)?;
+        let rows: Vec<Row> = self.place.table().rows.values().cloned().collect();
+        let mut found = Vec::new();
+        for row in rows {
+            let key = Key::new(by.iter().filter_map(|column| row.get(*column).cloned()).collect());
+            for (index, asked) in (0u32..).zip(&request.keys) {
+                if key == *asked {
+                    found.push(Found { index, row: self.answer(&row, &columns, true) });
+                }
+            }
+        }
+        self.world.tell(|| format!("{} fetch {:?}: {found:?} lost {lost}", self.place.table().name, request.keys));
+        self.leave("fetched", lost, found).await
+    }
+
+    async fn write(&mut self, request: &WriteRequest) -> Result<Vec<Outcome>, SessionError> {
+        let mut lost = self.enter("write").await?;
+        let columns = positions(&request.columns)?;
+        let returning = positions(&request.returning)?;
+        let name = self.place.table().name.clone();
+        let mut outcomes = Vec::with_capacity(request.intents.len());
+        for intent in &request.intents {
+            let done = write::one(self, intent, &columns).await;
+            let show = |row: &Row| self.answer(row, &returning, true);
+            outcomes.push(match done {
+                write::Done::Applied(row) => Outcome::Applied(show(&row)),
+                write::Done::Conflict(row) => Outcome::Conflict(show(&row)),
+                write::Done::Duplicate(row) => Outcome::Duplicate(show(&row)),
+                write::Done::Gone => Outcome::Gone,
+                write::Done::Overwrote(row, foreign) => {
+                    // The system's own history would tell it once more; nothing here can.
+                    lost = false;
+                    Outcome::Overwrote(show(&row), foreign)
+                }
+            });
+            self.world.step(&name, "wrote one").await;
+        }
+        self.world.tell(|| format!("{name} write {:?}: {outcomes:?} lost {lost}", request.intents));
+        self.leave("written", lost, outcomes).await
+    }
+
+    async fn ensure(&mut self, _request: &EnsureRequest) -> Result<Vec<String>, SessionError> {
+        Ok(Vec::new())
+    }
+}
+
+/// What an answer tells, in short.
+fn shown(changes: &Changes) -> Vec<String> {
+    let batches = changes.batches.iter();
+    batches
+        .flat_map(|batch| batch.rows.iter().map(|row| format!("{:?} {:?} {:?}", batch.kind, row.key.0, row.cells)))
+        .collect()
+}
+
+fn object(unique: bool) -> Object {
+    let column = |(place, name): (usize, &&str)| Column {
+        name: (*name).to_owned(),
+        label: (*name).to_owned(),
+        column_type: ColumnType {
+            kind: if place == ID { Kind::Int } else { Kind::Text },
+            native: String::new(),
+            length: (place == ID).then_some(64),
+            precision: None,
+            scale: None,
+            values: Vec::new(),
+            element: None,
+        },
+        nullable: place != ID && place != EMAIL,
+        has_default: place == ID,
+        createable: true,
+        updateable: place != ID,
+        computed: false,
+        unique: place == ID || (place == EMAIL && unique),
+        references: None,
+        comment: String::new(),
+    };
+    Object {
+        name: OBJECT.to_owned(),
+        label: OBJECT.to_owned(),
+        columns: COLUMNS.iter().enumerate().map(column).collect(),
+        key: vec!["id".to_owned()],
+        unique_keys: if unique { vec![vec!["email".to_owned()]] } else { Vec::new() },
+        rows_estimate: None,
+        obstacle: String::new(),
+    }
+}
