@@ -204,7 +204,16 @@ impl Actor {
         let mut taken = Taken::default();
         let mut missing = false;
         let Staged { answers, freed, batches, batch_rows, pages, reviews, settings } = &mut self.staged;
-        for (side, answer) in answers.drain(..) {
+        let mut read_first: Vec<SideId> = Vec::new();
+        while let Some((side, answer)) = answers.pop_front() {
+            if matches!(answer, Answer::Fetched { .. }) {
+                read_first.push(side);
+            } else if read_first.contains(&side) {
+                // A plan settles writes before it looks at reads: one that was read
+                // before the write would pass for newer than what the write showed.
+                answers.push_front((side, answer));
+                break;
+            }
             let Some(run) = self.sides.get_mut(&side) else {
                 continue;
             };
