@@ -196,16 +196,29 @@ fn scheme(schemes: &[AuthScheme], connection: &ConnectionConfig) -> Result<Optio
         remedy: format!("Say which in the connection: auth = \"…\", one of {}.", names.join(", ")),
     })?;
     let ready = selected.map(|scheme| Scheme::ready(scheme, &connection.config, &connection.secrets)).transpose();
-    ready.map_err(|reason| HostError::SignIn {
-        reason,
-        remedy: "Add it to the connection's `config` or `secrets`, such as secrets = { client_secret = \"env:NAME\" }."
-            .into(),
-    })
+    ready.map_err(|reason| HostError::SignIn { remedy: missing(&reason), reason })
+}
+
+/// Where what is missing belongs, as it would be written.
+fn missing(reason: &str) -> String {
+    match reason.rsplit_once("config.") {
+        Some((_, key)) => format!("Write it into the connection's settings: config = {{ {key} = \"…\" }}."),
+        None => {
+            let secret = reason.split('`').nth(1).unwrap_or("client_secret");
+            format!("Refer to it in the connection's secrets: secrets = {{ {secret} = \"env:NAME\" }}.")
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_with_its_place() {
+        assert!(missing("signing in by x needs config.client_id").contains("config = { client_id ="));
+        assert!(missing("signing in by x needs the secret `token`").contains("secrets = { token ="));
+    }
 
     #[test]
     fn the_configuration_may_name_the_secret_that_is_used() {
