@@ -26,6 +26,8 @@ async fn main() -> Result<(), HostError> {
         name: "boundary".into(),
         config: serde_json::json!({ "rows": BATCH }),
         secrets: Arc::new(Secrets::new()),
+        auth: None,
+        account: None,
         grants: Vec::new(),
         root_certificates_pem: None,
         limits: None,
