@@ -40,6 +40,8 @@ fn what_failed_once_holds() {
     hold([83], true);
     // Two rows inserted at two sides at once became two records.
     hold([7, 87, 98, 104, 109], true);
+    // A delete overtook the edits before it that had waited for a write in flight.
+    hold([115], true);
     // A row in doubt waited for itself, and the cursor with it.
     hold([1, 5], false);
 }

@@ -1,7 +1,7 @@
 //! One turn: what was staged becomes one plan and one commit. Outcomes first,
 //! then rows that waited for them, then what streams and full reads brought.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use lockstep_core::{
     change::{ChangeBatch, ChangeKind, ChangeRow, Found, Row},
@@ -80,6 +80,34 @@ pub(super) struct Follow {
     /// Records whose outcome was settled: they may want another write.
     settled: Vec<(SideId, RecordId)>,
     touched: Vec<RecordId>,
+    behind: Behind,
+}
+
+/// Rows whose wait ended in this turn are absorbed in the next one. What the
+/// stream told of the same row later must not overtake them: after its delete
+/// the edits before it would pass for old ones.
+#[derive(Default)]
+struct Behind {
+    keys: HashSet<(SideId, Key)>,
+    records: HashSet<(SideId, RecordId)>,
+}
+
+impl Behind {
+    fn of(freed: &VecDeque<(SideId, ParkedRow)>, set: &Workset) -> Self {
+        let mut behind = Behind::default();
+        for (side, row) in freed.iter().flat_map(|(side, row)| row.batch.rows.iter().map(move |row| (*side, row))) {
+            behind.records.extend(set.by_key(side, &row.key).map(|record| (side, record)));
+            behind.keys.insert((side, row.key.clone()));
+        }
+        behind
+    }
+
+    fn has(&self, set: &Workset, side: SideId, key: &Key) -> bool {
+        // Mostly nothing was freed: then no key is copied.
+        !self.keys.is_empty()
+            && (self.keys.contains(&(side, key.clone()))
+                || set.by_key(side, key).is_some_and(|record| self.records.contains(&(side, record))))
+    }
 }
 
 impl Actor {
@@ -113,6 +141,7 @@ impl Actor {
                     absorb_batch(planner, set, run, &row.batch, row.ticket, &mut follow);
                 }
             }
+            follow.behind = Behind::of(&follow.freed, set);
             for (side, ticket, batch) in &taken.batches {
                 if let Some(run) = sides.get_mut(side) {
                     absorb_batch(planner, set, run, batch, *ticket, &mut follow);
@@ -570,6 +599,11 @@ fn absorb_batch(
         if let Some(overtaken) = run.fetching.get_mut(&row.key) {
             *overtaken = true;
         }
+        if follow.behind.has(set, run.id, &row.key) {
+            run.watermark.hold(ticket);
+            follow.freed.push_back((run.id, alone()));
+            continue;
+        }
         match set.by_key(run.id, &row.key) {
             Some(record) if run.blocks(record) => {
                 run.park(record, alone());
@@ -577,9 +611,8 @@ fn absorb_batch(
             }
             Some(record) => follow.touched.push(record),
             None => {
-                if batch.kind == ChangeKind::Upsert
-                    && let Some(group) = run.creating_group()
-                {
+                // Its delete, too: it would find nothing, and the row would be believed to be there.
+                if let Some(group) = run.creating_group() {
                     run.park_stranger(group, alone());
                     continue;
                 }
