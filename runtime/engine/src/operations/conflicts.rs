@@ -48,12 +48,9 @@ pub(super) async fn list(
         let (id, spec) = shared.known(&name).await?;
         let waiting = held(shared, id, &spec, filter, max)?;
         if all {
-            // What waits is in the journal too: it is told once, as it stands now.
-            let known: BTreeSet<(u64, Option<String>)> =
-                waiting.iter().map(|view| (view.entry, view.field.clone())).collect();
             let mut journaled = decided(shared, id, &spec, filter, max)?;
             // Only the journal knows what a held delete would displace.
-            journaled.retain(|view| view.field.is_none() || !known.contains(&(view.entry, view.field.clone())));
+            journaled.retain(|view| view.field.is_none() || !waiting.iter().any(|now| still_tells(now, view)));
             let told: BTreeSet<u64> =
                 journaled.iter().filter(|view| view.field.is_none()).map(|view| view.entry).collect();
             listed.extend(waiting.into_iter().filter(|view| view.field.is_some() || !told.contains(&view.entry)));
@@ -65,6 +62,14 @@ pub(super) async fn list(
     listed.sort_by_key(|view| std::cmp::Reverse((view.at_micros, view.entry)));
     listed.truncate(max);
     Ok(listed)
+}
+
+/// What waits is in the journal too: it is told once, as it stands now, unless a
+/// value of then has been replaced since. The side may not have seen what it
+/// replaced: its row was deleted meanwhile and made again without the field.
+fn still_tells(now: &ConflictView, then: &ConflictView) -> bool {
+    (now.entry, &now.field) == (then.entry, &then.field)
+        && then.contenders.iter().all(|one| now.contenders.contains(one))
 }
 
 fn held(

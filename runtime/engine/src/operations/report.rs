@@ -227,7 +227,7 @@ pub struct FieldView {
     pub sides: Vec<SideValue>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct SideValue {
     pub side: String,
     pub value: Option<String>,
