@@ -42,6 +42,10 @@ fn what_failed_once_holds() {
     hold([7, 87, 98, 104, 109], true);
     // A delete overtook the edits before it that had waited for a write in flight.
     hold([115], true);
+    // A value that waited was replaced unseen, and listed no more.
+    hold([5148, 6054, 6073, 6154, 6214], true);
+    // A stream began anew while a compare that had read before that was not finished.
+    hold([5095, 6077], true);
     // A row in doubt waited for itself, and the cursor with it.
     hold([1, 5], false);
 }

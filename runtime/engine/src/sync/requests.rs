@@ -85,6 +85,9 @@ impl Actor {
                 self.confirm(side, keys);
                 if let Some(run) = self.sides.get_mut(&side) {
                     run.comparing = Some(false);
+                    if std::mem::take(&mut run.compare_again) {
+                        self.compare(side);
+                    }
                 }
             }
         }
@@ -184,14 +187,16 @@ impl Actor {
         let state = self.core.store.sync_state(self.core.sync())?;
         let ids: Vec<SideId> = self.sides.keys().copied().collect();
         for id in ids {
-            if state.settings.contains_key(&self.compare_setting(id)) {
+            let idle = self.sides.get(&id).is_some_and(|run| run.comparing.is_none());
+            if idle && state.settings.contains_key(&self.compare_setting(id)) {
                 self.compare(id);
             }
         }
         Ok(())
     }
 
-    /// Starts a full compare of a side; what differs is then read again.
+    /// Starts a full compare of a side; what differs is then read again. One that
+    /// has read already, or is reading, may have passed what is asked about now.
     pub(super) fn compare(&mut self, id: SideId) {
         let Some(run) = self.sides.get_mut(&id) else {
             return;
@@ -199,7 +204,8 @@ impl Actor {
         let Some(side) = self.core.spec.side(id) else {
             return;
         };
-        if run.comparing.is_some() {
+        if run.comparing == Some(true) {
+            run.compare_again = true;
             return;
         }
         run.comparing = Some(true);

@@ -97,6 +97,8 @@ pub(super) struct SideRun {
     pub(super) suspects_open: bool,
     /// A full compare: under way, or read and waiting for its doubts to be cleared.
     pub(super) comparing: Option<bool>,
+    /// Another one was asked for while it was reading.
+    pub(super) compare_again: bool,
     pub(super) busy_until: Option<Instant>,
     pub(super) backoff: Backoff,
     pub(super) trouble: String,
@@ -144,6 +146,7 @@ impl SideRun {
             cleared: HashSet::new(),
             suspects_open: false,
             comparing: None,
+            compare_again: false,
             busy_until: None,
             backoff: Backoff::new(&format!("{sync}/{}", side.name)),
             trouble: String::new(),
