@@ -47,13 +47,18 @@ impl Planner<'_> {
     }
 
     /// Whether a streamed row differs from what is known of it and the two cannot
-    /// be ordered: what is known may be what came after.
+    /// be ordered: what is known may be what came after. That the row is gone is
+    /// known in the same way: an index that lags would bring it back to life.
     fn is_unordered_news(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> bool {
         let link = set.by_key(side.id, told.key).and_then(|id| set.get(id)?.link(side.id));
-        let Some(link) = link.filter(|link| link.is_live() && !can_order(told.version, link)) else {
+        let Some(link) = link.filter(|link| !can_order(told.version, link)) else {
             return false;
         };
-        told.cells.shows_key(told.key) && !is_echo(self.spec, link, &told.cells)
+        match link.presence {
+            Presence::Live => told.cells.shows_key(told.key) && !is_echo(self.spec, link, &told.cells),
+            Presence::Deleted => true,
+            _ => false,
+        }
     }
 
     /// One row as read by backfill, reconcile or fetch, positional by the side's columns.

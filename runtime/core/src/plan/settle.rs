@@ -81,7 +81,7 @@ impl Planner<'_> {
                 if let Some(link) = record.link_mut(side.id) {
                     link.presence = Presence::Deleted;
                     link.written.clear();
-                    advance(link, &row.version);
+                    take_version(link, &row.version);
                 }
             }
         }
