@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use lockstep_core::{
     cast::Cast,
-    change::{ChangeBatch, ChangeKind},
+    change::{ChangeBatch, ChangeKind, Version},
     journal::What,
     plan::{Absorbed, Choice, Parent, Phase, Reverted, Settled, Unread, waits},
     record::{FieldId, HoldReason, Life, Presence, RecordId, SideId},
@@ -619,6 +619,18 @@ fn rows_of_kinds_without_values_are_fetched_or_left_to_others() {
     batch.kind = ChangeKind::Gap;
     let (absorbed, delta) = bench.plan(|planner, set| planner.absorb(set, A, &batch, 0));
     assert_eq!((absorbed, delta.is_empty()), (Absorbed::Done, true));
+}
+
+#[test]
+fn a_row_known_to_be_gone_is_looked_for_before_a_change_without_version_revives_it() {
+    let mut bench = two();
+    bench.tell(A, 1, 2, &["m1", "x"]);
+    let (_, delta) = bench.plan(|planner, set| planner.absorb_missing(set, A, &key(1), Timestamp(3)));
+    assert!(!delta.is_empty());
+    let mut batch: ChangeBatch = upsert(&bench.spec, A, &row(1, 2, &["m1", "x"]));
+    batch.rows.iter_mut().for_each(|row| row.version = Version::default());
+    let (absorbed, delta) = bench.plan(|planner, set| planner.absorb(set, A, &batch, 0));
+    assert_eq!((absorbed, delta.is_empty()), (Absorbed::Fetch(key(1)), true));
 }
 
 #[test]

@@ -48,4 +48,8 @@ fn what_failed_once_holds() {
     hold([5095, 6077], true);
     // A row in doubt waited for itself, and the cursor with it.
     hold([1, 5], false);
+    // An index that lags brought a deleted row back to life.
+    hold([187], false);
+    // Edits told by a stream whose rows cannot be compared with reads, then the delete.
+    hold([82, 89, 462, 485, 534, 546, 570], false);
 }

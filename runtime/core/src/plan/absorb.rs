@@ -2,7 +2,7 @@
 //! never seen.
 
 use crate::{
-    change::{ChangeBatch, ChangeKind, Row, Version},
+    change::{ChangeBatch, ChangeKind, ChangeRow, Row, Version},
     delta::QuarantineChange,
     journal::What,
     key::Key,
@@ -26,9 +26,7 @@ impl Planner<'_> {
         let at = change.at.unwrap_or(self.now);
         match batch.kind {
             ChangeKind::Upsert => {
-                let layout = self.layout(side, Some(&batch.columns));
-                let told =
-                    Told { key: &change.key, cells: Cells::new(layout, &change.cells), version: &change.version, at };
+                let told = self.told(side, batch, change);
                 if self.is_unordered_news(set, side, &told) {
                     return Absorbed::Fetch(change.key.clone());
                 }
@@ -44,6 +42,22 @@ impl Planner<'_> {
             ChangeKind::Invalidate => Absorbed::Fetch(change.key.clone()),
             ChangeKind::Truncate | ChangeKind::Schema | ChangeKind::Gap => Absorbed::Done,
         }
+    }
+
+    fn told<'r>(&mut self, side: &SideSpec, batch: &ChangeBatch, change: &'r ChangeRow) -> Told<'r> {
+        let layout = self.layout(side, Some(&batch.columns));
+        let at = change.at.unwrap_or(self.now);
+        Told { key: &change.key, cells: Cells::new(layout, &change.cells), version: &change.version, at }
+    }
+
+    /// A streamed row that was to be read again and is gone: the last that was told
+    /// of it before it went is what it held, whether or not that can be ordered.
+    pub fn absorb_told_last(&mut self, set: &mut Workset, side: SideId, batch: &ChangeBatch, row: usize) -> Absorbed {
+        let (Some(side), Some(change)) = (self.spec.side(side), batch.rows.get(row)) else {
+            return Absorbed::Done;
+        };
+        let told = self.told(side, batch, change);
+        self.absorb_told(set, side, &told)
     }
 
     /// Whether a streamed row differs from what is known of it and the two cannot

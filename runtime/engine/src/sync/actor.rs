@@ -228,7 +228,7 @@ impl Actor {
         self.flights.len() < COMMITS_MAX
             && self.staged.batch_rows < TURN_ROWS_MAX
             && self.staged.pages.len() < 2
-            && self.sides.values().map(|side| side.parked_rows + side.fetches.len()).sum::<usize>() < PARKED_MAX
+            && self.sides.values().map(SideRun::waiting_rows).sum::<usize>() < PARKED_MAX
     }
 
     fn take_what_lies_there(&mut self) -> Result<(), EngineError> {

@@ -8,6 +8,7 @@ mod core;
 mod deliver;
 mod doubt;
 mod guard;
+mod hint;
 mod phase;
 mod requests;
 mod side;

@@ -169,6 +169,7 @@ impl Actor {
                 run.undurable.clear();
                 run.watermark.reset();
                 run.doubts.restart();
+                run.hints.clear();
                 run.backlog = Backlog::Unread;
                 run.reached = None;
                 let mut delta = Delta::default();

@@ -15,7 +15,7 @@ use lockstep_core::{
 };
 use tokio::time::Instant;
 
-use super::{doubt::Doubts, watermark::Watermark};
+use super::{doubt::Doubts, hint::Hints, watermark::Watermark};
 use crate::{
     Connector,
     connection::{ConnectionHandle, Durable, Position},
@@ -86,6 +86,8 @@ pub(super) struct SideRun {
     wanting: HashMap<Key, Vec<u64>>,
     /// Rows that were looked for and not found.
     pub(super) doubts: Doubts,
+    /// What the stream told of rows that are read again.
+    pub(super) hints: Hints,
     /// Keys being fetched. True: something newer was absorbed meanwhile.
     pub(super) fetching: HashMap<Key, bool>,
     /// Creates of records below this may have been sent by an earlier process...
@@ -141,6 +143,7 @@ impl SideRun {
             fetches: VecDeque::new(),
             wanting: HashMap::new(),
             doubts: Doubts::default(),
+            hints: Hints::default(),
             fetching: HashMap::new(),
             suspect_below,
             cleared: HashSet::new(),
@@ -253,10 +256,16 @@ impl SideRun {
         }
     }
 
+    /// Rows in memory that wait for writes in flight or to be read, about.
+    pub(super) fn waiting_rows(&self) -> usize {
+        self.parked_rows + self.fetches.len() + self.hints.len()
+    }
+
     /// Forgets what was taken from the stream and not absorbed: it will come again.
     pub(super) fn forget_stream(&mut self) {
         self.watermark.reset();
         self.doubts.restart();
+        self.hints.clear();
         self.parked.clear();
         self.strangers.clear();
         self.parked_rows = 0;

@@ -303,6 +303,11 @@ impl Actor {
             }));
             all.add(plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
             all.keys.extend(request.keys.iter().map(|key| (*side, key.clone())));
+            let missing = request.keys.iter().zip(asked).filter(|(_, asked)| matches!(asked, Asked::Missing));
+            let hints = self.sides.get(side).map(|run| &run.hints);
+            for batch in missing.flat_map(|(key, _)| hints.into_iter().flat_map(|hints| hints.of(key))) {
+                all.add(plan::needs(spec, *side, batch));
+            }
         }
         for (side, row) in &taken.freed {
             all.add(plan::needs(spec, *side, &row.batch));
@@ -502,9 +507,11 @@ fn absorb_fetched(
                 if rows.is_empty()
                     && let Some((_, link)) = live_link(set, run.id, key)
                 {
+                    // Its hints stay until that is believed.
                     run.doubts.add(key, tickets, link);
                     tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
                 } else {
+                    run.hints.take(key);
                     tickets.iter().for_each(|ticket| run.watermark.free(*ticket));
                 }
             }
@@ -560,6 +567,10 @@ fn absorb_second_look(
     }
     if let Some((record, unchanged)) = known {
         if rows.is_empty() && unchanged {
+            // Edits made before it went, which nothing else shows any more.
+            for batch in run.hints.take(key) {
+                planner.absorb_told_last(set, run.id, &batch, 0);
+            }
             planner.absorb_missing(set, run.id, key, now);
         }
         follow.settled.push((run.id, record));
@@ -619,8 +630,10 @@ fn absorb_batch(
             }
         }
         match planner.absorb(set, run.id, batch, index) {
-            Absorbed::Done | Absorbed::Stale => {}
+            Absorbed::Done => run.hints.follow(&row.key, || alone().batch),
+            Absorbed::Stale => {}
             Absorbed::Fetch(key) => {
+                run.hints.add(&key, alone().batch);
                 run.watermark.hold(ticket);
                 run.want(key, vec![ticket]);
             }

@@ -38,7 +38,7 @@ pub struct Feed {
     pub started: bool,
     /// Nothing up to here can be told any more.
     pub forgotten: u64,
-    /// Told up to here.
+    /// Told up to here; where it is polled, the time of the last poll that was answered.
     pub handed: u64,
     /// Something was forgotten before the runtime had it.
     pub lossy: bool,
@@ -120,9 +120,11 @@ impl Place {
         match stream {
             Stream::Log | Stream::Events => feed.handed >= table.lsn(),
             Stream::Webhooks => feed.coming.is_empty() && feed.handed >= feed.arrived.len() as u64,
-            Stream::Polling => {
-                table.log.last().is_none_or(|last| now_us > last.made_us + LATE_MAX_US + OVERLAP_US + 2_000_000)
-            }
+            // Shown, polled since, and out of what a poll looks back on.
+            Stream::Polling => table.log.last().is_none_or(|last| {
+                feed.handed.cast_signed() > last.made_us + LATE_MAX_US
+                    && now_us > last.made_us + LATE_MAX_US + OVERLAP_US + 2_000_000
+            }),
         }
     }
 

@@ -192,6 +192,8 @@ fn polling(visit: &Visit, after: u64, wanted: &Arc<[String]>, columns: &[usize])
     let now_us = visit.now_us();
     let since_us = after.cast_signed() - OVERLAP_US - LATE_MAX_US;
     let table = visit.place.table();
+    // Its answer to an earlier look has arrived.
+    visit.place.feed().handed = after;
     let mut newest: BTreeMap<Vec<u8>, &Logged> = BTreeMap::new();
     for logged in table.log.iter().rev().take_while(|logged| logged.made_us >= since_us) {
         // Some are late: which, and how late, is the row's own.
