@@ -110,6 +110,9 @@ impl Assembly<'_> {
         let (side_ids, field_ids) = self.store.register(claim.state.sync, &sides, &fields)?;
         let fields = fields.into_iter().map(str::to_owned).zip(field_ids).collect();
         let ids = Ids { sides: names.sides.into_iter().zip(side_ids).collect(), fields };
+        let sensitive = self.sync.fields.iter().filter(|field| field.sensitive);
+        let sensitive: Vec<_> = sensitive.filter_map(|field| ids.fields.get(&field.name).copied()).collect();
+        self.store.set_sensitive(claim.state.sync, &sensitive)?;
         let text = format!("{:#?}", self.sync.without_places());
         let rules = self.store.rules(claim.state.sync, &text)?;
         let compiled = match before {

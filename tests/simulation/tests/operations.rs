@@ -3,7 +3,7 @@
 use lockstep_core::{schema::Kind, value::Value};
 use lockstep_engine::operations::{Decision, Filter, RecordName};
 use lockstep_simulation::{bench::Bench, system::System};
-use lockstep_state::Store;
+use lockstep_state::{QueryLimits, Store};
 
 const CONFIG: &str = r#"
 [connections.a]
@@ -50,6 +50,20 @@ async fn a_dry_run_counts_what_would_be_done_and_writes_nothing() {
     let creates: Vec<u64> = sync.sides.iter().map(|side| side.creates).collect();
     assert_eq!(creates, [1, 1]);
     assert_eq!((a.writes(), b.writes()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_file_calls_sensitive_is_masked_for_sql() {
+    let (a, b) = (system(), system());
+    a.put("people", person(1, "ann"));
+    let config = CONFIG.replace("b = \"name\" }", "b = \"name\", sensitive = true }");
+    let store = Store::in_memory().unwrap();
+    let bench = Bench::start(&config, &[("a", &a), ("b", &b)], store.clone());
+    bench.until("the row is at both", || name_of(&b, 1).is_some()).await;
+    let answer = store.query_read_only("SELECT * FROM fields", &QueryLimits::default()).unwrap();
+    let shown = format!("{:?}", answer.rows);
+    assert!(shown.contains("p1@example.org") && !shown.contains("ann"), "{shown}");
+    bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
