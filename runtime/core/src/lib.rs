@@ -11,6 +11,7 @@ pub mod change;
 pub mod codec;
 pub mod config;
 pub mod delta;
+pub mod expression;
 pub mod journal;
 pub mod key;
 pub mod mapping;

@@ -138,6 +138,8 @@ mod tests {
                 reference: None,
                 group: None,
                 sensitive: false,
+                from: None,
+                default: None,
             })
         };
         SyncSpec {
@@ -152,6 +154,7 @@ mod tests {
             deletes: DeletePolicy::Hold,
             skew_tolerance_ms: 0,
             bounces_max: 3,
+            filter: None,
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cast::Cast,
+    expression::Expression,
     record::{FieldId, SideId},
 };
 
@@ -31,6 +32,32 @@ pub struct SyncSpec {
     /// Rewrites in a row, back to a value agreed shortly before, that are borne
     /// before a field is held.
     pub bounces_max: u8,
+    /// Which records take part. `None`: all.
+    pub filter: Option<Filter>,
+}
+
+/// Which records take part, and what becomes of the rows of others.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// `None`: a field that it reads is set aside, so that nobody can tell.
+    pub expression: Option<Expression>,
+    pub leaving: Leaving,
+}
+
+/// What becomes of the rows of a record that takes no part any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    Keep,
+    Unlink,
+    /// They are deleted at these sides.
+    Delete(Vec<SideId>),
+}
+
+/// A value made by an expression, and its cast to the field's canonical type.
+#[derive(Clone, Debug)]
+pub struct Computed {
+    pub expression: Expression,
+    pub cast: Cast,
 }
 
 /// One side: an object of a connection.
@@ -85,6 +112,10 @@ pub struct FieldSpec {
     pub group: Option<usize>,
     /// Never shown in listings.
     pub sensitive: bool,
+    /// Computed from other fields; never read from a side.
+    pub from: Option<Computed>,
+    /// What a new row gets where the record has no value.
+    pub default: Option<Computed>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Which cast joins two column types, and what it costs.
 
 use super::{
-    Cast, Conversion,
+    Cast, Conversion, Notation, Noted,
     form::{Form, kind_name},
 };
 use crate::schema::{ColumnType, Kind};
@@ -28,8 +28,38 @@ impl CastPlan {
     pub fn lossy(&self) -> Cast {
         match &self.cast {
             Cast::Convert(way) => Cast::Convert(Box::new(Conversion { lossy: true, ..(**way).clone() })),
-            other => other.clone(),
+            Cast::Noted(noted) => {
+                let inner = CastPlan { cast: noted.inner.clone(), ..self.clone() }.lossy();
+                Cast::Noted(Box::new(Noted { lossy: true, inner, ..(**noted).clone() }))
+            }
+            Cast::Identity | Cast::Reference => self.cast.clone(),
         }
+    }
+
+    /// Whatever the native type holds comes in as it is, or is refused.
+    pub(crate) fn can_lift(&self) -> bool {
+        matches!(self.lift, Way::Exact | Way::Narrows(_))
+    }
+
+    fn of(cast: Cast, lift: Way, project: Way, apart: impl Fn() -> String) -> CastPlan {
+        let impossible = lift == Way::Impossible || project == Way::Impossible;
+        let mut loss = None;
+        let mut narrows = None;
+        for way in [&lift, &project] {
+            match way {
+                Way::Exact => {}
+                Way::Narrows(why) => {
+                    narrows.get_or_insert(why.clone());
+                }
+                Way::Loses(what) => {
+                    loss.get_or_insert(what.clone());
+                }
+                Way::Impossible => {
+                    loss.get_or_insert(apart());
+                }
+            }
+        }
+        CastPlan { cast, lossless: loss.is_none(), loss, narrows, impossible, lift, project }
     }
 }
 
@@ -48,38 +78,34 @@ impl Cast {
                 project: Way::Exact,
             };
         }
-        let up = way(&native, &canonical);
-        let down = way(&canonical, &native);
-        let impossible = up == Way::Impossible || down == Way::Impossible;
-        let mut loss = None;
-        let mut narrows = None;
-        for way in [&up, &down] {
-            match way {
-                Way::Exact => {}
-                Way::Narrows(why) => {
-                    narrows.get_or_insert(why.clone());
-                }
-                Way::Loses(what) => {
-                    loss.get_or_insert(what.clone());
-                }
-                Way::Impossible => {
-                    loss.get_or_insert(format!(
-                        "{} and {} do not convert into each other",
-                        kind_name(native.kind),
-                        kind_name(canonical.kind)
-                    ));
-                }
-            }
-        }
-        CastPlan {
-            lossless: loss.is_none(),
-            loss,
-            narrows,
-            impossible,
-            lift: up,
-            project: down,
-            cast: Cast::Convert(Box::new(Conversion { native, canonical, lossy: false })),
-        }
+        let (up, down) = (way(&native, &canonical), way(&canonical, &native));
+        let apart = || {
+            let (native, canonical) = (kind_name(native.kind), kind_name(canonical.kind));
+            format!("{native} and {canonical} do not convert into each other")
+        };
+        let cast = Cast::Convert(Box::new(Conversion {
+            native: native.clone(),
+            canonical: canonical.clone(),
+            lossy: false,
+        }));
+        CastPlan::of(cast, up, down, apart)
+    }
+
+    /// The cast of a side that writes in a notation. `Err`: what kind of column
+    /// the notation needs.
+    pub fn noted(
+        notation: &Notation,
+        native: &ColumnType,
+        canonical: &ColumnType,
+    ) -> Result<CastPlan, &'static str> {
+        let plain = notation.plain(native)?;
+        let inner = Cast::between(&plain, canonical);
+        let (read, written) = notation.ways(native);
+        let (lift, project) = (read.then(inner.lift), written.then(inner.project));
+        let noted =
+            Noted { notation: notation.clone(), native: Form::from(native), inner: inner.cast, lossy: false };
+        let apart = inner.loss.unwrap_or_default();
+        Ok(CastPlan::of(Cast::Noted(Box::new(noted)), lift, project, || apart.clone()))
     }
 }
 
@@ -93,6 +119,19 @@ pub(crate) enum Way {
     /// Some would have to be altered.
     Loses(String),
     Impossible,
+}
+
+impl Way {
+    /// Two ways one after the other: the worse of them.
+    fn then(self, other: Way) -> Way {
+        let rank = |way: &Way| match way {
+            Way::Exact => 0,
+            Way::Narrows(_) => 1,
+            Way::Loses(_) => 2,
+            Way::Impossible => 3,
+        };
+        if rank(&other) > rank(&self) { other } else { self }
+    }
 }
 
 fn way(from: &Form, to: &Form) -> Way {

@@ -7,11 +7,13 @@
 mod between;
 mod convert;
 mod form;
+mod notation;
 mod text;
 
 pub use between::CastPlan;
 pub(crate) use between::Way;
 pub use form::Form;
+pub use notation::{CountryStyle, Moment, Notation, Phone, PhoneStyle, Separators, ValueMap, Zone};
 
 use crate::{
     schema::{ColumnType, Kind},
@@ -28,6 +30,8 @@ pub enum Cast {
     Reference,
     /// Each direction converts to the form given.
     Convert(Box<Conversion>),
+    /// The side writes values in a notation of its own.
+    Noted(Box<Noted>),
 }
 
 /// A conversion between two forms.
@@ -40,12 +44,39 @@ pub struct Conversion {
     pub lossy: bool,
 }
 
+/// A notation, and the cast between what it reads and the canonical form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Noted {
+    pub notation: Notation,
+    pub native: Form,
+    pub inner: Cast,
+    /// What is written need not be read back as it was.
+    pub lossy: bool,
+}
+
+impl Noted {
+    fn lift(&self, native: &Value) -> Result<Value, CastError> {
+        self.inner.lift(&self.notation.read(native)?)
+    }
+
+    /// Whatever the notation: what would not be read back as it was is not written.
+    fn project(&self, canonical: &Value) -> Result<Value, CastError> {
+        let plain = self.inner.project(canonical)?;
+        let native = self.notation.write(&plain, &self.native, self.lossy)?;
+        if !self.lossy && !self.notation.read(&native)?.same_meaning(&plain) {
+            return Err(CastError::WouldLose { what: "part of the value", form: "the column's notation".to_owned() });
+        }
+        Ok(native)
+    }
+}
+
 impl Cast {
     /// Native to canonical.
     pub fn lift(&self, native: &Value) -> Result<Value, CastError> {
         match self {
             Cast::Identity | Cast::Reference => Ok(native.clone()),
             Cast::Convert(way) => convert::convert(native, &way.canonical, way.lossy),
+            Cast::Noted(noted) => noted.lift(native),
         }
     }
 
@@ -54,6 +85,7 @@ impl Cast {
         match self {
             Cast::Identity | Cast::Reference => Ok(canonical.clone()),
             Cast::Convert(way) => convert::convert(canonical, &way.native, way.lossy),
+            Cast::Noted(noted) => noted.project(canonical),
         }
     }
 }
@@ -86,6 +118,10 @@ pub enum CastError {
     NotListed { count: usize },
     #[error("the list cannot be written as delimited text: {why}")]
     NotDelimitable { why: &'static str },
+    #[error("the value is not one of the {count} that `values` names")]
+    NotMapped { count: usize },
+    #[error("the clocks of {zone} show that time twice, or never")]
+    Clock { zone: String },
     #[error("{from} has no {to} form")]
     Unsupported { from: &'static str, to: &'static str },
 }
@@ -101,6 +137,8 @@ impl CastError {
             CastError::NotListed { .. } => "LS-CST-005",
             CastError::NotDelimitable { .. } => "LS-CST-006",
             CastError::Unsupported { .. } => "LS-CST-007",
+            CastError::NotMapped { .. } => "LS-CST-008",
+            CastError::Clock { .. } => "LS-CST-009",
         }
     }
 }

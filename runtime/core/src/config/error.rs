@@ -78,6 +78,11 @@ impl<'t> Problems<'t> {
         });
     }
 
+    /// Errors found so far.
+    pub(super) fn count(&self) -> usize {
+        self.errors.len()
+    }
+
     /// Line and column of a range of bytes.
     pub(super) fn locate(&self, bytes: Range<usize>) -> Span {
         let before = self.text.get(..bytes.start).unwrap_or(self.text);

@@ -4,10 +4,12 @@ use super::{
     check_name,
     error::{Code, Problems, Span},
     node::{Data, Entry, Node},
+    notation,
     policy::{self, Policy},
     section::{Section, bad_value, text, texts, unknown_name, wrong_type},
     sync::Sync,
 };
+use crate::cast::Notation;
 
 /// Fields of one sync.
 const FIELDS_MAX: usize = 4_000;
@@ -32,7 +34,20 @@ pub struct Field {
     pub sensitive: bool,
     /// Values may be rounded where a side has no room for them.
     pub lossy: bool,
+    /// How its columns write values, where their types do not say.
+    pub notation: Option<Notation>,
+    /// Computed from other fields, and only written.
+    pub from: Option<Expression>,
+    /// What a new row gets where the record has no value.
+    pub default: Option<Expression>,
     pub reviewed: Option<Reviewed>,
+}
+
+/// An expression as written, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expression {
+    pub text: String,
+    pub at: Span,
 }
 
 /// A field's column at one side.
@@ -44,6 +59,8 @@ pub struct FieldColumn {
     pub read: bool,
     /// The runtime may write it.
     pub write: bool,
+    /// How values are written there; the field's unless said.
+    pub notation: Option<Notation>,
 }
 
 /// Who looked at a judgement call, and what they thought.
@@ -74,7 +91,8 @@ pub(super) struct Fields {
 }
 
 /// Keys of a field's table that are no sides.
-const OPTIONS: [&str; 7] = ["conflict", "initial", "one_way", "ref", "sensitive", "lossy", "reviewed"];
+const OPTIONS: [&str; 10] =
+    ["conflict", "initial", "one_way", "ref", "sensitive", "lossy", "as", "from", "default", "reviewed"];
 
 /// Whether a field's table has a setting of this name.
 pub(super) fn is_option(name: &str) -> bool {
@@ -156,6 +174,9 @@ fn read(entry: &Entry, path: String, sides: &[&str], same_name: bool, problems: 
         reference: None,
         sensitive: false,
         lossy: false,
+        notation: None,
+        from: None,
+        default: None,
         reviewed: None,
     };
     if let Data::Text(column) = &entry.node.data {
@@ -174,6 +195,9 @@ fn read(entry: &Entry, path: String, sides: &[&str], same_name: bool, problems: 
     field.reference = section.text("ref", problems);
     field.sensitive = section.flag("sensitive", problems).unwrap_or(false);
     field.lossy = section.flag("lossy", problems).unwrap_or(false);
+    field.notation = read_notation(&mut section, problems);
+    field.from = read_expression(&mut section, "from", problems);
+    field.default = read_expression(&mut section, "default", problems);
     field.reviewed = read_reviewed(&mut section, problems);
     field.columns = read_columns(section, sides, problems);
     check(&field, entry, same_name, problems);
@@ -184,7 +208,33 @@ fn plain_column(path: &str, column: &str, node: &Node, problems: &mut Problems<'
     if column.trim().is_empty() {
         bad_value(path, node, "empty", "the column's name", problems);
     }
-    FieldColumn { column: column.to_owned(), at: problems.locate(node.span.clone()), read: true, write: true }
+    FieldColumn {
+        column: column.to_owned(),
+        at: problems.locate(node.span.clone()),
+        read: true,
+        write: true,
+        notation: None,
+    }
+}
+
+fn read_notation(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Notation> {
+    let node = section.get("as")?;
+    notation::read(&section.join("as"), node, problems)
+}
+
+pub(super) fn read_expression(
+    section: &mut Section<'_>,
+    key: &'static str,
+    problems: &mut Problems<'_>,
+) -> Option<Expression> {
+    let node = section.get(key)?;
+    let path = section.join(key);
+    let text = text(&path, node, problems)?;
+    if text.trim().is_empty() {
+        bad_value(&path, node, "empty", "an expression, such as \"amount > 0\"", problems);
+        return None;
+    }
+    Some(Expression { text: text.to_owned(), at: problems.locate(node.span.clone()) })
 }
 
 /// Whatever is no setting has to be a side.
@@ -221,9 +271,10 @@ fn read_columns(section: Section<'_>, sides: &[&str], problems: &mut Problems<'_
         });
         let read = table.flag("read", problems).unwrap_or(true);
         let write = table.flag("write", problems).unwrap_or(true);
+        let notation = read_notation(&mut table, problems);
         table.finish(problems);
         if let Some(column) = name {
-            columns.push((entry.key.clone(), FieldColumn { read, write, ..column }));
+            columns.push((entry.key.clone(), FieldColumn { read, write, notation, ..column }));
         }
     }
     columns
@@ -297,6 +348,10 @@ fn declined(mut section: Section<'_>, sides: &[&str], problems: &mut Problems<'_
 }
 
 fn check(field: &Field, entry: &Entry, same_name: bool, problems: &mut Problems<'_>) {
+    if let Some(from) = &field.from {
+        check_computed(field, from, problems);
+        return;
+    }
     if field.columns.len() < 2 && !same_name {
         problems.add(
             Code::MissingKey,
@@ -319,6 +374,38 @@ fn check(field: &Field, entry: &Entry, same_name: bool, problems: &mut Problems<
                 format!("name its column at `{side}`, or choose another side"),
             );
         }
+    }
+}
+
+/// A computed field is written only: nothing that decides between sides applies.
+fn check_computed(field: &Field, from: &Expression, problems: &mut Problems<'_>) {
+    let mut clash = |what: &str, why: &str| {
+        problems.add(
+            Code::Contradiction,
+            from.at.bytes.clone(),
+            format!("field `{}` is computed and says `{what}`", field.name),
+            format!("{why}: remove one of the two"),
+        );
+    };
+    if field.conflict.is_some() || field.initial.is_some() {
+        clash("conflict", "there is nothing to decide, since nothing is taken from its columns");
+    }
+    if !field.one_way.is_empty() {
+        clash("one_way", "it flows from the fields it is computed from");
+    }
+    if field.reference.is_some() {
+        clash("ref", "a reference is another record's key and cannot be computed");
+    }
+    if field.default.is_some() {
+        clash("default", "the expression says what it is");
+    }
+    if field.columns.is_empty() {
+        problems.add(
+            Code::MissingKey,
+            from.at.bytes.clone(),
+            format!("field `{}` is at no side", field.name),
+            "name its column at one side or more",
+        );
     }
 }
 

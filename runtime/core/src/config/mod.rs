@@ -8,6 +8,7 @@ mod connection;
 mod error;
 mod field;
 mod node;
+mod notation;
 mod policy;
 mod schema;
 mod section;
@@ -19,12 +20,12 @@ mod webhooks;
 
 pub use connection::{Connection, Limits, SecretRef};
 pub use error::{ConfigError, Span};
-pub use field::{Declined, Field, FieldColumn, Reviewed};
+pub use field::{Declined, Expression, Field, FieldColumn, Reviewed};
 pub use policy::Policy;
 pub use schema::json_schema;
 pub use settings::{JournalSettings, ServerSettings, StateSettings};
 pub(crate) use suggest::{closest, listed};
-pub use sync::{DeleteStorm, Group, Side, Sync};
+pub use sync::{DeleteStorm, Group, Leaving, Side, Sync};
 pub use webhooks::Webhooks;
 
 use error::{Code, Problems};

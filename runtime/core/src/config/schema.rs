@@ -26,6 +26,8 @@ pub fn json_schema() -> Value {
             "names": { "type": "array", "items": { "type": "string" } },
             "connection": connection(),
             "policy": policy(),
+            "notation": notation(),
+            "expression": { "type": "string", "minLength": 1, "maxLength": 4_096 },
             "sync": sync(),
             "side": side(),
             "field": field()
@@ -103,6 +105,33 @@ fn policy() -> Value {
     ] })
 }
 
+/// How a column writes values.
+fn notation() -> Value {
+    let text = json!({ "type": "string" });
+    let one = |key: &str, value: Value| closed(json!({ key: value }), &[key]);
+    let words = json!({ "anyOf": [text, { "type": "integer" }, { "type": "boolean" }, { "$ref": "#/$defs/names" }] });
+    let values = json!({ "type": "object", "minProperties": 1, "additionalProperties": words });
+    let number = json!({ "enum": crate::cast::Separators::examples().collect::<Vec<_>>() });
+    json!({ "anyOf": [
+        { "enum": [
+            "phone", "country", "currency", "percent", "fraction", "epoch-seconds", "epoch-milliseconds", "html"
+        ] },
+        closed(json!({
+            "phone": { "type": "string", "pattern": "^[A-Z]{2}$" },
+            "write": { "enum": ["e164", "international", "national"] }
+        }), &[]),
+        one("country", json!({ "enum": ["alpha-2", "alpha-3", "name"] })),
+        one("number", number.clone()),
+        closed(json!({ "money": { "type": "string" }, "number": number }), &["money"]),
+        one("date", text.clone()),
+        one("time", text.clone()),
+        closed(json!({ "timestamp": text, "zone": text }), &["timestamp"]),
+        one("zone", text.clone()),
+        one("values", values.clone()),
+        closed(json!({ "delimiter": { "type": "string", "maxLength": 1 }, "values": values }), &["delimiter"])
+    ] })
+}
+
 fn sync() -> Value {
     closed(
         json!({
@@ -122,6 +151,14 @@ fn sync() -> Value {
             "conflict": { "$ref": "#/$defs/policy" },
             "initial": { "$ref": "#/$defs/policy" },
             "deletes": { "enum": ["update-wins", "delete-wins", "hold"] },
+            "filter": { "$ref": "#/$defs/expression", "description": "Which records take part" },
+            "leaving": {
+                "description": "What becomes of the rows of a record that the filter no longer lets take part",
+                "anyOf": [
+                    { "enum": ["keep", "unlink"] },
+                    closed(json!({ "delete": { "anyOf": [{ "type": "string" }, { "$ref": "#/$defs/names" }] } }), &["delete"])
+                ]
+            },
             "groups": named(json!({ "$ref": "#/$defs/names" })),
             "fields": { "anyOf": [
                 { "const": "same-name" },
@@ -185,7 +222,8 @@ fn field() -> Value {
         json!({
             "column": { "type": "string" },
             "read": { "type": "boolean", "default": true },
-            "write": { "type": "boolean", "default": true }
+            "write": { "type": "boolean", "default": true },
+            "as": { "$ref": "#/$defs/notation" }
         }),
         &["column"],
     );
@@ -198,6 +236,9 @@ fn field() -> Value {
             "ref": { "type": "string", "description": "The sync whose records it refers to" },
             "sensitive": { "type": "boolean", "default": false },
             "lossy": { "type": "boolean", "default": false },
+            "as": { "$ref": "#/$defs/notation" },
+            "from": { "$ref": "#/$defs/expression", "description": "Computed from other fields, and only written" },
+            "default": { "$ref": "#/$defs/expression", "description": "What a new row gets where the record has no value" },
             "reviewed": reviewed()
         },
         "additionalProperties": { "anyOf": [{ "type": "string" }, column] }

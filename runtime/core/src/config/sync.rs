@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     check_name,
     error::{Code, Problems, Span},
-    field::{self, Declined, Field},
+    field::{self, Declined, Expression, Field},
     node::{Data, Entry, Node},
     policy::{self, Policy},
     section::{Section, bad_value, text, texts, unknown_name, wrong_type},
@@ -31,6 +31,9 @@ pub struct Sync {
     /// `None`: as [`Sync::conflict`], where that makes sense without a base.
     pub initial: Option<Policy>,
     pub deletes: DeletePolicy,
+    /// Which records take part. `None`: all.
+    pub filter: Option<Expression>,
+    pub leaving: Leaving,
     pub groups: Vec<Group>,
     pub fields: Vec<Field>,
     /// Columns with the same name on several sides are mapped too.
@@ -43,6 +46,18 @@ pub struct Sync {
     pub delete_storm: Option<DeleteStorm>,
     pub skew_tolerance_ms: u32,
     pub bounces_max: u8,
+}
+
+/// What becomes of the rows of a record that the filter no longer lets take part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Leaving {
+    /// Rows that are linked stay in step: the filter decides what is created.
+    #[default]
+    Keep,
+    /// They are left as they are, but for the fields that the filter reads.
+    Unlink,
+    /// They are deleted at these sides, once another side holds all of the record.
+    Delete(Vec<String>),
 }
 
 /// One side of a sync.
@@ -102,11 +117,13 @@ impl Sync {
         sync.at = Span::default();
         sync.declined.clear();
         sync.match_at = Span::default();
+        sync.filter.iter_mut().for_each(|filter| filter.at = Span::default());
         sync.sides.iter_mut().for_each(|side| side.at = Span::default());
         sync.groups.iter_mut().for_each(|group| group.at = Span::default());
         for field in &mut sync.fields {
             field.at = Span::default();
             field.reviewed = None;
+            field.from.iter_mut().chain(&mut field.default).for_each(|one| one.at = Span::default());
             field.columns.iter_mut().for_each(|(_, column)| column.at = Span::default());
         }
         sync
@@ -143,6 +160,8 @@ fn read(entry: &Entry, mut section: Section<'_>, connections: &[&str], problems:
     let conflict = policy(&mut section, "conflict", problems).unwrap_or(Policy::Hold);
     let initial = policy(&mut section, "initial", problems);
     let deletes = read_deletes(&mut section, problems);
+    let filter = field::read_expression(&mut section, "filter", problems);
+    let leaving = read_leaving(&mut section, &names, filter.is_some(), problems);
     let mapped = field::read_all(&mut section, &names, problems);
     let known = |name: &str| mapped.same_name || mapped.fields.iter().any(|f| f.name == name);
     let field_names = || mapped.fields.iter().map(|field| field.name.as_str());
@@ -181,6 +200,8 @@ fn read(entry: &Entry, mut section: Section<'_>, connections: &[&str], problems:
         conflict,
         initial,
         deletes,
+        filter,
+        leaving,
         groups: groups
             .into_iter()
             .map(|(mut group, fields)| {
@@ -310,6 +331,49 @@ fn read_deletes(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Delet
         problems,
     );
     deletes.unwrap_or(DeletePolicy::Hold)
+}
+
+/// `"keep"`, `"unlink"`, or `{ delete = ["db"] }`.
+fn read_leaving(section: &mut Section<'_>, sides: &[&str], filtered: bool, problems: &mut Problems<'_>) -> Leaving {
+    let Some(node) = section.get("leaving") else {
+        return Leaving::Keep;
+    };
+    let path = section.join("leaving");
+    if !filtered {
+        problems.add(
+            Code::Contradiction,
+            node.span.clone(),
+            format!("`{path}` says what becomes of records that leave a filter, and there is none"),
+            "write a `filter`, or remove it",
+        );
+    }
+    let wanted = "\"keep\", \"unlink\" or { delete = [\"SIDE\"] }";
+    match &node.data {
+        Data::Text(word) if word == "keep" => Leaving::Keep,
+        Data::Text(word) if word == "unlink" => Leaving::Unlink,
+        Data::Table(_) => {
+            let Some(mut table) = Section::of(path.clone(), node, problems) else {
+                return Leaving::Keep;
+            };
+            let names = table.need("delete", "[\"SIDE\"]", problems).map(|node| match &node.data {
+                Data::Text(name) => vec![(name.clone(), node.span.clone())],
+                _ => owned(texts(&table.join("delete"), node, problems)),
+            });
+            table.finish(problems);
+            let names = names.unwrap_or_default();
+            for (name, span) in names.iter().filter(|(name, _)| !sides.contains(&name.as_str())) {
+                unknown_name("side", name, span.clone(), sides.iter().copied(), problems);
+            }
+            if sides.iter().all(|side| names.iter().any(|(name, _)| name == side)) {
+                bad_value(&path, node, "every side", "the sides that hold no other records; one has to keep them", problems);
+            }
+            Leaving::Delete(names.into_iter().map(|(name, _)| name).collect())
+        }
+        _ => {
+            bad_value(&path, node, "this", wanted, problems);
+            Leaving::Keep
+        }
+    }
 }
 
 type Names = Vec<(String, Range<usize>)>;

@@ -7,7 +7,7 @@ use super::{
     error::{About, Code, Report},
 };
 use crate::{
-    cast::{Cast, Form, Way},
+    cast::{Cast, Form, Notation, Way},
     config::{self, Field, FieldColumn, Sync, closest, listed},
     record::FieldId,
     schema::{Column, ColumnType, Kind},
@@ -27,6 +27,10 @@ pub(super) struct Place {
     pub(super) side: String,
     pub(super) column: String,
     pub(super) column_type: ColumnType,
+    /// How values are written there, where the type does not say.
+    pub(super) notation: Option<Notation>,
+    /// What values are once they are read.
+    pub(super) plain: ColumnType,
     pub(super) cast: Cast,
     pub(super) reads: bool,
     pub(super) writes_create: bool,
@@ -69,7 +73,7 @@ pub(super) fn check(
     plans
 }
 
-fn about<'a>(field: &'a Field, side: Option<&'a str>) -> About<'a> {
+pub(super) fn about<'a>(field: &'a Field, side: Option<&'a str>) -> About<'a> {
     let column = field.columns.iter().find(|(name, _)| Some(name.as_str()) == side);
     let at = column.map_or(&field.at, |(_, column)| &column.at);
     About { at: at.clone(), side, field: Some(&field.name) }
@@ -119,6 +123,27 @@ fn find(
         );
         return None;
     };
+    let notation = here.notation.clone().or_else(|| field.notation.clone());
+    let plain = match &notation {
+        None => column.column_type.clone(),
+        Some(notation) => match notation.plain(&column.column_type) {
+            Ok(plain) => plain,
+            Err(needed) => {
+                report.error(
+                    Code::BadNotation,
+                    about(field, Some(side_name)),
+                    format!(
+                        "`as` of field `{}` makes nothing of column `{}` at `{side_name}`, which is {}",
+                        field.name,
+                        column.name,
+                        type_name(&column.column_type)
+                    ),
+                    format!("it needs {needed}: say `as` at the columns that are written so, not for the whole field"),
+                );
+                return None;
+            }
+        },
+    };
     let source = |name: &str| field.one_way.iter().any(|known| known == name);
     let one_way = !field.one_way.is_empty();
     // A field's only source is never written: nothing else may have news.
@@ -127,8 +152,10 @@ fn find(
         side: side_name.to_owned(),
         column: column.name.clone(),
         column_type: column.column_type.clone(),
+        notation,
+        plain,
         cast: Cast::Identity,
-        reads: here.read && (!one_way || source(side_name)),
+        reads: here.read && (!one_way || source(side_name)) && field.from.is_none(),
         writes_create: written && side.creates && column.createable,
         writes_update: written && side.updates && column.updateable,
         required: is_required(column),
@@ -141,6 +168,12 @@ pub(super) fn is_required(column: &Column) -> bool {
 }
 
 fn check_flow(field: &Field, places: &[Place], report: &mut Report) {
+    if field.from.is_some() {
+        if !places.iter().any(|place| place.writes_create || place.writes_update) {
+            never_written(field, report);
+        }
+        return;
+    }
     if places.iter().all(|place| !place.reads) {
         report.error(
             Code::NeverRead,
@@ -157,12 +190,7 @@ fn check_flow(field: &Field, places: &[Place], report: &mut Report) {
         written && sources.iter().any(|source| *source != place.side)
     };
     if !places.iter().any(reaches) {
-        report.error(
-            Code::NeverWritten,
-            about(field, None),
-            format!("field `{}` can be written at no side that could receive it", field.name),
-            "its columns are computed, read-only or switched off: map a writable column, or remove the field",
-        );
+        never_written(field, report);
         return;
     }
     for place in places {
@@ -178,6 +206,15 @@ fn check_flow(field: &Field, places: &[Place], report: &mut Report) {
     }
 }
 
+fn never_written(field: &Field, report: &mut Report) {
+    report.error(
+        Code::NeverWritten,
+        about(field, None),
+        format!("field `{}` can be written at no side that could receive it", field.name),
+        "its columns are computed, read-only or switched off: map a writable column, or remove the field",
+    );
+}
+
 /// The canonical type, and each place's cast to it.
 fn choose(field: &Field, places: &mut [Place], whole: bool, report: &mut Report) -> Option<ColumnType> {
     if field.reference.is_some() {
@@ -190,7 +227,7 @@ fn choose(field: &Field, places: &mut [Place], whole: bool, report: &mut Report)
     if !whole {
         return None;
     }
-    let Some(canonical) = widest(places.iter().map(|place| &place.column_type)) else {
+    let Some(canonical) = widest(places.iter().map(|place| &place.plain)) else {
         let types: Vec<String> =
             places.iter().map(|place| format!("{} is {}", place.side, type_name(&place.column_type))).collect();
         report.error(
@@ -225,8 +262,15 @@ fn check_reference(field: &Field, place: &Place, report: &mut Report) {
 }
 
 fn cast_place(field: &Field, place: &mut Place, canonical: &ColumnType, report: &mut Report) {
-    let plan = Cast::between(&place.column_type, canonical);
-    if place.column_type.kind == Kind::LocalTimestamp && canonical.kind == Kind::Timestamp {
+    let plan = match &place.notation {
+        None => Cast::between(&place.column_type, canonical),
+        // Whether the notation fits the column was looked at when it was found.
+        Some(notation) => match Cast::noted(notation, &place.column_type, canonical) {
+            Ok(plan) => plan,
+            Err(_) => return,
+        },
+    };
+    if place.plain.kind == Kind::LocalTimestamp && canonical.kind == Kind::Timestamp {
         report.note(
             about(field, Some(&place.side)),
             format!("field `{}`: times without a zone at `{}` are taken as UTC", field.name, place.side),

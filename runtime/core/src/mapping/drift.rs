@@ -4,11 +4,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Compiled, Ids, MappingError, Objects, columns::is_required, compile, error::Report, names::resolve};
+use super::{
+    Compiled, Ids, MappingError, Objects, columns::is_required, compile, compile_with, error::Report, names::resolve,
+};
 use crate::{
     config::{Field, Sync},
+    expression,
     schema::{Column, Object},
 };
+
+/// What a filter that cannot be decided is listed as among fields that are set aside.
+const FILTER: &str = "filter";
 
 /// What happened to a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +120,8 @@ pub fn compile_around(
             return Err(cannot_match(sync, now, ids, rules));
         }
         let bearable = bear_refusals(&reduced, &former, &aside, (before, now));
-        let errors = match compile(&reduced, &bearable, ids, rules) {
+        let waits = filter_waits(sync, &mut aside);
+        let errors = match compile_with(&reduced, &bearable, ids, rules, waits) {
             Ok(compiled) => return Ok(Partly { compiled, aside }),
             Err(errors) => errors,
         };
@@ -164,8 +171,48 @@ fn has_changed(field: &Field, before: &Objects, now: &Objects) -> bool {
     })
 }
 
+/// Whether the filter reads a field that is set aside: then nobody can tell which
+/// records take part, and none is created or deleted for it.
+fn filter_waits(sync: &Sync, aside: &mut Vec<SetAside>) -> bool {
+    let Some(filter) = &sync.filter else {
+        return false;
+    };
+    let names = expression::names(&filter.text);
+    let Some(cause) = aside.iter().find(|one| names.contains(&one.field)) else {
+        return false;
+    };
+    let reason = format!("it reads field `{}`: {}", cause.field, cause.reason);
+    if aside.iter().all(|one| one.field != FILTER) {
+        aside.push(SetAside { field: FILTER.to_owned(), reason, removed: Vec::new() });
+    }
+    true
+}
+
+/// Takes fields out that are computed from others that are set aside.
+fn leave_out_computed(former: &[Field], aside: &mut Vec<SetAside>) {
+    for field in former {
+        let Some(from) = &field.from else { continue };
+        let names = expression::names(&from.text);
+        let cause = aside.iter().find(|one| names.contains(&one.field));
+        if let Some(cause) = cause
+            && aside.iter().all(|one| one.field != field.name)
+        {
+            let reason = format!("it is computed from field `{}`: {}", cause.field, cause.reason);
+            aside.push(SetAside { field: field.name.clone(), reason, removed: Vec::new() });
+        }
+    }
+}
+
 /// Takes fields out of a sync, with all that is decided together with them.
 fn leave_out(sync: &mut Sync, former: &[Field], aside: &mut Vec<SetAside>) {
+    leave_out_computed(former, aside);
+    for field in &mut sync.fields {
+        let names = field.default.as_ref().map(|default| expression::names(&default.text)).unwrap_or_default();
+        // Without its default a new row stays empty there, which the side may refuse.
+        if aside.iter().any(|one| names.contains(&one.field)) {
+            field.default = None;
+        }
+    }
     let mut groups = Vec::new();
     for group in &sync.groups {
         let Some(cause) = aside.iter().find(|one| group.fields.contains(&one.field)) else {

@@ -46,6 +46,9 @@ pub(super) enum Code {
     Unregistered,
     GroupDisagrees,
     BadReference,
+    BadNotation,
+    BadExpression,
+    BadFilter,
 }
 
 impl Code {
@@ -67,6 +70,9 @@ impl Code {
             Code::Unregistered => "LS-MAP-014",
             Code::GroupDisagrees => "LS-MAP-015",
             Code::BadReference => "LS-MAP-016",
+            Code::BadNotation => "LS-MAP-017",
+            Code::BadExpression => "LS-MAP-018",
+            Code::BadFilter => "LS-MAP-019",
         }
     }
 }

@@ -7,6 +7,7 @@ mod canonical;
 mod columns;
 mod drift;
 mod error;
+mod expressions;
 mod names;
 mod rules;
 mod side;
@@ -53,12 +54,25 @@ pub fn fields(sync: &Sync, objects: &Objects) -> Vec<Field> {
 /// Checks a sync against the objects of its sides and compiles it. `ids` numbers
 /// at least [`names()`]; `rules` is the version to journal. All errors at once.
 pub fn compile(sync: &Sync, objects: &Objects, ids: &Ids, rules: u32) -> Result<Compiled, Vec<MappingError>> {
+    compile_with(sync, objects, ids, rules, false)
+}
+
+/// `filter_waits`: a field that the filter reads is set aside.
+fn compile_with(
+    sync: &Sync,
+    objects: &Objects,
+    ids: &Ids,
+    rules: u32,
+    filter_waits: bool,
+) -> Result<Compiled, Vec<MappingError>> {
     let mut report = error::Report::default();
     side::check_objects(sync, objects, &mut report);
     let fields = names::resolve(sync, objects, &mut report);
     let columns = columns::check(sync, &fields, objects, ids, &mut report);
     let sides = side::compile(sync, &columns, objects, ids, &mut report);
-    let rules_of = rules::Rules { sync, ids, columns: &columns };
+    let written = expressions::Expressions::new(sync, ids, &columns);
+    let filter = written.filter(filter_waits, &mut report);
+    let rules_of = rules::Rules { sync, ids, columns: &columns, written: &written };
     let spec = SyncSpec {
         name: sync.name.as_str().into(),
         rules,
@@ -71,6 +85,7 @@ pub fn compile(sync: &Sync, objects: &Objects, ids: &Ids, rules: u32) -> Result<
         deletes: sync.deletes,
         skew_tolerance_ms: sync.skew_tolerance_ms,
         bounces_max: sync.bounces_max,
+        filter,
     };
     let types = columns.iter().filter_map(|field| Some((field.id, field.canonical.clone()?))).collect();
     report.finish().map(|notes| Compiled { spec, types, notes })

@@ -119,7 +119,7 @@ pub(super) fn resolve(sync: &Sync, objects: &Objects, report: &mut Report) -> Ve
         return fields;
     }
     let sides = || sync.sides.iter().filter_map(|side| Some((side.name.as_str(), objects.get(&side.name)?)));
-    for field in &mut fields {
+    for field in fields.iter_mut().filter(|field| field.from.is_none()) {
         for (side, object) in sides() {
             if field.columns.iter().all(|(known, _)| known != side)
                 && let Some(column) = by_name(object, &field.name)
@@ -187,10 +187,13 @@ fn named_field(sync: &Sync, one: NameMatch) -> Field {
         reference: None,
         sensitive: false,
         lossy: false,
+        notation: None,
+        from: None,
+        default: None,
         reviewed: None,
     }
 }
 
 fn column_of(column: &str, at: &Span) -> FieldColumn {
-    FieldColumn { column: column.to_owned(), at: at.clone(), read: true, write: true }
+    FieldColumn { column: column.to_owned(), at: at.clone(), read: true, write: true, notation: None }
 }

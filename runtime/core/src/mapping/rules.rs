@@ -4,6 +4,7 @@
 use super::{
     Ids,
     columns::FieldPlan,
+    expressions::Expressions,
     error::{About, Code, Report},
 };
 use crate::{
@@ -17,6 +18,7 @@ pub(super) struct Rules<'a> {
     pub(super) sync: &'a Sync,
     pub(super) ids: &'a Ids,
     pub(super) columns: &'a [FieldPlan],
+    pub(super) written: &'a Expressions<'a>,
 }
 
 impl Rules<'_> {
@@ -88,6 +90,8 @@ impl Rules<'_> {
                     reference: field.reference.as_deref().map(Into::into),
                     group,
                     sensitive: field.sensitive,
+                    from: self.written.computed(plan, report),
+                    default: self.written.default(plan, report),
                 });
             }
         }

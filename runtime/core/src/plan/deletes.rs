@@ -13,6 +13,7 @@ use super::{
     Absorbed, Planner, Workset,
     absorb::advance,
     cells::Told,
+    filter::is_loose,
     merge::Tray,
     standing::{Stand, stand},
 };
@@ -59,6 +60,7 @@ impl Planner<'_> {
     /// side had not yet seen an edit.
     pub(super) fn row_gone(&mut self, record: &mut Record, side: &SideSpec, version: &Version, at: Timestamp) {
         self.tally.deleted += 1;
+        let loose = is_loose(self.spec, record, side.id);
         let unseen = self.unseen_edit(record, side);
         self.forget_refusal(record, side.id);
         if let Some(link) = record.link_mut(side.id) {
@@ -69,6 +71,8 @@ impl Planner<'_> {
         let alone = !record.links.iter().any(Link::is_live);
         match &record.life {
             Life::Deleted { .. } => {}
+            // It took no part there any more: the others keep what they have.
+            Life::Live if loose && !alone => {}
             Life::HeldDelete { by, .. } if alone => {
                 let by = *by;
                 let what = What::Released { field: None, by: "deleted everywhere".into() };

@@ -145,6 +145,7 @@ impl Planner<'_> {
 
     /// Puts a worked-on record back where later rows of this plan find it.
     pub(super) fn put_changed(&mut self, set: &mut Workset, mut record: Record) {
+        self.compute(&mut record);
         forget_trails(self.spec, self.refs, &mut record);
         let original = self.original(set, record.id);
         let same_keys = original.is_some_and(|original| keys(original).eq(keys(&record)));

@@ -168,6 +168,10 @@ impl Planner<'_> {
         let Some(hold) = first_hold(record, unit).cloned() else {
             return;
         };
+        // What is computed is worked out anew when the record is put back.
+        if unit.iter().any(|field| self.spec.field(*field).is_some_and(|field| field.from.is_some())) {
+            return;
+        }
         match hold.reason {
             HoldReason::Conflict | HoldReason::PingPong => self.end_if_agreed(record, unit, &hold),
             HoldReason::Uncastable { .. } | HoldReason::AwaitingParent { .. } => {

@@ -10,14 +10,16 @@ use crate::{
 };
 
 use super::{
-    Refs, Sent,
+    Belonging, Refs, Sent, belonging,
+    compute::worked_out,
+    filter::{Footing, footing, reads_any},
     standing::{Projected, Stand, is_held, project, stand},
 };
 
 /// Which write a record wants at a side, if any: derived, never stored. Does
 /// not know the phase: in a first copy, creates are not marked.
 pub fn wants(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<Action> {
-    let (side, action) = open_to(spec, record, side)?;
+    let (side, action) = open_to(spec, refs, record, side)?;
     let wanted = match action {
         Action::Create => can_create(spec, refs, record, side),
         Action::Update => {
@@ -31,7 +33,7 @@ pub fn wants(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Opt
 
 /// The one write that could be wanted as the record stands at a side, if its
 /// values ask for it.
-fn open_to<'s>(spec: &'s SyncSpec, record: &Record, side: SideId) -> Option<(&'s SideSpec, Action)> {
+fn open_to<'s>(spec: &'s SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<(&'s SideSpec, Action)> {
     let side = spec.side(side)?;
     let link = record.link(side.id);
     if link.is_some_and(|link| link.quarantined) {
@@ -45,8 +47,13 @@ fn open_to<'s>(spec: &'s SyncSpec, record: &Record, side: SideId) -> Option<(&'s
         }
         Life::Live => match link.map(|link| link.presence) {
             Some(Presence::Barred) => return None,
-            Some(Presence::Live) => (side.updates, Action::Update),
-            None | Some(Presence::Deleted) => (side.creates, Action::Create),
+            Some(Presence::Live) => match footing(spec, refs, record, side) {
+                Footing::Leaves if side.deletes => (link.is_some_and(|link| link.key.is_some()), Action::Delete),
+                Footing::Leaves | Footing::Whole | Footing::FilterFields => (side.updates, Action::Update),
+            },
+            None | Some(Presence::Deleted) => {
+                (side.creates && belonging(spec, record) == Belonging::In, Action::Create)
+            }
         },
     };
     allowed.then_some((side, action))
@@ -54,7 +61,7 @@ fn open_to<'s>(spec: &'s SyncSpec, record: &Record, side: SideId) -> Option<(&'s
 
 /// The write a record wants at a side now.
 pub fn intent(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Option<Sent> {
-    let (side, action) = open_to(spec, record, side)?;
+    let (side, action) = open_to(spec, refs, record, side)?;
     let link = record.link(side.id);
     let mut cells: Vec<Cell> = vec![None; side.columns.len()];
     let mut expected: Vec<Cell> = vec![None; side.columns.len()];
@@ -62,7 +69,10 @@ pub fn intent(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Op
     let key = match action {
         Action::Create => {
             for (field, canonical, native) in create_cells(spec, refs, record, side)? {
-                put(&mut cells, side, field, &native);
+                // What a default puts there is the side's own way to show that there is
+                // no value: the record keeps none.
+                let default = default_cell(spec, refs, record, side, field, &canonical);
+                put(&mut cells, side, field, default.as_ref().unwrap_or(&native));
                 fields.push((field, canonical, native));
             }
             None
@@ -112,7 +122,9 @@ pub(super) fn update_fields<'r>(
     link: &'r Link,
     side: &'r SideSpec,
 ) -> impl Iterator<Item = Write> + 'r {
+    let narrow = footing(spec, refs, record, side) == Footing::FilterFields;
     spec.units()
+        .filter(move |unit| !narrow || reads_any(spec, unit))
         .filter(move |unit| !is_held(record, unit))
         .filter(move |unit| lacks(spec, refs, record, link, side, unit))
         .flat_map(move |unit| {
@@ -143,9 +155,30 @@ fn lacks(spec: &SyncSpec, refs: &Refs, record: &Record, link: &Link, side: &Side
 }
 
 fn projection(spec: &SyncSpec, refs: &Refs, record: &Record, side: &SideSpec, field: FieldId) -> Option<Write> {
-    let canonical = &record.field(field)?.value;
+    // A field that no side has told of yet may still have a default.
+    let canonical = match record.field(field) {
+        Some(state) => &state.value,
+        None => spec.field(field)?.default.as_ref().map(|_| &Value::Null)?,
+    };
     match project(refs, side, spec.field(field)?, canonical) {
         Projected::Value(native) => Some((field, canonical.clone(), native)),
+        Projected::Waiting(_) | Projected::Uncastable(_) => None,
+    }
+}
+
+/// What a new row gets where the record has no value.
+fn default_cell(
+    spec: &SyncSpec,
+    refs: &Refs,
+    record: &Record,
+    side: &SideSpec,
+    field: FieldId,
+    canonical: &Value,
+) -> Option<Value> {
+    let field = spec.field(field).filter(|_| canonical.is_null())?;
+    let value = worked_out(field.default.as_ref()?, record).ok().filter(|value| !value.is_null())?;
+    match project(refs, side, field, &value) {
+        Projected::Value(native) => Some(native),
         Projected::Waiting(_) | Projected::Uncastable(_) => None,
     }
 }
@@ -197,8 +230,10 @@ fn has_value(spec: &SyncSpec, refs: &Refs, record: &Record, side: &SideSpec, fie
     let here = side.field(field)?;
     // The usual case, without making a value.
     if here.cast == Cast::Identity {
-        spec.field(field)?;
-        return Some(!record.field(field)?.value.is_null());
+        return match (record.field(field), &spec.field(field)?.default) {
+            (Some(state), _) => Some(!state.value.is_null()),
+            (None, default) => default.as_ref().map(|_| false),
+        };
     }
     projection(spec, refs, record, side, field).map(|(_, canonical, _)| !canonical.is_null())
 }

@@ -4,7 +4,9 @@
 
 mod absorb;
 mod cells;
+mod compute;
 mod deletes;
+mod filter;
 mod finish;
 mod hold;
 mod intent;
@@ -18,6 +20,7 @@ mod standing;
 mod workset;
 
 pub use absorb::can_order;
+pub use filter::{Belonging, belonging};
 pub use intent::{intent, wants};
 pub use needs::{Parent, Wait, needs, needs_outcomes, needs_rows, parents, record_matches, waits};
 pub use workset::{KeyRecords, Needs, Refs, Workset};

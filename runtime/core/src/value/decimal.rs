@@ -159,6 +159,50 @@ impl Decimal {
         Decimal { negative, digits, scale }
     }
 
+    /// Times a power of ten, exactly: the point moves to the right, or to the left
+    /// where `places` is negative.
+    pub(crate) fn shifted(&self, places: i32) -> Decimal {
+        let mut out = self.clone();
+        let by = places.unsigned_abs() as usize;
+        if places < 0 {
+            out.scale += by;
+        } else {
+            let zeros = by.saturating_sub(out.scale).min(DIGITS_MAX);
+            if !out.digits.is_empty() {
+                out.digits.resize(out.digits.len() + zeros, 0);
+            }
+            out.scale = out.scale.saturating_sub(by);
+        }
+        out
+    }
+
+    /// The exact product. `None`: more digits than [`DIGITS_MAX`].
+    pub(crate) fn times(&self, other: &Decimal) -> Option<Decimal> {
+        if self.digits.len() + other.digits.len() > DIGITS_MAX {
+            return None;
+        }
+        let mut sums = vec![0u64; self.digits.len() + other.digits.len()];
+        for (i, x) in self.digits.iter().rev().enumerate() {
+            for (j, y) in other.digits.iter().rev().enumerate() {
+                if let Some(sum) = sums.get_mut(i + j) {
+                    *sum += u64::from(*x) * u64::from(*y);
+                }
+            }
+        }
+        let mut carry = 0;
+        let mut digits: Vec<u8> = Vec::with_capacity(sums.len());
+        for sum in sums {
+            let value = sum + carry;
+            digits.push(u8::try_from(value % 10).unwrap_or(0));
+            carry = value / 10;
+        }
+        while digits.last() == Some(&0) {
+            digits.pop();
+        }
+        digits.reverse();
+        Some(Decimal { negative: self.negative != other.negative, digits, scale: self.scale + other.scale })
+    }
+
     pub(crate) fn negated(&self) -> Decimal {
         Decimal { negative: !self.negative, ..self.clone() }
     }

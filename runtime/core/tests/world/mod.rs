@@ -53,6 +53,8 @@ pub fn spec(sides: u8, fields: &[&str]) -> SyncSpec {
             reference: None,
             group: None,
             sensitive: false,
+            from: None,
+            default: None,
         })
     };
     SyncSpec {
@@ -67,6 +69,7 @@ pub fn spec(sides: u8, fields: &[&str]) -> SyncSpec {
         deletes: DeletePolicy::UpdateWins,
         skew_tolerance_ms: 2_000,
         bounces_max: 200,
+        filter: None,
     }
 }
 

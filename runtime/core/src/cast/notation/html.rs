@@ -1,0 +1,106 @@
+//! Markup to text and back: what a person reads of it, line by line.
+//!
+//! No parser of documents: tags are taken away, characters that markup has names
+//! for are put in. Looks at each byte once.
+
+use super::super::CastError;
+
+/// Elements that begin a new line.
+const BLOCKS: [&str; 22] = [
+    "p", "div", "br", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "section",
+    "article", "header", "footer", "hr", "dd",
+];
+/// Elements whose contents nobody reads.
+const HIDDEN: [&str; 4] = ["script", "style", "head", "title"];
+
+pub(super) fn to_text(markup: &str) -> Result<String, CastError> {
+    let broken = CastError::NotA { what: "the text", wanted: "markup whose tags end" };
+    let mut lines = Lines::default();
+    let mut rest = markup;
+    while let Some(at) = rest.find('<') {
+        let (words, tail) = rest.split_at(at);
+        lines.words(words);
+        if let Some(comment) = tail.strip_prefix("<!--") {
+            rest = comment.split_once("-->").ok_or_else(|| broken.clone())?.1;
+            continue;
+        }
+        // A lone sign, as in `1 < 2`.
+        let opens = tail.chars().nth(1).is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
+        if !opens {
+            lines.words("<");
+            rest = tail.get(1..).unwrap_or_default();
+            continue;
+        }
+        let (tag, after) = tail.split_once('>').ok_or_else(|| broken.clone())?;
+        let tag = tag.trim_start_matches(['<', '/']);
+        let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        rest = after;
+        if BLOCKS.contains(&name.as_str()) {
+            lines.end();
+        }
+        if HIDDEN.contains(&name.as_str()) && !tail.starts_with("</") {
+            let close = format!("</{name}");
+            let end = rest.to_ascii_lowercase().find(&close).ok_or_else(|| broken.clone())?;
+            rest = rest.get(end..).unwrap_or_default();
+        }
+    }
+    lines.words(rest);
+    Ok(lines.finish())
+}
+
+#[derive(Default)]
+struct Lines {
+    done: Vec<String>,
+    line: String,
+}
+
+impl Lines {
+    /// Blanks of any kind are one blank, as they are shown.
+    fn words(&mut self, markup: &str) {
+        let text = html_escape::decode_html_entities(markup);
+        let begins_blank = markup.starts_with(|c: char| c.is_ascii_whitespace());
+        for (at, word) in text.split_ascii_whitespace().enumerate() {
+            let apart = at > 0 || begins_blank;
+            if apart && !self.line.is_empty() && !self.line.ends_with(' ') {
+                self.line.push(' ');
+            }
+            self.line.push_str(word);
+        }
+        if markup.ends_with(|c: char| c.is_ascii_whitespace()) && !self.line.is_empty() && !self.line.ends_with(' ') {
+            self.line.push(' ');
+        }
+    }
+
+    fn end(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        self.done.push(line.trim_end_matches(' ').to_owned());
+    }
+
+    fn finish(mut self) -> String {
+        self.end();
+        // Blocks that begin where another ends leave one blank line, at most none at the ends.
+        let mut text = String::new();
+        let mut blank = 0;
+        for line in &self.done {
+            if line.is_empty() {
+                blank += 1;
+                continue;
+            }
+            if !text.is_empty() {
+                text.push('\n');
+                if blank > 1 {
+                    text.push('\n');
+                }
+            }
+            text.push_str(line);
+            blank = 0;
+        }
+        text
+    }
+}
+
+/// Characters that markup uses are named, lines are broken where the text's are.
+pub(super) fn from_text(text: &str) -> String {
+    let escaped = html_escape::encode_text(text);
+    escaped.replace("\r\n", "<br>").replace(['\n', '\r'], "<br>")
+}
