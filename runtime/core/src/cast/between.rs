@@ -36,6 +36,16 @@ impl CastPlan {
         }
     }
 
+    /// Values of the native type would have to be altered on their way in.
+    pub fn lift_loses(&self) -> bool {
+        matches!(self.lift, Way::Loses(_))
+    }
+
+    /// Some values of the native type are refused on their way in.
+    pub fn lift_narrows(&self) -> bool {
+        matches!(self.lift, Way::Narrows(_))
+    }
+
     /// Whatever the native type holds comes in as it is, or is refused.
     pub(crate) fn can_lift(&self) -> bool {
         matches!(self.lift, Way::Exact | Way::Narrows(_))
@@ -83,27 +93,22 @@ impl Cast {
             let (native, canonical) = (kind_name(native.kind), kind_name(canonical.kind));
             format!("{native} and {canonical} do not convert into each other")
         };
-        let cast = Cast::Convert(Box::new(Conversion {
-            native: native.clone(),
-            canonical: canonical.clone(),
-            lossy: false,
-        }));
+        let cast =
+            Cast::Convert(Box::new(Conversion { native: native.clone(), canonical: canonical.clone(), lossy: false }));
         CastPlan::of(cast, up, down, apart)
     }
 
     /// The cast of a side that writes in a notation. `Err`: what kind of column
     /// the notation needs.
-    pub fn noted(
-        notation: &Notation,
-        native: &ColumnType,
-        canonical: &ColumnType,
-    ) -> Result<CastPlan, &'static str> {
-        let plain = notation.plain(native)?;
+    pub fn noted(notation: &Notation, native: &ColumnType, canonical: &ColumnType) -> Result<CastPlan, &'static str> {
+        let mut plain = notation.plain(native)?;
+        if notation.is_elastic(native) && canonical.kind == plain.kind {
+            plain = canonical.clone();
+        }
         let inner = Cast::between(&plain, canonical);
         let (read, written) = notation.ways(native);
         let (lift, project) = (read.then(inner.lift), written.then(inner.project));
-        let noted =
-            Noted { notation: notation.clone(), native: Form::from(native), inner: inner.cast, lossy: false };
+        let noted = Noted { notation: notation.clone(), native: Form::from(native), inner: inner.cast, lossy: false };
         let apart = inner.loss.unwrap_or_default();
         Ok(CastPlan::of(Cast::Noted(Box::new(noted)), lift, project, || apart.clone()))
     }

@@ -119,7 +119,9 @@ fn separators_wanted() -> String {
 
 fn delimiter(text: &str) -> Option<char> {
     let mut signs = text.chars();
-    signs.next().filter(|sign| signs.next().is_none() && !sign.is_alphanumeric() && (!sign.is_whitespace() || *sign == '\n'))
+    signs
+        .next()
+        .filter(|sign| signs.next().is_none() && !sign.is_alphanumeric() && (!sign.is_whitespace() || *sign == '\n'))
 }
 
 /// `date`, `time` or `timestamp` with a pattern.
@@ -132,7 +134,9 @@ fn moment(section: &mut Section<'_>, zone: Option<&Zone>, problems: &mut Problem
         let zone = zone.filter(|_| kind == Kind::Timestamp).cloned();
         match Moment::new(kind, pattern, zone) {
             Ok(moment) => found = Some(moment),
-            Err(why) => bad_value(&path, node, &format!("`{pattern}`: {why}"), "a pattern such as \"%Y-%m-%d\"", problems),
+            Err(why) => {
+                bad_value(&path, node, &format!("`{pattern}`: {why}"), "a pattern such as \"%Y-%m-%d\"", problems)
+            }
         }
     }
     found

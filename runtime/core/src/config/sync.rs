@@ -365,7 +365,13 @@ fn read_leaving(section: &mut Section<'_>, sides: &[&str], filtered: bool, probl
                 unknown_name("side", name, span.clone(), sides.iter().copied(), problems);
             }
             if sides.iter().all(|side| names.iter().any(|(name, _)| name == side)) {
-                bad_value(&path, node, "every side", "the sides that hold no other records; one has to keep them", problems);
+                bad_value(
+                    &path,
+                    node,
+                    "every side",
+                    "the sides that hold no other records; one has to keep them",
+                    problems,
+                );
             }
             Leaving::Delete(names.into_iter().map(|(name, _)| name).collect())
         }

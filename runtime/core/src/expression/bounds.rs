@@ -105,9 +105,12 @@ impl Estimate<'_> {
         if let Some((_, bound)) = self.bound.iter().rev().find(|(known, _)| known == name) {
             return *bound;
         }
-        let kind = self.variables.iter().find(|variable| variable.name == name).map(|variable| variable.column_type.kind);
+        let kind =
+            self.variables.iter().find(|variable| variable.name == name).map(|variable| variable.column_type.kind);
         match kind {
-            Some(Kind::Bool | Kind::Int | Kind::Float | Kind::Date | Kind::Timestamp | Kind::LocalTimestamp) => leaf(16),
+            Some(Kind::Bool | Kind::Int | Kind::Float | Kind::Date | Kind::Timestamp | Kind::LocalTimestamp) => {
+                leaf(16)
+            }
             Some(Kind::Uuid | Kind::Time) => leaf(40),
             Some(Kind::List) => Bound { items: LIST_ITEMS_MAX as u64, ..leaf(INPUT_BYTES_MAX as u64) },
             _ => leaf(INPUT_BYTES_MAX as u64),
@@ -132,7 +135,10 @@ fn called(name: &str, operands: &[Bound]) -> Bound {
         operators::MULTIPLY => Bound {
             bytes,
             items: 0,
-            cost: operands.iter().fold(1u64, |product, one| product.saturating_mul(one.bytes.max(1))).saturating_add(cost),
+            cost: operands
+                .iter()
+                .fold(1u64, |product, one| product.saturating_mul(one.bytes.max(1)))
+                .saturating_add(cost),
         },
         operators::CONDITIONAL => Bound {
             bytes: operands.iter().skip(1).map(|one| one.bytes).max().unwrap_or(0),

@@ -12,9 +12,36 @@ use crate::{
 
 /// Functions and methods that there are, for suggestions.
 const FUNCTIONS: [&str; 30] = [
-    "size", "contains", "startsWith", "endsWith", "matches", "lowerAscii", "upperAscii", "trim", "replace", "split", "join",
-    "substring", "indexOf", "string", "int", "double", "decimal", "bool", "timestamp", "duration", "getFullYear", "getMonth",
-    "getDayOfMonth", "getDayOfWeek", "getHours", "coalesce", "exists", "all", "map", "filter",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "lowerAscii",
+    "upperAscii",
+    "trim",
+    "replace",
+    "split",
+    "join",
+    "substring",
+    "indexOf",
+    "string",
+    "int",
+    "double",
+    "decimal",
+    "bool",
+    "timestamp",
+    "duration",
+    "getFullYear",
+    "getMonth",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getHours",
+    "coalesce",
+    "exists",
+    "all",
+    "map",
+    "filter",
 ];
 
 pub(super) struct Checker<'a> {
@@ -151,11 +178,12 @@ fn operator(name: &str, operands: &[Type]) -> Result<Option<Type>, Problem> {
         _ => Problem::new(format!("`{sign}` stands between two values")),
     };
     match name {
-        LOGICAL_AND | LOGICAL_OR | LOGICAL_NOT | NOT_STRICTLY_FALSE => match operands.iter().all(|kind| *kind == Type::Bool)
-        {
-            true => Ok(Some(Type::Bool)),
-            false => Problem::new("`&&`, `||` and `!` stand between conditions"),
-        },
+        LOGICAL_AND | LOGICAL_OR | LOGICAL_NOT | NOT_STRICTLY_FALSE => {
+            match operands.iter().all(|kind| *kind == Type::Bool) {
+                true => Ok(Some(Type::Bool)),
+                false => Problem::new("`&&`, `||` and `!` stand between conditions"),
+            }
+        }
         CONDITIONAL => match operands {
             [Type::Bool, a, b] => match a.clone().either(b.clone()) {
                 Some(kind) => Ok(Some(kind)),
@@ -208,9 +236,10 @@ fn unfit(sign: &str, a: &Type, b: &Type) -> String {
 fn sum(a: &Type, b: &Type) -> Option<Type> {
     match (a, b) {
         (Type::Decimal, Type::Int | Type::Double | Type::Decimal) => Some(Type::Decimal),
-        (Type::Int, Type::Int) | (Type::Double, Type::Double) | (Type::Text, Type::Text) | (Type::Bytes, Type::Bytes) => {
-            Some(a.clone())
-        }
+        (Type::Int, Type::Int)
+        | (Type::Double, Type::Double)
+        | (Type::Text, Type::Text)
+        | (Type::Bytes, Type::Bytes) => Some(a.clone()),
         (Type::Moment, Type::Span) | (Type::Span, Type::Moment) => Some(Type::Moment),
         (Type::Span, Type::Span) => Some(Type::Span),
         (Type::List(_), Type::List(_)) => a.clone().either(b.clone()),
@@ -239,9 +268,10 @@ fn product(a: &Type, b: &Type) -> Option<Type> {
 fn function_type(name: &str, operands: &[Type]) -> Option<Type> {
     match (name, operands) {
         ("size", [Type::Text | Type::Bytes | Type::List(_)]) => Some(Type::Int),
-        ("string", [Type::Text | Type::Bool | Type::Int | Type::Double | Type::Decimal | Type::Moment | Type::Span]) => {
-            Some(Type::Text)
-        }
+        (
+            "string",
+            [Type::Text | Type::Bool | Type::Int | Type::Double | Type::Decimal | Type::Moment | Type::Span],
+        ) => Some(Type::Text),
         ("int", [Type::Text | Type::Int | Type::Double | Type::Moment]) => Some(Type::Int),
         ("double", [Type::Text | Type::Int | Type::Double | Type::Decimal]) => Some(Type::Double),
         ("decimal", [Type::Text | Type::Int | Type::Double | Type::Decimal]) => Some(Type::Decimal),

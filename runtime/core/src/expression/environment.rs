@@ -33,8 +33,7 @@ fn build() -> Result<Env, DeclarationError> {
     env.add_overload("decimal", "decimal_to_decimal", vec![Number::TYPE.to_owned()], |values| exactly(&values))?;
     env.add_overload("double", "decimal_to_double", vec![Number::TYPE.to_owned()], |values| {
         let number = exact(values.first(), "double")?;
-        let float: f64 =
-            number.to_string().parse().map_err(|error| ExecutionError::function_error("double", error))?;
+        let float: f64 = number.to_string().parse().map_err(|error| ExecutionError::function_error("double", error))?;
         Ok(CowVal::owned(CelDouble::from(float)))
     })?;
     env.add_overload("string", "decimal_to_string", vec![Number::TYPE.to_owned()], |values| {
@@ -52,9 +51,7 @@ fn coalesce() -> Macro {
         };
         while let Some(first) = args.pop() {
             let null = helper.next_expr(Expr::Literal(LiteralValue::Null));
-            let call = |name: &str, args| {
-                Expr::Call(CallExpr { func_name: name.to_owned(), target: None, args })
-            };
+            let call = |name: &str, args| Expr::Call(CallExpr { func_name: name.to_owned(), target: None, args });
             let asked = helper.next_expr(call(operators::NOT_EQUALS, vec![first.clone(), null]));
             result = helper.next_expr(call(operators::CONDITIONAL, vec![asked, first, result]));
         }

@@ -34,7 +34,8 @@ impl Type {
             Kind::Bytes => Type::Bytes,
             Kind::Date | Kind::Timestamp | Kind::LocalTimestamp => Type::Moment,
             Kind::List => {
-                let element = ColumnType { kind: column.element.unwrap_or(Kind::Text), element: None, ..column.clone() };
+                let element =
+                    ColumnType { kind: column.element.unwrap_or(Kind::Text), element: None, ..column.clone() };
                 Type::List(Box::new(Type::of(&element)))
             }
         }
@@ -87,7 +88,14 @@ impl Type {
     pub(super) fn is_ordered(&self) -> bool {
         matches!(
             self,
-            Type::Bool | Type::Int | Type::Double | Type::Decimal | Type::Text | Type::Bytes | Type::Moment | Type::Span
+            Type::Bool
+                | Type::Int
+                | Type::Double
+                | Type::Decimal
+                | Type::Text
+                | Type::Bytes
+                | Type::Moment
+                | Type::Span
         )
     }
 }

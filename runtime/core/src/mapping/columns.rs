@@ -227,7 +227,7 @@ fn choose(field: &Field, places: &mut [Place], whole: bool, report: &mut Report)
     if !whole {
         return None;
     }
-    let Some(canonical) = widest(places.iter().map(|place| &place.plain)) else {
+    let Some(canonical) = widest(firm(places)) else {
         let types: Vec<String> =
             places.iter().map(|place| format!("{} is {}", place.side, type_name(&place.column_type))).collect();
         report.error(
@@ -242,6 +242,16 @@ fn choose(field: &Field, places: &mut [Place], whole: bool, report: &mut Report)
         cast_place(field, place, &canonical, report);
     }
     Some(canonical)
+}
+
+/// The types that bound the field's values: those of numbers in text do not, where
+/// another side has numbers.
+fn firm(places: &[Place]) -> Vec<&ColumnType> {
+    let is_elastic = |place: &&Place| {
+        let elastic = place.notation.as_ref().is_some_and(|notation| notation.is_elastic(&place.column_type));
+        elastic && places.iter().any(|other| other.notation.is_none() && other.plain.kind == place.plain.kind)
+    };
+    places.iter().filter(|place| !is_elastic(place)).map(|place| &place.plain).collect()
 }
 
 /// A reference holds the other record's key at this side.

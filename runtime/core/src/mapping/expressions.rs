@@ -76,13 +76,7 @@ impl<'a> Expressions<'a> {
         self.of(plan, plan.field.default.as_ref()?, "default", report)
     }
 
-    fn of(
-        &self,
-        plan: &FieldPlan,
-        written: &config::Expression,
-        key: &str,
-        report: &mut Report,
-    ) -> Option<Computed> {
+    fn of(&self, plan: &FieldPlan, written: &config::Expression, key: &str, report: &mut Report) -> Option<Computed> {
         let field = &plan.field;
         let place = || About { at: written.at.clone(), side: None, field: Some(&field.name) };
         // Types that do not go together were reported already.

@@ -4,8 +4,8 @@
 use super::{
     Ids,
     columns::FieldPlan,
-    expressions::Expressions,
     error::{About, Code, Report},
+    expressions::Expressions,
 };
 use crate::{
     config::{self, Sync, closest, listed},

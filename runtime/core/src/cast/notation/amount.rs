@@ -59,7 +59,8 @@ fn parse(text: &str, separators: Separators) -> Result<Decimal, CastError> {
         None => (rest, None),
     };
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_group = |c: char| Some(c) == separators.group || separators.group == Some(' ') && "\u{a0}\u{202f}".contains(c);
+    let is_group =
+        |c: char| Some(c) == separators.group || separators.group == Some(' ') && "\u{a0}\u{202f}".contains(c);
     let groups: Vec<&str> = whole.split(is_group).collect();
     let grouped = groups.len() == 1
         || groups.iter().enumerate().all(|(at, part)| match at {

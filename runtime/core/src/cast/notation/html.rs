@@ -6,9 +6,28 @@
 use super::super::CastError;
 
 /// Elements that begin a new line.
-const BLOCKS: [&str; 22] = [
-    "p", "div", "br", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "section",
-    "article", "header", "footer", "hr", "dd",
+const BLOCKS: [&str; 21] = [
+    "p",
+    "div",
+    "li",
+    "ul",
+    "ol",
+    "tr",
+    "table",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "pre",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "hr",
+    "dd",
 ];
 /// Elements whose contents nobody reads.
 const HIDDEN: [&str; 4] = ["script", "style", "head", "title"];
@@ -35,8 +54,10 @@ pub(super) fn to_text(markup: &str) -> Result<String, CastError> {
         let tag = tag.trim_start_matches(['<', '/']);
         let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
         rest = after;
-        if BLOCKS.contains(&name.as_str()) {
+        if name == "br" {
             lines.end();
+        } else if BLOCKS.contains(&name.as_str()) {
+            lines.end_if_begun();
         }
         if HIDDEN.contains(&name.as_str()) && !tail.starts_with("</") {
             let close = format!("</{name}");
@@ -76,26 +97,15 @@ impl Lines {
         self.done.push(line.trim_end_matches(' ').to_owned());
     }
 
-    fn finish(mut self) -> String {
-        self.end();
-        // Blocks that begin where another ends leave one blank line, at most none at the ends.
-        let mut text = String::new();
-        let mut blank = 0;
-        for line in &self.done {
-            if line.is_empty() {
-                blank += 1;
-                continue;
-            }
-            if !text.is_empty() {
-                text.push('\n');
-                if blank > 1 {
-                    text.push('\n');
-                }
-            }
-            text.push_str(line);
-            blank = 0;
+    fn end_if_begun(&mut self) {
+        if !self.line.trim_end().is_empty() {
+            self.end();
         }
-        text
+    }
+
+    fn finish(mut self) -> String {
+        self.end_if_begun();
+        self.done.join("\n").trim_matches('\n').to_owned()
     }
 }
 

@@ -74,7 +74,9 @@ impl Notation {
         let needs = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(what) };
         let bare = |kind: Kind| ColumnType { kind, ..unbounded() };
         match self {
-            Notation::Phone(_) => needs(text, "text").map(|()| ColumnType { length: Some(phone::E164_MAX), ..bare(Kind::Text) }),
+            Notation::Phone(_) => {
+                needs(text, "text").map(|()| ColumnType { length: Some(phone::E164_MAX), ..bare(Kind::Text) })
+            }
             Notation::Country(_) => needs(text, "text").map(|()| ColumnType { length: Some(2), ..bare(Kind::Text) }),
             Notation::Currency => needs(text, "text").map(|()| ColumnType { length: Some(3), ..bare(Kind::Text) }),
             Notation::Money { .. } | Notation::Number(_) => needs(text, "text").map(|()| bare(Kind::Decimal)),
@@ -83,10 +85,14 @@ impl Notation {
             Notation::Moment(moment) => needs(text, "text").map(|()| moment.plain()),
             Notation::Zone(_) => {
                 let local = native.kind == Kind::LocalTimestamp;
-                needs(local, "times without a zone").map(|()| ColumnType { scale: native.scale, ..bare(Kind::Timestamp) })
+                needs(local, "times without a zone")
+                    .map(|()| ColumnType { scale: native.scale, ..bare(Kind::Timestamp) })
             }
-            Notation::Epoch { millis } => needs(number || text, "numbers or text")
-                .map(|()| ColumnType { scale: Some(if *millis { 3 } else { 0 }), ..bare(Kind::Timestamp) }),
+            Notation::Epoch { millis } => needs(number || text, "numbers or text").map(|()| {
+                let fraction = matches!(native.kind, Kind::Decimal | Kind::Float);
+                let scale = if *millis { 3 } else { 0 };
+                ColumnType { scale: (!fraction).then_some(scale), ..bare(Kind::Timestamp) }
+            }),
             Notation::Values(map) => map.plain(native),
             Notation::Delimited { values, .. } => needs(text, "text").map(|()| {
                 let known = values.as_ref().map(ValueMap::canonical).unwrap_or_default();
@@ -94,6 +100,13 @@ impl Notation {
             }),
             Notation::Html => needs(text, "text").map(|()| bare(Kind::Text)),
         }
+    }
+
+    /// Whether the column itself sets no bounds to its numbers: text holds any. They
+    /// are bounded by the other sides then.
+    pub(crate) fn is_elastic(&self, native: &ColumnType) -> bool {
+        let loose = !matches!(native.kind, Kind::Int | Kind::Decimal);
+        loose && matches!(self, Notation::Money { .. } | Notation::Number(_) | Notation::Percent | Notation::Fraction)
     }
 
     /// What becomes of values on the way in and out.
@@ -114,7 +127,10 @@ impl Notation {
             }
             Notation::Epoch { millis } => {
                 let unit = if *millis { "milliseconds" } else { "seconds" };
-                (narrow("numbers out of range are not taken"), Way::Loses(format!("fractions of {unit}")))
+                (
+                    narrow("numbers out of range are not taken"),
+                    Way::Narrows(format!("finer fractions of {unit} do not fit")),
+                )
             }
             Notation::Values(map) => (map.read_way(), map.written_way()),
             Notation::Delimited { delimiter, values } => {
@@ -143,7 +159,9 @@ impl Notation {
             Notation::Zone(zone) => zone.read(native),
             Notation::Epoch { millis } => moment::read_epoch(native, *millis),
             Notation::Values(map) => map.read_any(native),
-            Notation::Delimited { delimiter, values } => values::read_delimited(text_of(native)?, *delimiter, values.as_ref()),
+            Notation::Delimited { delimiter, values } => {
+                values::read_delimited(text_of(native)?, *delimiter, values.as_ref())
+            }
             Notation::Html => Ok(Value::text(html::to_text(text_of(native)?)?)),
         }
     }

@@ -151,7 +151,9 @@ impl Moment {
             _ => return u64::MAX,
         };
         match (probe, back) {
-            (Value::Time(a), Ok(Value::Time(b))) | (Value::LocalTimestamp(a), Ok(Value::LocalTimestamp(b))) => a.abs_diff(b),
+            (Value::Time(a), Ok(Value::Time(b))) | (Value::LocalTimestamp(a), Ok(Value::LocalTimestamp(b))) => {
+                a.abs_diff(b)
+            }
             (Value::Timestamp(a), Ok(Value::Timestamp(b))) => a.0.abs_diff(b.0),
             (Value::Date(a), Ok(Value::Date(b))) if a == b => 0,
             _ => u64::MAX,
@@ -212,9 +214,7 @@ impl Moment {
             (Value::Time(micros), _) if *micros < DAY_MICROS => {
                 BrokenDownTime::from(civil_of(*micros).ok_or_else(beyond)?.time())
             }
-            (Value::Timestamp(at), Some(zone)) => {
-                BrokenDownTime::from(civil_of(zone.local(at.0)?).ok_or_else(beyond)?)
-            }
+            (Value::Timestamp(at), Some(zone)) => BrokenDownTime::from(civil_of(zone.local(at.0)?).ok_or_else(beyond)?),
             (Value::Timestamp(at), None) => {
                 let instant = Instant::from_microsecond(at.0).map_err(|_| beyond())?;
                 BrokenDownTime::from(&instant.to_zoned(TimeZone::UTC))

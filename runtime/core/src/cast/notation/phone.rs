@@ -5,10 +5,7 @@ use std::sync::Arc;
 use phonenumber::{Mode, country::Id};
 
 use super::super::{CastError, between::Way};
-use crate::{
-    schema::ColumnType,
-    value::Value,
-};
+use crate::{schema::ColumnType, value::Value};
 
 /// `+` and fifteen digits (ITU-T E.164).
 pub(super) const E164_MAX: u32 = 16;
@@ -58,7 +55,10 @@ impl Phone {
         }
         let international = text.starts_with('+') || text.starts_with("00");
         if self.region.is_none() && !international {
-            return Err(CastError::NotA { what: "the text", wanted: "a telephone number with its country code (+49 …)" });
+            return Err(CastError::NotA {
+                what: "the text",
+                wanted: "a telephone number with its country code (+49 …)",
+            });
         }
         let text = match text.strip_prefix("00") {
             Some(rest) => format!("+{rest}"),

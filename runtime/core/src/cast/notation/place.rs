@@ -17,15 +17,49 @@ pub enum CountryStyle {
 /// What people write that is not the standard's own name; the first of a code
 /// is the one written.
 const NAMES: [(&str, &str); 43] = [
-    ("US", "United States"), ("US", "USA"), ("US", "U.S.A."), ("US", "United States of America"),
-    ("GB", "United Kingdom"), ("GB", "UK"), ("GB", "Great Britain"), ("GB", "England"), ("GB", "Scotland"),
-    ("GB", "Wales"), ("GB", "Northern Ireland"), ("KR", "South Korea"), ("KR", "Korea"), ("KP", "North Korea"),
-    ("RU", "Russia"), ("VN", "Vietnam"), ("CZ", "Czechia"), ("CZ", "Czech Republic"), ("IR", "Iran"),
-    ("BO", "Bolivia"), ("TZ", "Tanzania"), ("VE", "Venezuela"), ("MD", "Moldova"), ("SY", "Syria"),
-    ("LA", "Laos"), ("BN", "Brunei"), ("TW", "Taiwan"), ("CI", "Ivory Coast"), ("CI", "Côte d'Ivoire"),
-    ("CV", "Cape Verde"), ("MK", "North Macedonia"), ("MK", "Macedonia"), ("SZ", "Eswatini"), ("SZ", "Swaziland"),
-    ("NL", "Netherlands"), ("NL", "Holland"), ("NL", "The Netherlands"), ("TR", "Turkey"), ("TR", "Türkiye"),
-    ("CD", "DR Congo"), ("CG", "Congo"), ("PS", "Palestine"), ("VA", "Vatican City"),
+    ("US", "United States"),
+    ("US", "USA"),
+    ("US", "U.S.A."),
+    ("US", "United States of America"),
+    ("GB", "United Kingdom"),
+    ("GB", "UK"),
+    ("GB", "Great Britain"),
+    ("GB", "England"),
+    ("GB", "Scotland"),
+    ("GB", "Wales"),
+    ("GB", "Northern Ireland"),
+    ("KR", "South Korea"),
+    ("KR", "Korea"),
+    ("KP", "North Korea"),
+    ("RU", "Russia"),
+    ("VN", "Vietnam"),
+    ("CZ", "Czechia"),
+    ("CZ", "Czech Republic"),
+    ("IR", "Iran"),
+    ("BO", "Bolivia"),
+    ("TZ", "Tanzania"),
+    ("VE", "Venezuela"),
+    ("MD", "Moldova"),
+    ("SY", "Syria"),
+    ("LA", "Laos"),
+    ("BN", "Brunei"),
+    ("TW", "Taiwan"),
+    ("CI", "Ivory Coast"),
+    ("CI", "Côte d'Ivoire"),
+    ("CV", "Cape Verde"),
+    ("MK", "North Macedonia"),
+    ("MK", "Macedonia"),
+    ("SZ", "Eswatini"),
+    ("SZ", "Swaziland"),
+    ("NL", "Netherlands"),
+    ("NL", "Holland"),
+    ("NL", "The Netherlands"),
+    ("TR", "Turkey"),
+    ("TR", "Türkiye"),
+    ("CD", "DR Congo"),
+    ("CG", "Congo"),
+    ("PS", "Palestine"),
+    ("VA", "Vatican City"),
 ];
 
 fn same(one: &str, other: &str) -> bool {
@@ -69,10 +103,9 @@ pub(super) fn write_country(text: &str, style: CountryStyle) -> Result<Value, Ca
 
 /// The code of a currency, written in any case.
 pub(super) fn read_currency(text: &str) -> Result<Value, CastError> {
-    currency(text).map(|found| Value::text(found.code())).ok_or(CastError::NotA {
-        what: "the text",
-        wanted: "a currency (EUR)",
-    })
+    currency(text)
+        .map(|found| Value::text(found.code()))
+        .ok_or(CastError::NotA { what: "the text", wanted: "a currency (EUR)" })
 }
 
 pub(super) fn currency(text: &str) -> Option<Currency> {
