@@ -65,7 +65,9 @@ impl Assembly<'_> {
         desk.look(objects, items.unwrap_or_default())?;
         let state = self.store.sync_state(claim.state.sync)?;
         let claim = Claim { owner: claim.owner, state };
-        Ok(Core::new(Arc::new(spec), self.store.clone(), claim, self.clock.clone()))
+        let mut core = Core::new(Arc::new(spec), self.store.clone(), claim, self.clock.clone());
+        core.heed_expressions()?;
+        Ok(core)
     }
 
     /// The objects as they were when they were last seen. `None`: never.

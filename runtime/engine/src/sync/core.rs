@@ -51,6 +51,8 @@ pub(crate) struct Core {
     next_record: u64,
     next_entry: u64,
     parents: BTreeMap<Arc<str>, Parent>,
+    /// The sweep looks at every record, whatever it seems to lack.
+    pub(crate) thorough: bool,
 }
 
 impl Core {
@@ -64,11 +66,26 @@ impl Core {
             next_record: state.next_record,
             next_entry: state.next_entry,
             parents: BTreeMap::new(),
+            thorough: matches!(state.phase, SyncPhase::Sweep { .. }),
             spec,
             store,
             clock,
             claim,
         }
+    }
+
+    /// Has every record looked at again where expressions decide otherwise than they
+    /// did: what is derived from a record is not what it was then.
+    pub(crate) fn heed_expressions(&mut self) -> Result<(), EngineError> {
+        let now = expressions(&self.spec);
+        let before = self.claim.state.settings.get(EXPRESSIONS).map_or("", String::as_str);
+        if before == now {
+            return Ok(());
+        }
+        let phase = (self.phase != SyncPhase::FirstCopy).then_some(SyncPhase::Sweep { after: RecordId(0) });
+        self.thorough = true;
+        let settings = vec![(EXPRESSIONS.to_owned(), Some(now))];
+        self.commit_now_with(Delta::default(), Besides { phase, settings, ..Besides::default() })
     }
 
     pub(crate) fn sync(&self) -> SyncId {
@@ -340,6 +357,19 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// The expressions that decided about records when they were last looked at.
+const EXPRESSIONS: &str = "expressions";
+
+/// What of a sync is written in expressions; empty where nothing is.
+fn expressions(spec: &SyncSpec) -> String {
+    let filter = spec.filter.iter().map(|filter| format!("{filter:?}"));
+    let computed = spec.fields().filter_map(|field| {
+        let from = field.from.as_ref()?;
+        Some(format!("{} {} {:?}", field.id.0, from.expression.text(), from.cast))
+    });
+    filter.chain(computed).collect::<Vec<_>>().join("\n")
 }
 
 /// The match values to look for, now that the records linked by key are at hand.

@@ -323,8 +323,9 @@ impl Actor {
             return Ok((Vec::new(), None));
         }
         let (store, sync) = (&self.core.store, self.core.sync());
-        // What waits for a parent can only be told from the record itself.
-        if self.core.has_references() {
+        // What waits for a parent can only be told from the record itself, and so
+        // can what an expression says of it.
+        if self.core.has_references() || self.core.thorough {
             let page = store.scan(sync, after, SWEEP_MAX)?;
             let last = page.last().map(|record| record.id);
             return Ok((page, last));
