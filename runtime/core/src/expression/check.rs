@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::{Problem, Variable, types::Type};
+use super::{Problem, Variable, typing::Type};
 use crate::{
     config::{closest, listed},
     record::FieldId,

@@ -10,7 +10,7 @@ mod bounds;
 mod check;
 mod environment;
 mod number;
-mod types;
+mod typing;
 mod values;
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use cel::{Context, ExecutionError, Program};
 use crate::{record::FieldId, schema::ColumnType, value::Value};
 
 pub use self::bounds::{INPUT_BYTES_MAX, LIST_ITEMS_MAX};
-use self::types::Type;
+use self::typing::Type;
 
 /// Longer expressions are refused: beyond that, a component is the better place.
 pub const TEXT_BYTES_MAX: usize = 4_096;

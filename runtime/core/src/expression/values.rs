@@ -8,7 +8,7 @@ use cel::common::{
 };
 use chrono::{DateTime, FixedOffset};
 
-use super::{LIST_ITEMS_MAX, Problem, number::Number, types::Type};
+use super::{LIST_ITEMS_MAX, Problem, number::Number, typing::Type};
 use crate::value::{Timestamp, Value, calendar, calendar::DAY_MICROS, uuid_text};
 
 pub(super) fn into_cel<'v>(value: &'v Value, kind: &Type) -> Result<Box<dyn Val + 'v>, Problem> {
