@@ -66,7 +66,7 @@ impl Assembly<'_> {
         let state = self.store.sync_state(claim.state.sync)?;
         let claim = Claim { owner: claim.owner, state };
         let mut core = Core::new(Arc::new(spec), self.store.clone(), claim, self.clock.clone());
-        core.heed_expressions()?;
+        core.heed_rules()?;
         Ok(core)
     }
 

@@ -7,6 +7,7 @@ use lockstep_core::{
     config,
     mapping::{Objects, differences},
 };
+use lockstep_state::AttentionKind;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -142,8 +143,21 @@ async fn look_out(shared: Arc<Shared>, sync: config::Sync, known: Objects, tell:
         true => LOOK_SOONEST,
         false => LOOK_LATEST,
     };
+    let mut waited = Duration::ZERO;
+    let mut stuck = uncastable(&shared, &sync);
     loop {
-        tokio::time::sleep(wait).await;
+        tokio::time::sleep(LOOK_SOONEST).await;
+        waited += LOOK_SOONEST;
+        // A value that does not cast is often the first that is seen of other columns.
+        let more = uncastable(&shared, &sync);
+        if more > stuck {
+            wait = LOOK_SOONEST;
+        }
+        stuck = more;
+        if waited < wait {
+            continue;
+        }
+        waited = Duration::ZERO;
         wait = (wait * 2).min(LOOK_LATEST);
         // Who cannot be asked now has told nothing new.
         let Ok(now) = shared.assembly(&sync).discover(&shared.connectors).await else {
@@ -157,6 +171,13 @@ async fn look_out(shared: Arc<Shared>, sync: config::Sync, known: Objects, tell:
             return;
         }
     }
+}
+
+/// Fields that wait since their value does not cast.
+fn uncastable(shared: &Shared, sync: &config::Sync) -> u64 {
+    let known = shared.store.sync_id(&sync.name).ok().flatten();
+    let counts = known.and_then(|id| shared.store.counts(id).ok());
+    counts.and_then(|counts| counts.waiting.get(&AttentionKind::Uncastable).copied()).unwrap_or(0)
 }
 
 fn has_fields_aside(shared: &Shared, sync: &config::Sync) -> bool {

@@ -15,6 +15,8 @@ pub struct Config {
     pub shares_key: bool,
     /// Two sides, or all three.
     pub three: bool,
+    /// Further fields, in the file's own words.
+    pub more_fields: String,
 }
 
 impl Default for Config {
@@ -25,6 +27,7 @@ impl Default for Config {
             match_on: "id".to_owned(),
             shares_key: true,
             three: false,
+            more_fields: String::new(),
         }
     }
 }
@@ -49,6 +52,11 @@ impl Config {
 
     pub fn three_sides(mut self) -> Self {
         self.three = true;
+        self
+    }
+
+    pub fn more_fields(mut self, toml: &str) -> Self {
+        self.more_fields = toml.to_owned();
         self
     }
 
@@ -83,6 +91,6 @@ impl Config {
         for field in key.into_iter().chain(crate::recording::FIELDS) {
             text += &format!("{field} = {{ {} }}\n", everywhere(field));
         }
-        text
+        text + &self.more_fields
     }
 }

@@ -99,7 +99,18 @@ impl World {
 
     /// As [`Self::new`] with `count` records at A, started and in step.
     pub async fn in_step(config: Config, options: ClusterOptions, count: u32) -> Result<Self> {
+        World::in_step_after(config, options, count, |_| Ok(())).await
+    }
+
+    /// As [`Self::in_step`], with something done to the databases before it starts.
+    pub async fn in_step_after(
+        config: Config,
+        options: ClusterOptions,
+        count: u32,
+        prepare: impl FnOnce(&World) -> Result<()>,
+    ) -> Result<Self> {
         let mut world = World::new(config, options, &seed(count)).await?;
+        prepare(&world)?;
         world.runtime.start()?;
         world.settle().await?;
         Ok(world)

@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lockstep_core::{
+    cast::Cast,
     delta::Delta,
     key::{Key, MatchKey},
     plan::{self, Needs, Phase, Planner, Refs, Tally, Unread, Workset},
@@ -13,6 +14,7 @@ use lockstep_core::{
 };
 use lockstep_state::{Claim, Committed, StateError, Store, StreamChange, SyncId, SyncPhase};
 use rustc_hash::FxHashSet;
+use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
 use crate::{Clock, EngineError};
@@ -74,17 +76,19 @@ impl Core {
         }
     }
 
-    /// Has every record looked at again where expressions decide otherwise than they
-    /// did: what is derived from a record is not what it was then.
-    pub(crate) fn heed_expressions(&mut self) -> Result<(), EngineError> {
-        let now = expressions(&self.spec);
-        let before = self.claim.state.settings.get(EXPRESSIONS).map_or("", String::as_str);
-        if before == now {
+    /// Has records looked at again where rules decide otherwise than they did: every
+    /// one if expressions do, since what they say is derived from a record; those that
+    /// wait for something if only casts do, since what did not cast may cast now.
+    pub(crate) fn heed_rules(&mut self) -> Result<(), EngineError> {
+        let known = |name: &str| self.claim.state.settings.get(name).map_or("", String::as_str);
+        let (expressions, casts) = (expressions(&self.spec), casts(&self.spec));
+        let decided_anew = known(EXPRESSIONS) != expressions;
+        if !decided_anew && known(CASTS) == casts {
             return Ok(());
         }
         let phase = (self.phase != SyncPhase::FirstCopy).then_some(SyncPhase::Sweep { after: RecordId(0) });
-        self.thorough = true;
-        let settings = vec![(EXPRESSIONS.to_owned(), Some(now))];
+        self.thorough |= decided_anew;
+        let settings = vec![(EXPRESSIONS.to_owned(), Some(expressions)), (CASTS.to_owned(), Some(casts))];
         self.commit_now_with(Delta::default(), Besides { phase, settings, ..Besides::default() })
     }
 
@@ -361,6 +365,23 @@ impl Core {
 
 /// The expressions that decided about records when they were last looked at.
 const EXPRESSIONS: &str = "expressions";
+
+/// The casts by which records were last looked at.
+const CASTS: &str = "casts";
+
+/// The casts of all fields at all sides, but for those that change nothing.
+fn casts(spec: &SyncSpec) -> String {
+    let mut text = String::new();
+    for side in spec.sides() {
+        for field in spec.fields() {
+            let cast = side.field(field.id).map(|here| &here.cast);
+            if let Some(cast @ (Cast::Convert(_) | Cast::Noted(_))) = cast {
+                text.push_str(&format!("{} {} {cast:?}\n", side.id.0, field.id.0));
+            }
+        }
+    }
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// What of a sync is written in expressions; empty where nothing is.
 fn expressions(spec: &SyncSpec) -> String {
