@@ -8,7 +8,7 @@ use lockstep_server::{Client, requests};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
-    screen::Tone,
+    screen::{Screen, Tone},
     table::{self, Table, text, thousands},
     verbs::{saved, selection::value},
 };
@@ -76,6 +76,47 @@ pub fn show(context: &Context<'_>, plan: &Plan) {
     }
 }
 
+/// Whether values survive every side.
+fn show_values(screen: &Screen, sync: &SyncPlan) {
+    if sync.lost.is_empty() {
+        if sync.proven > 0 {
+            screen.out(format!("  the values of {} sampled rows come back from every side", thousands(sync.proven)));
+        }
+        return;
+    }
+    let mut lost = Table::new(&["  values", "", "rows", "why", "e.g."]);
+    for one in &sync.lost {
+        let way = if one.from == one.at { format!("at {}", one.from) } else { format!("{} → {}", one.from, one.at) };
+        let fate = if one.altered { "rounded" } else { "wait" };
+        lost.row(vec![
+            text(format!("  {}", one.field)).tone(Tone::Name),
+            text(way),
+            table::number(one.count),
+            text(format!("{}: {fate}", one.why)).tone(if one.altered { Tone::Warn } else { Tone::Bad }),
+            text(table::one_line(&one.example)).tone(Tone::Dim),
+        ]);
+    }
+    screen.out(lost.render(screen));
+}
+
+/// What it would ask of systems that count.
+fn show_cost(screen: &Screen, sync: &SyncPlan) {
+    for side in sync.sides.iter().filter(|side| side.cost.read_requests > 0) {
+        let cost = &side.cost;
+        let left = cost.left_today.map(|left| format!(" of {} left today", thousands(left))).unwrap_or_default();
+        let again = if sync.first_copy { cost.read_requests } else { 0 };
+        let seconds = (cost.write_ms + if sync.first_copy { cost.read_ms } else { 0 }).div_ceil(1_000);
+        screen.out(format!(
+            "  {}: about {} requests{left}, about {} s ({} to read, {} to write)",
+            screen.mark(Tone::Name, &side.side),
+            thousands(again + cost.write_requests),
+            thousands(seconds),
+            thousands(again),
+            thousands(cost.write_requests)
+        ));
+    }
+}
+
 fn show_sync(context: &Context<'_>, sync: &SyncPlan) {
     let screen = context.screen;
     let phase = if sync.first_copy { "first copy" } else { "since the last look" };
@@ -101,7 +142,11 @@ fn show_sync(context: &Context<'_>, sync: &SyncPlan) {
     fact(sync.held, "would wait for you", Tone::Warn);
     fact(sync.ambiguous, "ambiguous", Tone::Warn);
     fact(sync.uncastable, "do not cast", Tone::Bad);
+    fact(sync.outside, "outside the filter", Tone::Plain);
+    fact(sync.undecided, "that the filter cannot decide", Tone::Warn);
     screen.out(format!("  {}", facts.join(", ")));
+    show_values(screen, sync);
+    show_cost(screen, sync);
     for note in &sync.notes {
         screen.out(format!("  {} {}", screen.mark(Tone::Warn, "note"), table::clean(note)));
     }

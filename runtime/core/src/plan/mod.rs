@@ -14,6 +14,7 @@ mod link;
 mod merge;
 mod needs;
 mod operator;
+mod proof;
 mod revert;
 mod settle;
 mod standing;
@@ -23,6 +24,7 @@ pub use absorb::can_order;
 pub use filter::{Belonging, belonging};
 pub use intent::{intent, wants};
 pub use needs::{Parent, Wait, needs, needs_outcomes, needs_rows, parents, record_matches, waits};
+pub use proof::{Lost, lost};
 pub use workset::{KeyRecords, Needs, Refs, Workset};
 
 use crate::{

@@ -15,6 +15,7 @@ mod journal;
 mod pause;
 mod plan;
 mod prepare;
+mod proof;
 mod remove;
 mod report;
 mod sample;

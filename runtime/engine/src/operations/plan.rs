@@ -8,7 +8,7 @@ use lockstep_core::{
     config::Sync,
     delta::Delta,
     key::Key,
-    plan::{self, Needs, Sent},
+    plan::{self, Belonging, Needs, Sent},
     record::{Record, RecordId, SideId},
     spec::SyncSpec,
     value::Value,
@@ -17,7 +17,11 @@ use lockstep_core::{
 use lockstep_state::{AttentionKind, Options, Store, SyncPhase};
 use sha2::{Digest, Sha256};
 
-use super::{FieldPreview, Plan, PlanExample, SidePlan, SyncPlan, prepare::prepare};
+use super::{
+    FieldPreview, Plan, PlanExample, SideCost, SidePlan, SyncPlan,
+    prepare::prepare,
+    proof::{Meter, Proof, add_writes},
+};
 use crate::{
     EngineError, Role,
     assemble::{Assembly, looked_at, notes},
@@ -48,11 +52,19 @@ pub(super) async fn plan(shared: &Shared, sync: Option<&str>) -> Result<Plan, En
         }
         let mut core = assembly.core(&objects)?;
         let live = core.phase == SyncPhase::Live;
-        read_all(shared, configured, &mut core).await?;
+        let seen = read_all(shared, configured, &mut core).await?;
         if !live {
             review_all(&mut core)?;
         }
         let mut one = count(shared, &mut core)?;
+        one.proven = seen.proof.rows;
+        one.lost = seen.proof.lost;
+        for side in &mut one.sides {
+            if let Some((_, precondition, cost)) = seen.costs.iter().find(|(name, ..)| *name == side.side) {
+                side.cost = *cost;
+                add_writes(side, precondition);
+            }
+        }
         one.rules = hex(&Sha256::digest(format!("{:#?}", configured.without_places())));
         one.notes = looked_at(configured, &objects).1.map(|compiled| notes(&compiled)).unwrap_or_default();
         planned.syncs.push(one);
@@ -102,14 +114,26 @@ fn remove(path: &std::path::Path) {
     }
 }
 
-async fn read_all(shared: &Shared, sync: &Sync, core: &mut Core) -> Result<(), EngineError> {
+/// What reading everything has told beside records.
+#[derive(Default)]
+struct Seen {
+    proof: Proof,
+    /// By side: how its connector writes, and what reading it cost.
+    costs: Vec<(String, String, SideCost)>,
+}
+
+async fn read_all(shared: &Shared, sync: &Sync, core: &mut Core) -> Result<Seen, EngineError> {
     let spec = core.spec.clone();
+    let mut told_of = Seen::default();
     for side in spec.sides() {
         let connection = sync.side(&side.name).map_or("", |side| side.connection.as_str());
         let connector =
             shared.connectors.get(connection).ok_or_else(|| EngineError::UnknownConnection(connection.to_owned()))?;
         let told = |error| EngineError::session(connection, error);
         let mut session = connector.open(Role::Read).await.map_err(told)?;
+        let precondition = session.spec().await.map_err(told)?.precondition;
+        let meter = Meter::start(&**connector);
+        let mut looked_at = 0;
         let mut seen = HashSet::new();
         let mut after: Arc<[u8]> = Arc::from([]);
         loop {
@@ -120,6 +144,8 @@ async fn read_all(shared: &Shared, sync: &Sync, core: &mut Core) -> Result<(), E
                 bytes_max: PAGE_BYTES_MAX,
             };
             let page = session.read(&request).await.map_err(told)?;
+            told_of.proof.look(&spec, side, &page.rows, looked_at);
+            looked_at += page.rows.len() as u64;
             let needs = plan::needs_rows(&spec, side.id, &page.rows);
             let (mut set, refs) = core.gather(&needs, &[])?;
             let ((), delta, _) = core.plan(&mut set, &refs, |planner, set| {
@@ -135,9 +161,10 @@ async fn read_all(shared: &Shared, sync: &Sync, core: &mut Core) -> Result<(), E
             }
             after = page.next;
         }
+        told_of.costs.push((side.name.to_string(), precondition, meter.read(&**connector)));
         gone(core, side.id, &seen)?;
     }
-    Ok(())
+    Ok(told_of)
 }
 
 /// Rows known to be at a side that a full read of it did not show.
@@ -211,6 +238,12 @@ fn count(shared: &Shared, core: &mut Core) -> Result<SyncPlan, EngineError> {
         after = last.id;
         planned.matched +=
             page.iter().filter(|record| record.links.iter().filter(|link| link.is_live()).count() > 1).count() as u64;
+        if spec.filter.is_some() {
+            for record in &page {
+                planned.outside += u64::from(plan::belonging(&spec, record) == Belonging::Out);
+                planned.undecided += u64::from(plan::belonging(&spec, record) == Belonging::Unknown);
+            }
+        }
     }
     let mut writes = Writes::default();
     let mut differing = std::collections::BTreeSet::new();

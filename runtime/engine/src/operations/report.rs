@@ -153,6 +153,17 @@ pub struct SyncPlan {
     /// What the mapping allows and is worth knowing, such as values that may not fit.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Rows whose values were taken through every side and back.
+    #[serde(default)]
+    pub proven: u64,
+    /// Values that do not come back from some side, by field and reason; bounded.
+    #[serde(default)]
+    pub lost: Vec<LostValues>,
+    /// Records that the filter leaves out, and those it cannot decide.
+    #[serde(default)]
+    pub outside: u64,
+    #[serde(default)]
+    pub undecided: u64,
     /// Tells rules and mapping from others.
     #[serde(default)]
     pub rules: String,
@@ -171,6 +182,38 @@ pub struct SidePlan {
     pub creates: u64,
     pub updates: u64,
     pub deletes: u64,
+    #[serde(default)]
+    pub cost: SideCost,
+}
+
+/// What a side would be asked, where its system counts requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideCost {
+    /// Made to read it for this plan; a first copy makes them again.
+    pub read_requests: u64,
+    pub read_ms: u64,
+    /// About so many, by the way the connector writes.
+    pub write_requests: u64,
+    /// About so long, by the time that a request took.
+    pub write_ms: u64,
+    /// What is left of the day's requests.
+    pub left_today: Option<u64>,
+}
+
+/// Values of a field that one side shows and another cannot give back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostValues {
+    pub field: String,
+    /// Whose values.
+    pub from: String,
+    /// Where; the same side, if they have no form that others understand.
+    pub at: String,
+    pub count: u64,
+    pub why: String,
+    /// They would be rounded, as the field allows. Otherwise the field waits.
+    pub altered: bool,
+    /// One of them.
+    pub example: String,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
