@@ -3,7 +3,9 @@
 //! decided before is kept. Proposes, never decides; knows no file and no screen.
 
 mod assign;
+mod choices;
 mod likeness;
+mod objects;
 mod pair;
 mod samples;
 mod vocabulary;
@@ -11,12 +13,15 @@ mod words;
 
 use std::collections::BTreeSet;
 
-pub use self::samples::{SAMPLE_VALUES_MAX, Shape};
 use self::{
     likeness::{Named, Rarity, own_concepts},
     pair::{Subject, Verdict, compare},
     samples::Profile,
     words::Seen,
+};
+pub use self::{
+    objects::{ObjectProposal, System, propose_objects},
+    samples::{SAMPLE_VALUES_MAX, Shape},
 };
 use crate::{cast::Cast, mapping::field_name, schema::Object, value::Value};
 
@@ -100,6 +105,9 @@ pub struct Proposal {
     pub reasons: Vec<Reason>,
     /// What values would lose on their way, where the types do not hold all of each other's.
     pub loss: Option<String>,
+    /// By side, the column's word for each of the field's values, where the columns
+    /// have different words for the same choices.
+    pub words: Vec<(String, Vec<(String, String)>)>,
     /// The objects that the columns refer to, by side: the field holds another record.
     pub targets: Vec<(String, String)>,
 }
@@ -319,6 +327,11 @@ impl Board<'_> {
         types().flat_map(|from| types().map(move |to| (from, to))).find_map(|(from, to)| Cast::between(from, to).loss)
     }
 
+    fn words(&self, members: &[(usize, usize)]) -> Vec<(String, Vec<(String, String)>)> {
+        let columns: Vec<_> = members.iter().filter_map(|member| Some(self.subject(*member)?.column)).collect();
+        members.iter().map(|member| self.name(*member).0).zip(choices::words(&columns)).collect()
+    }
+
     fn targets(&self, members: &[(usize, usize)]) -> Vec<(String, String)> {
         let target = |member: &(usize, usize)| {
             let reference = self.subject(*member)?.column.references.as_ref()?;
@@ -355,6 +368,7 @@ impl Board<'_> {
                 confidence: cluster.confidence,
                 reasons: cluster.reasons.clone(),
                 loss: self.loss(&members),
+                words: self.words(&members),
                 targets: self.targets(&members),
             });
         }

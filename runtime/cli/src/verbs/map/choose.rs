@@ -34,6 +34,7 @@ impl Candidate {
             columns: self.proposal.columns.clone(),
             reference: self.reference.clone().ok().flatten(),
             lossy: self.proposal.loss.is_some(),
+            words: self.proposal.words.clone(),
             reviewed: by,
         }
     }
@@ -92,6 +93,9 @@ pub fn note(candidate: &Candidate) -> String {
     let mut note = format!("{:.2}: {}", candidate.proposal.confidence, candidate.why());
     if let Some(loss) = &candidate.proposal.loss {
         note.push_str(&format!("; may lose {loss}"));
+    }
+    if !candidate.proposal.words.is_empty() {
+        note.push_str("; the same choices in other words");
     }
     note
 }

@@ -22,6 +22,8 @@ pub struct Accepted {
     pub reference: Option<String>,
     /// Values may be rounded where a side has less room.
     pub lossy: bool,
+    /// By side, the column's word for each of the field's values.
+    pub words: Vec<(String, Vec<(String, String)>)>,
     pub reviewed: Reviewed,
 }
 
@@ -83,7 +85,7 @@ fn put(fields: &mut dyn TableLike, accepted: &Accepted) -> Result<(), String> {
     let known = known.as_table_like_mut().ok_or_else(|| format!("`{}` is not a table", accepted.field))?;
     for (side, column) in &accepted.columns {
         if !known.contains_key(side) {
-            known.insert(side, value(column.as_str()));
+            known.insert(side, value(column_of(accepted, side, column)));
         }
     }
     known.insert("reviewed", value(reviewed(&accepted.reviewed)));
@@ -93,7 +95,7 @@ fn put(fields: &mut dyn TableLike, accepted: &Accepted) -> Result<(), String> {
 fn new_field(accepted: &Accepted) -> InlineTable {
     let mut table = InlineTable::new();
     for (side, column) in &accepted.columns {
-        table.insert(side, column.as_str().into());
+        table.insert(side, column_of(accepted, side, column));
     }
     if let Some(sync) = &accepted.reference {
         table.insert("ref", sync.as_str().into());
@@ -103,6 +105,24 @@ fn new_field(accepted: &Accepted) -> InlineTable {
     }
     table.insert("reviewed", Value::InlineTable(reviewed(&accepted.reviewed)));
     table
+}
+
+/// The column's name, or a table with its words for the field's values.
+fn column_of(accepted: &Accepted, side: &str, column: &str) -> Value {
+    let words = accepted.words.iter().find(|(known, _)| known == side).map(|(_, words)| words);
+    let Some(words) = words.filter(|words| words.iter().any(|(value, word)| value != word)) else {
+        return column.into();
+    };
+    let mut values = InlineTable::new();
+    for (value, word) in words {
+        values.insert(value, word.as_str().into());
+    }
+    let mut notation = InlineTable::new();
+    notation.insert("values", Value::InlineTable(values));
+    let mut table = InlineTable::new();
+    table.insert("column", column.into());
+    table.insert("as", Value::InlineTable(notation));
+    Value::InlineTable(table)
 }
 
 fn reviewed(by: &Reviewed) -> InlineTable {
@@ -161,6 +181,7 @@ mod tests {
             columns: columns(&[("a", "city"), ("b", "Town")]),
             reference: None,
             lossy: false,
+            words: Vec::new(),
             reviewed: by("same"),
         }
     }
@@ -174,6 +195,21 @@ mod tests {
         let decisions = Decisions { accepted: vec![city()], ..Decisions::default() };
         assert_eq!(with_decisions(text, "people", &decisions), Ok(format!("{text}{CITY}")));
         assert!(with_decisions(text, "firms", &decisions).is_err());
+    }
+
+    #[test]
+    fn other_words_for_the_same_choices_are_written_beside_the_column() {
+        let mut stage = city();
+        stage.words = vec![
+            ("a".into(), columns(&[("closed_won", "Closed Won"), ("new", "New")])),
+            ("b".into(), columns(&[("closed_won", "closed_won"), ("new", "new")])),
+        ];
+        let text = "[syncs.people]\nmatch = []\n[syncs.people.fields]\n";
+        let decisions = Decisions { accepted: vec![stage], ..Decisions::default() };
+        let changed = with_decisions(text, "people", &decisions).unwrap_or_default();
+        let wanted =
+            "a = { column = \"city\", as = { values = { closed_won = \"Closed Won\", new = \"New\" } } }, b = \"Town\"";
+        assert!(changed.contains(wanted), "{changed}");
     }
 
     #[test]

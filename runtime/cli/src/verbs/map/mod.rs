@@ -6,6 +6,7 @@ mod choose;
 mod draft;
 mod file;
 mod look;
+mod objects;
 mod show;
 
 use std::{collections::BTreeMap, fs};
@@ -33,7 +34,11 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sync
-    pub sync: String,
+    #[arg(required_unless_present = "objects")]
+    pub sync: Option<String>,
+    /// Propose which objects of these connections hold the same records, as syncs to map next
+    #[arg(long, value_name = "CONNECTION", num_args = 2.., conflicts_with = "sync")]
+    pub objects: Vec<String>,
     /// Take what is sure without asking, and leave the rest
     #[arg(long, short = 'y')]
     pub yes: bool,
@@ -53,8 +58,11 @@ pub struct Args {
 
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let screen = context.screen;
-    let draft = draft::load(context.config_path(), &args.sync)?;
-    let sync = draft.config.sync(&args.sync).ok_or_else(|| unknown(&draft.config, &args.sync))?;
+    let Some(name) = args.sync.as_deref() else {
+        return objects::run(args, context).await;
+    };
+    let draft = draft::load(context.config_path(), name)?;
+    let sync = draft.config.sync(name).ok_or_else(|| unknown(&draft.config, name))?;
     let client = look::client(&draft.config, context.config_path())?;
     let seen = look::at_sides(&client, sync, !args.no_samples, context).await?;
     let found = proposals(&draft, sync, &seen);
@@ -91,7 +99,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     if !draft.has_match {
         decisions.match_on = match_field(sync, &seen, &decisions.accepted).map(|field| vec![field]);
     }
-    let refused = write(context, &draft, &args.sync, &seen, decisions)?;
+    let refused = write(context, &draft, name, &seen, decisions)?;
     for (field, why) in &refused {
         screen.note(format!("left out {field}: {why}"));
     }

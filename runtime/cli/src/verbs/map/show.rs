@@ -29,6 +29,11 @@ pub fn json(screen: &Screen, candidates: &[Candidate], found: &Proposals, accept
                 "confidence": (one.proposal.confidence * 1000.0).round() / 1000.0,
                 "reasons": one.proposal.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "loss": one.proposal.loss,
+                "values": one.proposal.words.iter().map(|(side, words)| {
+                    let words: serde_json::Map<String, serde_json::Value> =
+                        words.iter().map(|(value, word)| (value.clone(), word.as_str().into())).collect();
+                    (side.clone(), words.into())
+                }).collect::<serde_json::Map<String, serde_json::Value>>(),
                 "ref": one.reference.clone().ok().flatten(),
                 "standing": standing(one, accept_above),
             })
