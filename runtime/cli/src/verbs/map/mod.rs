@@ -36,8 +36,8 @@ pub struct Args {
     /// The sync
     #[arg(required_unless_present = "objects")]
     pub sync: Option<String>,
-    /// Propose which objects of these connections hold the same records, as syncs to map next
-    #[arg(long, value_name = "CONNECTION", num_args = 2.., conflicts_with = "sync")]
+    /// Propose which objects of these connections go together
+    #[arg(long, value_name = "CONNECTIONS", value_delimiter = ',', conflicts_with = "sync")]
     pub objects: Vec<String>,
     /// Take what is sure without asking, and leave the rest
     #[arg(long, short = 'y')]
