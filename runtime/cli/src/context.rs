@@ -51,11 +51,11 @@ impl<'a> Context<'a> {
     /// Whoever does operations: the running Lockstep, or this process.
     pub async fn client(&self) -> Result<Client, Failure> {
         let state = self.state_path();
-        if socket::is_alive(&state).await {
-            return Ok(Client::Socket(socket::path_of(&state)));
-        }
-        let engine = wiring::engine(self.config_path(), State::Kept(state))?;
-        Ok(Client::Local(lockstep_server::router(engine.operations())))
+        let running = async || socket::is_alive(&state).await;
+        Ok(match wiring::engine_when_free(self.config_path(), State::Kept(state.clone()), running).await? {
+            None => Client::Socket(socket::path_of(&state)),
+            Some(engine) => Client::Local(lockstep_server::router(engine.operations())),
+        })
     }
 
     /// Like [`Context::client`], for what connects to the systems: a missing

@@ -66,6 +66,27 @@ impl Keeper for Folder {
     }
 }
 
+/// Copies what is kept beside one state file to where it is looked for beside
+/// another, each file whole or not at all. How many files there were.
+pub fn copy(from: &Path, to: &Path) -> io::Result<usize> {
+    let entries = match fs::read_dir(beside(from)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let folder = Folder::new(beside(to));
+    let mut copied = 0;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| !name.ends_with(".partial")) else { continue };
+        let mut content = Zeroizing::new(Vec::new());
+        File::open(entry.path())?.take(FILE_BYTES_MAX).read_to_end(&mut content)?;
+        folder.write(name, &content)?;
+        copied += 1;
+    }
+    Ok(copied)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -84,5 +105,19 @@ mod tests {
         assert_eq!(path.file_name().unwrap(), "lockstep.db.kept");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(&path.join("refresh-token.crm"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_copy_of_what_is_kept_is_found_beside_the_other_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, backup) = (folder.path().join("lockstep.db"), folder.path().join("saved"));
+        assert_eq!(copy(&state, &backup).unwrap(), 0, "nothing was kept yet");
+        assert!(!beside(&backup).exists());
+        Folder::new(beside(&state)).keep("refresh-token/crm", b"of today").unwrap();
+        assert_eq!(copy(&state, &backup).unwrap(), 1);
+        let copied = Folder::new(beside(&backup)).load("refresh-token/crm").unwrap();
+        assert_eq!(copied.unwrap().as_slice(), b"of today");
+        let mode = fs::metadata(beside(&backup).join("refresh-token.crm")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

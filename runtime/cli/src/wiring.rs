@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use lockstep_core::config::Config;
@@ -17,7 +18,18 @@ use crate::{
     kept, secrets,
 };
 
+/// How long a state file that another command has open is waited for. Commands
+/// that do one thing without a running Lockstep have it open for less.
+const STATE_IN_USE_MS: u64 = 5_000;
+
+/// Its code (`StateError::Locked`).
+const STATE_IN_USE: &str = "LS-STA-007";
+
+/// Between two attempts to open it.
+const STATE_RETRY_MS: u64 = 50;
+
 /// Which state an engine stands on.
+#[derive(Clone)]
 pub enum State {
     Kept(PathBuf),
     /// In memory, gone with the process.
@@ -27,6 +39,26 @@ pub enum State {
 /// An engine on this configuration and state. Connects to nothing yet.
 pub fn engine(path: &Path, state: State) -> Result<Engine, Failure> {
     engine_of(configuration::load(path)?, &path.with_file_name(""), state)
+}
+
+/// [`engine`], waiting a moment for another command that has the state open.
+/// `None`: `elsewhere` says that the one that has it can be asked instead.
+pub async fn engine_when_free(
+    path: &Path,
+    state: State,
+    elsewhere: impl AsyncFn() -> bool,
+) -> Result<Option<Engine>, Failure> {
+    let until = Instant::now() + Duration::from_millis(STATE_IN_USE_MS);
+    loop {
+        if elsewhere().await {
+            return Ok(None);
+        }
+        match engine(path, state.clone()) {
+            Err(failure) if *failure.code == *STATE_IN_USE && Instant::now() < until => {}
+            opened => return opened.map(Some),
+        }
+        tokio::time::sleep(Duration::from_millis(STATE_RETRY_MS)).await;
+    }
 }
 
 /// [`engine`], of a configuration at hand. `folder`: what its paths are relative to.

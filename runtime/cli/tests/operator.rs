@@ -131,3 +131,16 @@ fn a_removed_sync_leaves_nothing_at_the_sources_nor_in_the_state() {
     world.says(&["sql", "SELECT count(*) AS n FROM syncs"], &["n\n0\n"]);
     world.says(&["apply", "--yes"], &["exit: 0", "20 records", "in step"]);
 }
+
+#[test]
+fn a_state_that_another_command_has_open_for_a_moment_is_waited_for() {
+    let world = World::new();
+    let lock = std::fs::File::create(world.folder.path().join("lockstep.db.lock")).expect("the lock's file");
+    lock.lock().expect("the lock");
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(1_000));
+        drop(lock);
+    });
+    world.says(&["status"], &["exit: 0", "people"]);
+    other.join().expect("the other command");
+}

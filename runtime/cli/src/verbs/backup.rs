@@ -1,4 +1,5 @@
-//! `lockstep backup`: a copy of the state file, also while Lockstep runs.
+//! `lockstep backup`: a copy of the state file and of the folder `….kept`
+//! beside it, also while Lockstep runs.
 
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use lockstep_state::{Options, Store};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
+    kept,
     table::thousands,
 };
 
@@ -23,6 +25,11 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let bytes = store.backup(&args.to);
     bar.finish_and_clear();
     let bytes = bytes?;
+    kept::copy(&context.state_path(), &args.to).map_err(|error| {
+        let folder = kept::beside(&args.to);
+        Failure::new("LS-CLI-027", format!("the state is saved, but not what is kept beside it: {error}"))
+            .remedy(format!("Without {} the copy cannot sign in where tokens have changed.", folder.display()))
+    })?;
     let shown = args.to.display();
     if screen.json {
         screen.out_json(&serde_json::json!({ "backup": shown.to_string(), "bytes": bytes }));

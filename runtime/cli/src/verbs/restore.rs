@@ -1,13 +1,14 @@
 //! `lockstep restore`: puts a copy of the state file in place. Any old one is
 //! safe: what it does not know is found out again, and no edit is lost.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lockstep_server::socket;
 
 use crate::{
     context::Context,
     failure::{Exit, Failure},
+    kept,
 };
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +38,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         }
     }
     let kept = lockstep_state::restore(&args.from, &state)?;
+    sign_in_as_then(&args.from, &state)?;
     if screen.json {
         let kept = kept.map(|path| path.display().to_string());
         screen.out_json(&serde_json::json!({ "restored": state.display().to_string(), "kept": kept }));
@@ -48,4 +50,17 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     }
     screen.next("`lockstep run` goes on from it and finds out what it missed");
     Ok(Exit::Done)
+}
+
+/// Puts back what was kept beside the saved state, where nothing is: what is
+/// there already is newer, and of tokens that change only the newest is good.
+fn sign_in_as_then(backup: &Path, state: &Path) -> Result<(), Failure> {
+    if kept::beside(state).exists() {
+        return Ok(());
+    }
+    kept::copy(backup, state).map(|_| ()).map_err(|error| {
+        let (from, to) = (kept::beside(backup), kept::beside(state));
+        Failure::new("LS-CLI-027", format!("the state is in place, but not what was kept beside it: {error}"))
+            .remedy(format!("Copy the folder {} to {}.", from.display(), to.display()))
+    })
 }

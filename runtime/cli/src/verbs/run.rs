@@ -1,6 +1,6 @@
 //! `lockstep run`: everything kept in step, in the foreground, until stopped.
 
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use lockstep_core::config::Config;
 use lockstep_engine::{Engine, failpoint};
@@ -32,7 +32,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     arm_failpoints()?;
     let state = context.state_path();
     wiring::check_secrets(context.config_path())?;
-    let engine = wiring::engine(context.config_path(), State::Kept(state.clone()))?;
+    let engine = open(context, &state).await?;
     let control = socket::bind(&state).await.map_err(|error| {
         Failure::new(
             "LS-CLI-017",
@@ -68,6 +68,16 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// The engine, once a command that looked into the state just now is done with it.
+async fn open(context: &Context<'_>, state: &Path) -> Result<Engine, Failure> {
+    let another = async || socket::is_alive(state).await;
+    let opened = wiring::engine_when_free(context.config_path(), State::Kept(state.to_owned()), another).await?;
+    opened.ok_or_else(|| {
+        Failure::new("LS-CLI-017", format!("another Lockstep answers at {}", socket::path_of(state).display()))
+            .remedy("It keeps the same state in step; stop it first, or name another state file.")
+    })
+}
+
 /// The public listener, where the configuration wants one.
 async fn listen(config: &Config) -> Result<Option<TcpListener>, Failure> {
     let Some(address) = config.server.listen else {
@@ -80,7 +90,7 @@ async fn listen(config: &Config) -> Result<Option<TcpListener>, Failure> {
     Ok(Some(bound))
 }
 
-async fn say_ready(context: &Context<'_>, engine: &Engine, state: &std::path::Path) {
+async fn say_ready(context: &Context<'_>, engine: &Engine, state: &Path) {
     let syncs = match engine.operations().status().await {
         Ok(status) => status.syncs.iter().map(|sync| sync.name.clone()).collect::<Vec<_>>().join(", "),
         Err(_) => String::new(),
