@@ -13,6 +13,13 @@ const TEN_SECONDLY_WAIT_MS: u32 = 3_000;
 const DAILY_WAIT_MS: u32 = 900_000;
 const UNKNOWN_WAIT_MS: u32 = 2_000;
 
+/// Searches have a limit of their own, which no header tells (third-party
+/// reports: four to five a second).
+pub const SEARCHES_MAX: u64 = 4;
+pub const SEARCHES_PERIOD_MS: u64 = 1_000;
+/// What is counted in it: requests to paths that end so.
+pub const SEARCHES: &str = "search@/search";
+
 /// One limit as an answer's headers show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {

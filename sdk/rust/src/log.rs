@@ -20,7 +20,9 @@ pub fn progress(what: &str, done: u64, total: Option<u64>) {
     }
 }
 
-/// Tell the host what the system said about a rate limit.
+/// Tell the host what the system said about a rate limit. A limit that counts only
+/// requests to some paths says so behind an `@` in its name: `search@/search` counts
+/// those whose path ends with `/search`. Without `used`, the host counts by itself.
 pub fn rate_limit(name: &str, used: Option<u64>, limit: Option<u64>, resets_in_ms: Option<u64>) {
     if cfg!(target_family = "wasm") {
         host::rate_limit(name, used, limit, resets_in_ms);

@@ -2,6 +2,7 @@
 //! pair of databases for each peer in each round, medians and spread at the end.
 
 mod cpu;
+mod crm;
 mod measures;
 mod pair;
 mod peers;
@@ -15,6 +16,7 @@ use clap::{Parser, ValueEnum};
 use lockstep_harness::Binaries;
 
 use crate::{
+    crm::CrmScale,
     measures::{Bench, Scale, Stage},
     pair::Pair,
     peers::Name,
@@ -40,6 +42,9 @@ struct Args {
     /// Rows of the table for everything else, at least 2,000
     #[arg(long, default_value_t = 100_000)]
     live_rows: u64,
+    /// People at Salesforce and at HubSpot, for `--only crm`
+    #[arg(long, default_value_t = 100_000)]
+    people: usize,
     /// One round of small measurements, to see that it works
     #[arg(long)]
     quick: bool,
@@ -57,6 +62,13 @@ impl Args {
         } else {
             let (copy_rows, live_rows) = (self.rows, self.live_rows);
             Scale { copy_rows, live_rows, latency_seconds: 10, pairs: 1_000, alternations: 500 }
+        }
+    }
+
+    fn crm_scale(&self) -> CrmScale {
+        match self.quick {
+            true => CrmScale { people: self.people.min(3_000), probes: 15 },
+            false => CrmScale { people: self.people, probes: 100 },
         }
     }
 
@@ -113,6 +125,12 @@ async fn run(args: &Args) -> Result<()> {
 
 /// Everything for one peer in one round. What fails is noted; the rest goes on.
 async fn measure(args: &Args, peer: Name, round: u32, report: &mut Report) {
+    // No peer has such a thing: only where it is asked for.
+    if args.only.contains(&Bench::Crm) && peer == Name::Lockstep {
+        eprintln!("round {round}, {}: {:?}", peer.title(), Bench::Crm);
+        let done = crm::measure(args.crm_scale()).await.map(|figures| report.add(peer, round, figures));
+        note(report, peer, round, "three systems", done);
+    }
     if args.wants(Bench::Copy) && peer.copies() {
         let done = measure_copy(args, peer, round, report).await;
         note(report, peer, round, "first copy", done);
@@ -138,6 +156,7 @@ fn is_possible(peer: Name, bench: Bench) -> bool {
         Bench::Pairs => peer.is_both_ways(),
         Bench::Alternating => peer.tells_conflicts(),
         Bench::Copy | Bench::Latency | Bench::LatencyLoaded | Bench::Singles | Bench::Lots | Bench::Backlog => true,
+        Bench::Crm => false,
     }
 }
 

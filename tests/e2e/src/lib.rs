@@ -6,8 +6,10 @@ mod config;
 pub mod http;
 pub mod hubspot;
 mod load;
+pub mod memory;
 mod organisation;
 mod recording;
+pub mod ring;
 mod world;
 
 pub use config::Config;

@@ -106,6 +106,11 @@ impl Runtime {
         &mut self.launch
     }
 
+    /// The environment of the next start.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.launch.environment
+    }
+
     /// Starts `lockstep run`. Does not wait for anything.
     pub fn start(&mut self) -> Result<()> {
         ensure!(!self.is_running()?, "the runtime runs already");

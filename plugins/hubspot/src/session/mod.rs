@@ -25,6 +25,7 @@ use crate::audit::Ours;
 use crate::config::{self, Config};
 use crate::cursor::CURSOR_VERSION;
 use crate::failure::Failure;
+use crate::limits::{SEARCHES, SEARCHES_MAX, SEARCHES_PERIOD_MS};
 use crate::platform::Platform;
 use crate::request::Api;
 use crate::schema::{CustomType, ObjectType};
@@ -90,6 +91,8 @@ impl Session {
         let api = Api::new(&config.base_url, &config.api_version, config.request_timeout_ms);
         let ours = Ours { app_id: config.app_id.clone() };
         let unsettled = Unsettled::new(platform.wall_us(), platform.monotonic_ms());
+        // No answer tells it; unsaid, it would be found by being refused.
+        platform.rate_limit(SEARCHES, None, Some(SEARCHES_MAX), Some(SEARCHES_PERIOD_MS));
         Ok(Session {
             platform,
             config,

@@ -1,5 +1,5 @@
 //! The connection's actor: starts or resumes the stream, reads first copies in
-//! its snapshot, then hands changes to every subscriber, in order.
+//! its snapshot or beside it, and hands changes to every subscriber, in order.
 
 use std::{
     sync::{Arc, Mutex},
@@ -14,6 +14,8 @@ use tokio::{
 
 use super::{
     Command, Durable, FromStream, Position, Refusal, Subscriber, Subscription,
+    beside::Beside,
+    copy::next_of,
     ingress::{HandedOver, Ingest},
     position::Handed,
 };
@@ -22,18 +24,16 @@ use crate::{
     failpoint::{self, Failpoint},
     operations::ConnectionStatus,
     policy::{Backoff, Reaction, reaction},
-    port::{ChangesRequest, PageRequest},
+    port::ChangesRequest,
 };
 
 /// Changes taken in one call.
 const RECORDS_MAX: u32 = 2_000;
-const BYTES_MAX: u32 = 4 << 20;
+pub(super) const BYTES_MAX: u32 = 4 << 20;
 /// How long a call waits for changes; commands wait as long.
 const WAIT_MS: u32 = 300;
 /// A log that answers sooner, and with nothing, is not asked again before.
 const HASTE: Duration = Duration::from_millis(5);
-/// Rows of a first copy read in one call.
-const PAGE_ROWS_MAX: u32 = 2_000;
 /// A stream that nobody takes from is kept alive this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// How long the stream waits at the start for sides that are still to attach.
@@ -45,8 +45,8 @@ const IDLE_CALLS: u32 = 10;
 const LAG_AGE_MAX: Duration = Duration::from_millis(1_500);
 
 /// A subscriber with its progress.
-struct Side {
-    subscription: Subscription,
+pub(super) struct Side {
+    pub(super) subscription: Subscription,
     durable: Durable,
     /// Has been told where the stream stands.
     begun: bool,
@@ -59,7 +59,7 @@ struct Side {
 impl Side {
     /// What of these is about this side's object. A batch that names no object
     /// is about all of them.
-    fn share(&self, batches: &[Arc<ChangeBatch>]) -> Vec<Arc<ChangeBatch>> {
+    pub(super) fn share(&self, batches: &[Arc<ChangeBatch>]) -> Vec<Arc<ChangeBatch>> {
         let object = self.subscription.selection.object.as_str();
         batches.iter().filter(|batch| *batch.object == *object || batch.object.is_empty()).cloned().collect()
     }
@@ -72,24 +72,28 @@ impl Side {
 }
 
 pub(super) struct Actor {
-    name: Arc<str>,
-    connector: Arc<dyn Connector>,
+    pub(super) name: Arc<str>,
+    pub(super) connector: Arc<dyn Connector>,
     inbox: Inbox,
     stop: watch::Receiver<bool>,
     expected: usize,
     status: Arc<Mutex<ConnectionStatus>>,
-    sides: Vec<Side>,
-    generation: u32,
+    pub(super) sides: Vec<Side>,
+    pub(super) generation: u32,
     cursor_version: u32,
     /// The stream is a log: in commit order, and nothing shows late.
     is_log: bool,
     /// Where the stream stands, once it does.
-    at: Option<Position>,
-    handed: Option<Handed>,
+    pub(super) at: Option<Position>,
+    pub(super) handed: Option<Handed>,
     /// The stream does not reach back: start it again.
     anew: bool,
     /// Calls in a row that brought nothing since the stream began.
     idle_calls: u32,
+    /// Rows of a full read have no place in the stream here: first copies are read
+    /// beside it, one at a time.
+    pub(super) placeless: bool,
+    pub(super) beside: Option<Beside>,
 }
 
 /// What comes to the actor.
@@ -127,6 +131,8 @@ impl Actor {
             handed: None,
             anew: false,
             idle_calls: 0,
+            placeless: false,
+            beside: None,
         }
     }
 
@@ -225,20 +231,20 @@ impl Actor {
                 self.begin(session).await?;
                 continue;
             }
-            if let Some(index) = self.copying() {
+            if let Some(index) = self.copying()
+                && !self.reads_beside(index)
+            {
                 self.say("reading", None);
                 self.copy_page(session, index).await?;
                 backoff.succeeded();
                 continue;
             }
             self.take(session).await?;
-            self.say("streaming", None);
+            if self.beside.is_none() {
+                self.say("streaming", None);
+            }
             backoff.succeeded();
         }
-    }
-
-    fn copying(&self) -> Option<usize> {
-        self.sides.iter().position(|side| side.subscription.to.is_some() && side.subscription.copy.is_some())
     }
 
     fn stopped(&self) -> bool {
@@ -259,6 +265,7 @@ impl Actor {
                 });
             }
             Command::Detach(who) => {
+                self.leave_beside(&who);
                 for side in &mut self.sides {
                     if side.subscription.who == who {
                         side.subscription.to = None;
@@ -274,6 +281,7 @@ impl Actor {
     }
 
     fn forget(&mut self, who: &Subscriber) -> Option<Durable> {
+        self.leave_beside(who);
         let index = self.sides.iter().position(|side| side.subscription.who == *who)?;
         Some(self.sides.remove(index).durable)
     }
@@ -281,6 +289,7 @@ impl Actor {
     /// Finds where the stream has to stand for everyone, and tells everyone.
     async fn begin(&mut self, session: &mut dyn Session) -> Result<(), SessionError> {
         self.say("starting", None);
+        self.beside = None;
         self.fall_back_to_durable();
         let resumes = self.sides.iter();
         let oldest = resumes.filter_map(|side| side.subscription.resume.clone()).min_by_key(|position| position.order);
@@ -384,32 +393,6 @@ impl Actor {
         all
     }
 
-    async fn copy_page(&mut self, session: &mut dyn Session, index: usize) -> Result<(), SessionError> {
-        let generation = self.generation;
-        let Some(side) = self.sides.get_mut(index) else {
-            return Ok(());
-        };
-        let request = PageRequest {
-            selection: side.subscription.selection.clone(),
-            after: side.subscription.copy.clone().unwrap_or_default(),
-            rows_max: PAGE_ROWS_MAX,
-            bytes_max: BYTES_MAX,
-        };
-        let mut page = session.read(&request).await?;
-        failpoint::pass(Failpoint::MidBackfill);
-        for row in &mut page.rows {
-            row.version.generation = generation;
-        }
-        side.subscription.copy = (!page.next.is_empty()).then(|| page.next.clone());
-        let message = FromStream::Page { rows: page.rows, next: page.next };
-        if let Some(to) = &side.subscription.to
-            && to.send((side.subscription.who.side, message)).await.is_err()
-        {
-            side.subscription.to = None;
-        }
-        Ok(())
-    }
-
     fn request(&mut self, at: &Position, records_max: u32) -> ChangesRequest {
         let least = self.sides.iter().map(|side| side.durable.order()).min();
         let durable = match &mut self.handed {
@@ -461,10 +444,16 @@ impl Actor {
     async fn ask(&mut self, session: &mut dyn Session, request: &ChangesRequest) -> Result<Changes, SessionError> {
         let mut call = session.changes(request);
         loop {
-            tokio::select! {
+            let to = self.beside_to();
+            let came = tokio::select! {
                 biased;
                 changes = &mut call => return changes,
-                Some(ingest) = self.inbox.ingests.recv() => self.hand_over(ingest).await,
+                Some(ingest) = self.inbox.ingests.recv() => Err(ingest),
+                came = next_of(&mut self.beside, to.as_ref()) => Ok(came),
+            };
+            match came {
+                Ok(came) => self.attend(came).await,
+                Err(ingest) => self.hand_over(ingest).await,
             }
         }
     }
@@ -486,17 +475,22 @@ impl Actor {
         }
     }
 
-    /// Waits; webhooks are taken meanwhile.
+    /// Waits; webhooks are taken meanwhile, and copies go on.
     async fn rest(&mut self, until: Instant) {
         loop {
+            let to = self.beside_to();
             let stop = &mut self.stop;
-            let ingest = tokio::select! {
+            let came = tokio::select! {
                 biased;
                 () = sleep_until(until) => return,
                 _ = stop.wait_for(|stop| *stop) => return,
-                Some(ingest) = self.inbox.ingests.recv() => ingest,
+                Some(ingest) = self.inbox.ingests.recv() => Err(ingest),
+                came = next_of(&mut self.beside, to.as_ref()) => Ok(came),
             };
-            self.hand_over(ingest).await;
+            match came {
+                Ok(came) => self.attend(came).await,
+                Err(ingest) => self.hand_over(ingest).await,
+            }
         }
     }
 
@@ -522,8 +516,8 @@ impl Actor {
         let mut permits = Vec::with_capacity(concerned.len());
         for index in &concerned {
             let Some(side) = self.sides.get(*index) else { continue };
-            let takes =
-                side.begun && side.subscription.copy.is_none() && !side.subscription.selection.object.is_empty();
+            let reads = side.subscription.copy.is_some() && !self.placeless;
+            let takes = side.begun && !reads && !side.subscription.selection.object.is_empty();
             let to = side.subscription.to.clone().filter(|_| takes);
             let to =
                 to.ok_or_else(|| not_now(&format!("sync '{}' does not take it now", side.subscription.who.sync)))?;
@@ -535,6 +529,7 @@ impl Actor {
             handed.add(next.clone());
         }
         self.at = Some(next.clone());
+        self.notice(&batches);
         let mut sides = Vec::with_capacity(concerned.len());
         for (index, permit) in concerned.into_iter().zip(permits) {
             if let Some(side) = self.sides.get(index) {
@@ -546,7 +541,7 @@ impl Actor {
         Ok(HandedOver { order: next.order, sides })
     }
 
-    fn stamped(&self, batches: Vec<ChangeBatch>) -> Vec<Arc<ChangeBatch>> {
+    pub(super) fn stamped(&self, batches: Vec<ChangeBatch>) -> Vec<Arc<ChangeBatch>> {
         let stamp = |mut batch: ChangeBatch| {
             for row in &mut batch.rows {
                 row.version.generation = self.generation;
@@ -595,6 +590,7 @@ impl Actor {
             handed.add(next.clone());
         }
         self.at = Some(next.clone());
+        self.notice(&batches);
         for index in 0..self.sides.len() {
             self.hand(session, index, &batches, &next).await?;
         }
@@ -662,7 +658,7 @@ impl Actor {
         status.lag_ms = changes.lag_ms;
     }
 
-    fn say(&self, state: &str, trouble: Option<&SessionError>) {
+    pub(super) fn say(&self, state: &str, trouble: Option<&SessionError>) {
         let mut status = self.status.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if status.state != state {
             state.clone_into(&mut status.state);

@@ -2,6 +2,8 @@
 //! that all syncs on the connection share. Knows nothing of records and merging.
 
 mod actor;
+mod beside;
+mod copy;
 mod ingress;
 mod position;
 mod subscription;

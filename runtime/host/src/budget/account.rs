@@ -46,28 +46,38 @@ pub(crate) struct Account {
     #[serde(skip)]
     pub(crate) under_way: u64,
     #[serde(skip)]
-    waiting: [u32; Priority::ALL.len()],
+    waiting: [Waiting; Priority::ALL.len()],
+}
+
+/// How many requests of one priority wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Waiting {
+    for_all: u32,
+    /// For a limit that is on some paths only: nobody else's business.
+    for_some: u32,
 }
 
 impl Account {
-    /// Whether a request may go now; if so, it is under way.
-    pub(crate) fn ask(&mut self, now: u64, priority: Priority) -> Verdict {
+    /// Whether a request to this path may go now; if so, it is under way.
+    pub(crate) fn ask(&mut self, now: u64, priority: Priority, path: &str) -> Verdict {
         if self.blocked_until > now {
             return Verdict::Wait(self.blocked_until - now);
         }
-        if self.waiting[..priority.index()].iter().any(|count| *count > 0) {
+        let is_special = self.is_special(path);
+        let ahead = self.waiting[..priority.index()].iter();
+        if ahead.into_iter().any(|waiting| waiting.for_all > 0 || (is_special && waiting.for_some > 0)) {
             return Verdict::Wait(LOOK_AGAIN_MS);
         }
         let mut wait = 0;
-        for limit in self.limits.values_mut() {
+        for limit in self.limits.values_mut().filter(|limit| limit.counts(path)) {
             limit.pass(now);
             wait = wait.max(limit.wait(now, priority, self.under_way));
         }
         if wait > 0 {
             return Verdict::Wait(wait);
         }
-        for limit in self.limits.values_mut() {
-            limit.spend(priority);
+        for limit in self.limits.values_mut().filter(|limit| limit.counts(path)) {
+            limit.spend(now, priority);
         }
         self.under_way += 1;
         Verdict::Go
@@ -78,14 +88,20 @@ impl Account {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
+    /// Whether requests to this path have a limit of their own.
+    pub(crate) fn is_special(&self, path: &str) -> bool {
+        self.limits.values().any(|limit| limit.is_special() && limit.counts(path))
+    }
+
     /// One more, or one fewer, waits.
-    pub(crate) fn wait(&mut self, priority: Priority, begins: bool) {
-        let count = &mut self.waiting[priority.index()];
+    pub(crate) fn wait(&mut self, priority: Priority, is_special: bool, begins: bool) {
+        let waiting = &mut self.waiting[priority.index()];
+        let count = if is_special { &mut waiting.for_some } else { &mut waiting.for_all };
         *count = if begins { count.saturating_add(1) } else { count.saturating_sub(1) };
     }
 
     pub(crate) fn waiting(&self) -> u32 {
-        self.waiting.iter().sum()
+        self.waiting.iter().map(|waiting| waiting.for_all + waiting.for_some).sum()
     }
 
     /// What the system said about a limit. True when something was learned.
@@ -139,10 +155,11 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_800_000_000_000;
+    const PATH: &str = "/crm/v3/objects/contacts";
 
     fn going(account: &mut Account, now: u64, priority: Priority) -> u32 {
         let mut went = 0;
-        while went < 100_000 && account.ask(now, priority) == Verdict::Go {
+        while went < 100_000 && account.ask(now, priority, PATH) == Verdict::Go {
             account.done();
             went += 1;
         }
@@ -163,7 +180,7 @@ mod tests {
         assert_eq!(going(&mut account, NOW, Priority::Reads), 30);
         assert_eq!(going(&mut account, NOW, Priority::Tail), 15);
         assert_eq!(going(&mut account, NOW, Priority::Edits), 5);
-        assert_eq!(account.ask(NOW + 4_000, Priority::Edits), Verdict::Wait(6_000));
+        assert_eq!(account.ask(NOW + 4_000, Priority::Edits, PATH), Verdict::Wait(6_000));
         assert_eq!(going(&mut account, NOW + 10_000, Priority::Edits), 100);
     }
 
@@ -173,10 +190,10 @@ mod tests {
         account.told(NOW, "daily-requests", Some(13_000), Some(15_000), Some(3_600_000));
         assert_eq!(going(&mut account, NOW, Priority::Reads), 50);
         // 450 are left above the reserve of 1500, for an hour: one every eight seconds.
-        assert_eq!(account.ask(NOW, Priority::Reads), Verdict::Wait(8_000));
+        assert_eq!(account.ask(NOW, Priority::Reads, PATH), Verdict::Wait(8_000));
         assert_eq!(going(&mut account, NOW + 80_000, Priority::Reads), 10);
         assert_eq!(going(&mut account, NOW + 80_000, Priority::Edits), 440);
-        assert!(matches!(account.ask(NOW + 80_000, Priority::Edits), Verdict::Wait(_)));
+        assert!(matches!(account.ask(NOW + 80_000, Priority::Edits, PATH), Verdict::Wait(_)));
     }
 
     #[test]
@@ -192,19 +209,19 @@ mod tests {
     fn those_under_way_count_where_the_limit_is_on_them() {
         let mut account = Account::default();
         account.told(NOW, "concurrent-requests", None, Some(5), None);
-        let went = (0..9).filter(|_| account.ask(NOW, Priority::Edits) == Verdict::Go).count();
+        let went = (0..9).filter(|_| account.ask(NOW, Priority::Edits, PATH) == Verdict::Go).count();
         assert_eq!(went, 5);
         account.done();
-        assert_eq!(account.ask(NOW, Priority::Audit), Verdict::Wait(50));
-        assert_eq!(account.ask(NOW, Priority::Edits), Verdict::Go);
+        assert_eq!(account.ask(NOW, Priority::Audit, PATH), Verdict::Wait(50));
+        assert_eq!(account.ask(NOW, Priority::Edits, PATH), Verdict::Go);
     }
 
     #[test]
     fn a_refusal_stops_everybody_for_as_long_as_it_says() {
         let mut account = Account::default();
         account.refused(NOW, Some(30_000));
-        assert_eq!(account.ask(NOW + 1, Priority::Edits), Verdict::Wait(29_999));
-        assert_eq!(account.ask(NOW + 30_000, Priority::Edits), Verdict::Go);
+        assert_eq!(account.ask(NOW + 1, Priority::Edits, PATH), Verdict::Wait(29_999));
+        assert_eq!(account.ask(NOW + 30_000, Priority::Edits, PATH), Verdict::Go);
         let mut account = Account::default();
         let mut pauses = Vec::new();
         for _ in 0..8 {
@@ -218,11 +235,25 @@ mod tests {
     #[test]
     fn the_more_urgent_goes_first() {
         let mut account = Account::default();
-        account.wait(Priority::Edits, true);
-        assert!(matches!(account.ask(NOW, Priority::Tail), Verdict::Wait(_)));
-        assert_eq!(account.ask(NOW, Priority::Edits), Verdict::Go);
-        account.wait(Priority::Edits, false);
-        assert_eq!(account.ask(NOW, Priority::Tail), Verdict::Go);
+        account.wait(Priority::Edits, false, true);
+        assert!(matches!(account.ask(NOW, Priority::Tail, PATH), Verdict::Wait(_)));
+        assert_eq!(account.ask(NOW, Priority::Edits, PATH), Verdict::Go);
+        account.wait(Priority::Edits, false, false);
+        assert_eq!(account.ask(NOW, Priority::Tail, PATH), Verdict::Go);
+    }
+
+    #[test]
+    fn a_limit_on_some_paths_is_counted_by_us_and_rolls() {
+        let mut account = Account::default();
+        account.told(NOW, "search@/search", None, Some(4), Some(1_000));
+        let mut search = |at| account.ask(NOW + at, Priority::Tail, "/crm/v3/objects/contacts/search");
+        assert_eq!([0, 1, 2, 900].map(&mut search), [Verdict::Go; 4]);
+        assert_eq!(search(1_000), Verdict::Wait(100));
+        assert_eq!(search(1_100), Verdict::Go);
+        assert_eq!(search(1_101), Verdict::Go);
+        assert_eq!(search(1_102), Verdict::Go);
+        assert_eq!(search(1_103), Verdict::Wait(897), "the one at 900 and three more are within a second");
+        assert_eq!(going(&mut account, NOW + 1_103, Priority::Audit), 100_000, "others are not counted");
     }
 
     #[test]
@@ -253,7 +284,7 @@ mod tests {
                 if now >= window {
                     (window, went) = (now + 10_000, 0);
                 }
-                if account.ask(now, priority) == Verdict::Go {
+                if account.ask(now, priority, PATH) == Verdict::Go {
                     account.done();
                     went += 1;
                 }
@@ -275,7 +306,7 @@ mod tests {
             let mut now = NOW;
             let mut went = false;
             for _ in 0..200 {
-                match account.ask(now, priority) {
+                match account.ask(now, priority, PATH) {
                     Verdict::Go => { went = true; break; }
                     Verdict::Wait(ms) => { prop_assert!(ms > 0); now += ms; }
                 }
@@ -293,7 +324,7 @@ mod tests {
         ) {
             let mut account = Account::default();
             account.told(NOW, name, Some(used), Some(most), Some(7_200_000));
-            let waits: Vec<u64> = Priority::ALL.into_iter().map(|priority| match account.clone().ask(NOW, priority) {
+            let waits: Vec<u64> = Priority::ALL.into_iter().map(|priority| match account.clone().ask(NOW, priority, PATH) {
                 Verdict::Go => 0,
                 Verdict::Wait(ms) => ms,
             }).collect();

@@ -1,6 +1,8 @@
 //! One limit that a system keeps for an account. Pure; times are milliseconds
 //! since 1970 and come from outside.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use super::Priority;
@@ -14,6 +16,13 @@ const DAY_PERCENT_LEFT: u64 = 10;
 
 /// Requests that may go at once before a day's pace is kept.
 const PACE_BURST: f64 = 50.0;
+
+/// Own requests within a window that are remembered.
+const RECENT_MAX: usize = 4_096;
+
+/// A request of ours leaves a window so many hundredths later than by the clock:
+/// it is not counted there the moment it goes.
+const WINDOW_MARGIN_PERCENT: u64 = 10;
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +47,15 @@ pub(crate) struct Limit {
     /// Requests of a paced kind that may go now.
     credit: f64,
     credited_at: u64,
+    /// Only requests to paths that end so; all of them where nothing is said.
+    #[serde(default)]
+    counts: Option<String>,
+    /// The system said what is used of it.
+    #[serde(default)]
+    is_told: bool,
+    /// When our requests within a window went, oldest first.
+    #[serde(skip)]
+    recent: VecDeque<u64>,
 }
 
 impl Limit {
@@ -51,7 +69,17 @@ impl Limit {
     ) -> Option<Self> {
         let most = most.filter(|most| *most > 0)?;
         let kind = kind(name, resets_in);
-        let mut limit = Limit { kind, most, left: most, resets_at: now, credit: PACE_BURST, credited_at: now };
+        let mut limit = Limit {
+            kind,
+            most,
+            left: most,
+            resets_at: now,
+            credit: PACE_BURST,
+            credited_at: now,
+            counts: name.split_once('@').map(|(_, path)| path.to_owned()),
+            is_told: used.is_some(),
+            recent: VecDeque::new(),
+        };
         limit.resets_at = now + resets_in.unwrap_or(limit.period());
         limit.left = most.saturating_sub(used.unwrap_or(0));
         Some(limit)
@@ -77,16 +105,30 @@ impl Limit {
             }
         }
         let Some(used) = used else { return };
+        self.is_told = true;
         match self.kind {
             // Under way is counted here, not there.
             Kind::Concurrency => {}
             Kind::Window { .. } | Kind::Day => {
+                // What has left the window is not in this figure.
+                let period = self.period();
+                self.recent.retain(|at| *at + period > now);
                 self.left = self.most.saturating_sub(used).saturating_sub(under_way);
                 if resets_in.is_none() && now >= self.resets_at {
                     self.resets_at = now + self.period();
                 }
             }
         }
+    }
+
+    /// Whether a request to this path (without its query) is counted.
+    pub(crate) fn counts(&self, path: &str) -> bool {
+        self.counts.as_deref().is_none_or(|end| path.ends_with(end))
+    }
+
+    /// On some paths only.
+    pub(crate) fn is_special(&self) -> bool {
+        self.counts.is_some()
     }
 
     fn period(&self) -> u64 {
@@ -101,11 +143,24 @@ impl Limit {
     pub(crate) fn pass(&mut self, now: u64) {
         match self.kind {
             Kind::Concurrency => {}
-            Kind::Window { .. } | Kind::Day if now >= self.resets_at => {
+            Kind::Day if now >= self.resets_at => {
                 self.left = self.most;
-                self.resets_at = now + self.period();
+                self.resets_at = now + DAY;
             }
-            Kind::Window { .. } | Kind::Day => {}
+            Kind::Window { period_ms } if now >= self.resets_at && self.is_told => {
+                self.left = self.most;
+                self.resets_at = now + period_ms;
+                self.recent.clear();
+            }
+            // A window rolls: what went long enough ago is there again.
+            Kind::Window { period_ms } => {
+                let window = rolling(period_ms);
+                while self.recent.front().is_some_and(|at| at + window <= now) {
+                    self.recent.pop_front();
+                    self.left = self.left.saturating_add(1).min(self.most);
+                }
+            }
+            Kind::Day => {}
         }
         let gone = now.saturating_sub(self.credited_at);
         if let Some(interval) = self.interval(now) {
@@ -146,10 +201,17 @@ impl Limit {
                 let room = self.most.saturating_sub(kept).max(1);
                 if under_way < room { 0 } else { 50 }
             }
-            Kind::Window { .. } => {
+            Kind::Window { period_ms } => {
                 // A limit of a few must not be kept from anybody altogether.
                 let kept = kept.min(self.most.saturating_sub(1));
-                if self.left > kept { 0 } else { self.resets_at.saturating_sub(now).max(1) }
+                if self.left > kept {
+                    return 0;
+                }
+                let missing = usize::try_from(kept - self.left).unwrap_or(usize::MAX);
+                let rolled = self.recent.get(missing).map(|at| at + rolling(period_ms));
+                let reset = self.is_told.then_some(self.resets_at);
+                let then = [rolled, reset].into_iter().flatten().min();
+                then.map_or(SECOND, |then| then.saturating_sub(now)).max(1)
             }
             Kind::Day if self.left <= self.left_to_others() => self.resets_at.saturating_sub(now).max(SECOND),
             Kind::Day if !self.is_paced(priority) || self.credit >= 1.0 => 0,
@@ -161,11 +223,17 @@ impl Limit {
     }
 
     /// A request goes.
-    pub(crate) fn spend(&mut self, priority: Priority) {
+    pub(crate) fn spend(&mut self, now: u64, priority: Priority) {
         let is_paced = self.is_paced(priority);
         match self.kind {
             Kind::Concurrency => {}
-            Kind::Window { .. } => self.left = self.left.saturating_sub(1),
+            Kind::Window { .. } => {
+                self.left = self.left.saturating_sub(1);
+                if self.recent.len() >= RECENT_MAX {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back(now);
+            }
             Kind::Day => {
                 self.left = self.left.saturating_sub(1);
                 if is_paced {
@@ -193,4 +261,9 @@ fn kind(name: &str, resets_in: Option<u64>) -> Kind {
         () => 10 * SECOND,
     };
     Kind::Window { period_ms: resets_in.unwrap_or(guess).max(1) }
+}
+
+/// How long a request of ours counts in a window.
+fn rolling(period_ms: u64) -> u64 {
+    period_ms + period_ms * WINDOW_MARGIN_PERCENT / 100
 }

@@ -98,16 +98,21 @@ impl Shared {
         self.account.lock().snapshot(&self.name, now())
     }
 
-    /// A permit, as soon as there is one.
+    /// A permit for a request to this path, as soon as there is one.
     ///
     /// # Errors
     /// Milliseconds after which there may be one, when that is longer than the patience.
-    pub(crate) async fn permit(self: &Arc<Self>, priority: Priority, patience: Duration) -> Result<Permit, u64> {
-        let ask = || self.account.lock().ask(now(), priority);
+    pub(crate) async fn permit(
+        self: &Arc<Self>,
+        priority: Priority,
+        path: &str,
+        patience: Duration,
+    ) -> Result<Permit, u64> {
+        let ask = || self.account.lock().ask(now(), priority, path);
         let Verdict::Wait(mut ms) = ask() else { return Ok(Permit(Arc::clone(self))) };
         self.account.lock().held_back += 1;
         let until = Instant::now() + patience;
-        let _waiting = Waiting::begin(self, priority);
+        let _waiting = Waiting::begin(self, priority, path);
         loop {
             let ready = Instant::now() + Duration::from_millis(ms);
             if ready > until {
@@ -164,19 +169,25 @@ impl Shared {
 }
 
 /// Counted as waiting until it is dropped, however the wait ends.
-struct Waiting<'s>(&'s Shared, Priority);
+struct Waiting<'s> {
+    shared: &'s Shared,
+    priority: Priority,
+    is_special: bool,
+}
 
 impl<'s> Waiting<'s> {
-    fn begin(shared: &'s Shared, priority: Priority) -> Self {
-        shared.account.lock().wait(priority, true);
-        Waiting(shared, priority)
+    fn begin(shared: &'s Shared, priority: Priority, path: &str) -> Self {
+        let mut account = shared.account.lock();
+        let is_special = account.is_special(path);
+        account.wait(priority, is_special, true);
+        Waiting { shared, priority, is_special }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.account.lock().wait(self.1, false);
-        self.0.changed.notify_waiters();
+        self.shared.account.lock().wait(self.priority, self.is_special, false);
+        self.shared.changed.notify_waiters();
     }
 }
 
@@ -188,11 +199,11 @@ mod tests {
     async fn who_waits_goes_as_soon_as_another_comes_back() {
         let shared = Budgets::new(None).of("crm").await;
         shared.told("concurrent", None, Some(1), None);
-        let Ok(first) = shared.permit(Priority::Edits, Duration::ZERO).await else { panic!("no permit") };
-        assert!(shared.permit(Priority::Edits, Duration::from_millis(20)).await.is_err());
+        let Ok(first) = shared.permit(Priority::Edits, "/", Duration::ZERO).await else { panic!("no permit") };
+        assert!(shared.permit(Priority::Edits, "/", Duration::from_millis(20)).await.is_err());
         let waiter = tokio::spawn({
             let shared = Arc::clone(&shared);
-            async move { shared.permit(Priority::Edits, Duration::from_secs(5)).await.is_ok() }
+            async move { shared.permit(Priority::Edits, "/", Duration::from_secs(5)).await.is_ok() }
         });
         tokio::task::yield_now().await;
         drop(first);
@@ -206,7 +217,7 @@ mod tests {
         let budgets = Budgets::new(None);
         let (one, other) = (budgets.of("crm").await, budgets.of("crm").await);
         one.refused(Some(60_000));
-        assert!(other.permit(Priority::Edits, Duration::ZERO).await.is_err());
+        assert!(other.permit(Priority::Edits, "/", Duration::ZERO).await.is_err());
         assert_eq!(budgets.snapshots().len(), 1);
     }
 }

@@ -90,7 +90,7 @@ mod tests {
         let mut account = Account::default();
         account.told(1_000, "burst", Some(3), Some(10), Some(5_000));
         account.refused(1_000, Some(4_000));
-        assert_eq!(account.ask(5_000, Priority::Edits), Verdict::Go);
+        assert_eq!(account.ask(5_000, Priority::Edits, "/"), Verdict::Go);
         let restored = Account::restore(&account.keep().expect("kept")).expect("restored");
         assert_eq!(restored.under_way, 0);
         let snapshot = restored.snapshot("crm", 5_000);

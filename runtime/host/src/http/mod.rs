@@ -203,7 +203,8 @@ impl Egress {
         let mut is_second = false;
         loop {
             let patience = Duration::from_millis(self.limits.budget_wait_ms_max).min(times.first_byte);
-            let permit = match self.budget.permit(caller.priority, patience).await {
+            let path = request.path.split('?').next().unwrap_or_default();
+            let permit = match self.budget.permit(caller.priority, path, patience).await {
                 Ok(permit) => permit,
                 Err(wait_ms) => return Ok((answers::throttled(wait_ms), place)),
             };

@@ -63,7 +63,7 @@ pub async fn measure(stage: &Stage<'_>, load_per_second: Option<u32>) -> Result<
 }
 
 /// By nearest rank; `sorted` is not empty.
-fn percentile(sorted: &[u64], percent: usize) -> f64 {
+pub fn percentile(sorted: &[u64], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default() as f64
 }

@@ -7,6 +7,7 @@ mod throughput;
 
 use anyhow::Result;
 use clap::ValueEnum;
+pub use latency::percentile;
 
 use crate::{
     pair::{Backend, Pair},
@@ -33,6 +34,8 @@ pub enum Bench {
     Alternating,
     /// rows that were there before
     Copy,
+    /// Salesforce, HubSpot and PostgreSQL in one sync; only where it is named
+    Crm,
 }
 
 /// One number of one round.
@@ -46,7 +49,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    fn new(metric: impl Into<String>, unit: &'static str, value: f64) -> Self {
+    pub fn new(metric: impl Into<String>, unit: &'static str, value: f64) -> Self {
         Figure { metric: metric.into(), unit, value }
     }
 }
@@ -117,6 +120,7 @@ impl Stage<'_> {
             Bench::Pairs => concurrency::pairs(self).await,
             Bench::Alternating => concurrency::alternating(self).await,
             Bench::Copy => copy::measure(self).await,
+            Bench::Crm => anyhow::bail!("this needs no pair of databases"),
         }
     }
 }

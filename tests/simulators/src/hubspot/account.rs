@@ -11,6 +11,7 @@ use super::{
     automation::Workflow,
     deliver::{Delivery, Postman},
     error::ApiError,
+    event::Event,
     interject::{Interjection, SOMEONE},
     record::{Source, Version},
     routes,
@@ -222,6 +223,15 @@ impl Account {
             let type_id = store.schema.find(object).map(|object| object.object_type_id.clone());
             let record = type_id.as_ref().and_then(|type_id| store.record(type_id, id));
             record.and_then(|record| record.versions.get(property)).cloned().unwrap_or_default()
+        })
+    }
+
+    /// What happened to an object's records, oldest first, as the journal keeps it.
+    pub fn events(&self, object: &str) -> Vec<Event> {
+        self.shared.with(|store, _| {
+            let type_id = store.schema.find(object).map(|object| object.object_type_id.clone());
+            let own = store.journal.events().filter(|event| Some(&event.type_id) == type_id.as_ref());
+            own.cloned().collect()
         })
     }
 

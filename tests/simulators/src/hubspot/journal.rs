@@ -75,6 +75,11 @@ impl Journal {
         Some(self.files.iter().skip(start).take(count).cloned().collect())
     }
 
+    /// Every event still kept, oldest first.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.files.iter().flat_map(|file| &file.events).chain(&self.pending)
+    }
+
     pub fn file(&self, offset: &str) -> Option<&File> {
         self.files.iter().find(|file| file.offset == offset)
     }

@@ -34,6 +34,7 @@ mod write;
 pub use account::{Account, Options, PORTAL_ID};
 pub use automation::{Rewrite, Workflow};
 pub use deliver::Delivery;
+pub use event::{Change, Event};
 pub use interject::{Act, Interjection, When};
 pub use record::{Source, Version};
 pub use refusal::{burst_exceeded, daily_exceeded, gateway_timeout, search_exceeded, server_error, unavailable};

@@ -23,6 +23,7 @@ mod settings;
 mod soql;
 mod state;
 
+pub use events::ChangeKind;
 pub use http::refusal_fault;
 pub use id::long as long_id;
 pub use interject::{Interjection, When};
@@ -30,6 +31,6 @@ pub use org::{OpenTransaction, Options, Org};
 pub use schema::{Field, Formula, Kind, Object};
 pub use settings::Settings;
 pub use state::{
-    AUTOMATION, DuplicateRule, Edit, Effect, INTEGRATION_USER, Moment, PERSON, Refusal, Row, RowRefusal, State,
+    AUTOMATION, Deed, DuplicateRule, Edit, Effect, INTEGRATION_USER, Moment, PERSON, Refusal, Row, RowRefusal, State,
     Trigger, Usage, ValidationRule, Values,
 };

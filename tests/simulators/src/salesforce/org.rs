@@ -14,7 +14,7 @@ use super::{
     schema::{Field, Object, Schema},
     settings::Settings,
     soql,
-    state::{DuplicateRule, Edit, Refusal, RowRefusal, State, Transaction, Trigger, Usage, ValidationRule},
+    state::{Deed, DuplicateRule, Edit, Refusal, RowRefusal, State, Transaction, Trigger, Usage, ValidationRule},
 };
 use crate::{Clock, Faults, Listen, Server, Stage, Traffic};
 
@@ -278,6 +278,16 @@ impl Org {
     /// Every event still kept, oldest first.
     pub fn events(&self) -> Vec<Value> {
         self.with(|state| state.events.events().map(|event| event.message.clone()).collect())
+    }
+
+    /// Events older than now are no longer kept: every replay id is refused.
+    pub fn forget_events(&self) {
+        self.with(|state| state.events.forget());
+    }
+
+    /// What was done to the rows of an object, oldest first, whatever was told of it.
+    pub fn deeds(&self, object: &str) -> Vec<Deed> {
+        self.with(|state| state.ledger.of(object).cloned().collect())
     }
 
     pub fn usage(&self) -> Usage {

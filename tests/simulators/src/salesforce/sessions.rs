@@ -31,6 +31,11 @@ impl Sessions {
         self.access.get(token).is_some_and(|ends| now < *ends)
     }
 
+    /// Every access token in force.
+    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+        self.access.keys().map(String::as_str)
+    }
+
     /// Ends every session now; refresh tokens stay good.
     pub fn end_all(&mut self) {
         self.access.clear();

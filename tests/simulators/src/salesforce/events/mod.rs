@@ -125,6 +125,11 @@ impl Store {
         }
     }
 
+    /// Forgets every event: whoever asks for what came after one of them is refused.
+    pub fn forget(&mut self) {
+        self.log.clear();
+    }
+
     fn append(&mut self, name: String, at: Timestamp, mut message: Value) {
         message["event"] = json!({"replayId": self.next_replay_id});
         let event = Event { replay_id: self.next_replay_id, name, at, published: Instant::now(), message };
@@ -176,6 +181,7 @@ impl State {
     /// Tells a committed transaction's changes, those of one row as one.
     pub fn publish(&mut self, author: &Author, changes: &[Change]) {
         let at = self.clock.now();
+        self.ledger.note(at, &author.user, changes);
         self.events.expire(at);
         let captured: Vec<Change> = message::coalesced(changes)
             .into_iter()

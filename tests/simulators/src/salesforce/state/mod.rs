@@ -2,6 +2,7 @@
 //! of it behind one lock; nothing here knows HTTP.
 
 mod accept;
+mod ledger;
 mod read;
 mod refusal;
 mod rules;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use ledger::{Deed, Ledger};
 pub use read::instant_of;
 pub use refusal::Refusal;
 pub use rules::{DuplicateRule, Effect, Moment, RowRefusal, Rules, Trigger, ValidationRule};
@@ -47,6 +49,8 @@ pub struct State {
     pub sessions: Sessions,
     pub jobs: Jobs,
     pub usage: Usage,
+    /// What was done, whatever was told of it.
+    pub ledger: Ledger,
     tables: HashMap<String, Table>,
     empty: Table,
     /// Query results that are read on, by locator.
@@ -107,6 +111,7 @@ impl State {
             sessions: Sessions::default(),
             jobs: Jobs::default(),
             usage: Usage::default(),
+            ledger: Ledger::default(),
             tables: HashMap::new(),
             empty: Table::default(),
             cursors: BTreeMap::new(),
