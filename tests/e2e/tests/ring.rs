@@ -112,9 +112,18 @@ async fn a_first_copy_killed_at_any_place_copies_everything_once() -> Result<()>
     for setting in ["mid-backfill=kill@2", "after-backfill-commit=kill@1", "after-write-before-settle=kill@1"] {
         let mut ring = Ring::new(&RingShape { people: 350, ..RingShape::default() })?;
         // The same people at the others, and one only there.
-        ring.sql("INSERT INTO people (email, name) VALUES ('person1@people.example', 'name seeded 1')")?;
-        ring.account.create("contacts", &[("email", &email(2)), ("firstname", "name seeded 2")])?;
-        ring.account.create("contacts", &[("email", "only@hub.example"), ("firstname", "name only")])?;
+        ring.sql(
+            "INSERT INTO people (email, name, phone, city, note) VALUES ('person1@people.example',
+             'name seeded 1', 'phone seeded 1', 'city seeded 1', 'note seeded 1')",
+        )?;
+        let known = [("firstname", "name"), ("phone", "phone"), ("city", "city"), ("jobtitle", "note")];
+        for (who, token) in [(email(2), "seeded 2"), ("only@hub.example".to_owned(), "only")] {
+            let values: Vec<(&str, String)> =
+                known.iter().map(|(at, field)| (*at, format!("{field} {token}"))).collect();
+            let mut values: Vec<(&str, &str)> = values.iter().map(|(at, value)| (*at, value.as_str())).collect();
+            values.push(("email", &who));
+            ring.account.create("contacts", &values)?;
+        }
         ring.runtime.launch_mut().environment.insert(FAILPOINTS.into(), setting.into());
         ring.runtime.start()?;
         let status = ring.runtime.wait_exit(PATIENCE)?;

@@ -50,10 +50,15 @@ async fn secrets_are_on_the_wire_in_one_header_and_never_with_a_component() -> R
         ring.org.end_sessions();
         ring.settle().await?;
         let scan = Scan::of(pid)?;
-        ensure!(scan.guests.len() >= 3, "{} components' memories: the scan looks in the wrong place", scan.guests.len());
+        ensure!(
+            scan.guests.len() >= 3,
+            "{} components' memories: the scan looks in the wrong place",
+            scan.guests.len()
+        );
         // What a component is told is found: the scan sees what is there.
-        let client = ring.org.with(|state| state.settings.client_id.clone());
-        ensure!(scan.guests_hold(&client), "the client's id, which a component knows, is not found in any");
+        for told in [ring.org.url(), ring.account.url()] {
+            ensure!(scan.guests_hold(&told), "{told}, which a component knows, is not found in any");
+        }
         for (what, secret) in secrets(&ring) {
             ensure!(!scan.guests_hold(&secret), "{what} is in a component's memory");
             process_knew += usize::from(scan.process_holds(&secret));

@@ -18,7 +18,7 @@ use lockstep_simulators::{
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-pub use config::RingShape;
+pub use config::{RingShape, SignIn};
 pub use people::{Crowd, CrowdShape, Dice};
 pub use trouble::Trouble;
 
@@ -80,7 +80,11 @@ impl Ring {
     /// `shape.people` contacts in the organisation; the two others are empty.
     /// The runtime is not started.
     pub fn new(shape: &RingShape) -> Result<Self> {
-        let org = Org::start(salesforce::Options::default())?;
+        let settings = salesforce::Settings {
+            jwt_public_key_pem: Some(config::PUBLIC_KEY.to_owned()),
+            ..salesforce::Settings::default()
+        };
+        let org = Org::start(salesforce::Options { settings, ..salesforce::Options::default() })?;
         let account = Account::start(hubspot::Options::default())?;
         account.set(|settings| {
             settings.limits_enforced = shape.limits;
@@ -103,10 +107,15 @@ impl Ring {
         );
         cluster.psql(DATABASE, &format!("{rights}{TABLES}"))?;
         let proxy = Proxy::start(cluster.port())?;
-        let places = config::Places { org: &org, account: &account, port: proxy.port(), hooks_port };
+        let (hub_client, _, hub_refresh) = account.install(account.app_id(), &[]);
+        let places =
+            config::Places { org: &org, account: &account, port: proxy.port(), hooks_port, hub_client: &hub_client };
         let launch = Launch::default()
             .env("E2E_PASSWORD", cluster.password())
             .env("E2E_SECRET", &org.with(|state| state.settings.client_secret.clone()))
+            .env("E2E_KEY", config::PRIVATE_KEY)
+            .env("E2E_REFRESH", &org.refresh_token())
+            .env("E2E_HUB_REFRESH", &hub_refresh)
             .env("E2E_TOKEN", account.token())
             .env("E2E_HOOKS", &hooks_secret);
         let runtime = Runtime::new(&config::text(shape, &places), launch)?;

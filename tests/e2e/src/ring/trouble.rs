@@ -97,7 +97,8 @@ impl Trouble {
 
     fn at_crm(self, ring: &Ring, dice: &mut Dice) {
         let faults = ring.org.faults();
-        let limit = || refusal_fault(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+        // The one of the day would stop everything for a quarter of an hour, and rightly.
+        let limit = || refusal_fault(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded.");
         let busy = || refusal_fault(503, "SERVER_UNAVAILABLE", "busy");
         match self {
             Trouble::CrmLimits => ["/query", "/composite", "/sobjects/Contact"]

@@ -11,6 +11,7 @@ mod oauth;
 mod query;
 mod replication;
 mod rows;
+mod tooling;
 
 pub use call::{Answer, Body, Call};
 pub use meta::versions;
@@ -88,6 +89,7 @@ fn route(state: &mut State, call: &Call) -> Answer {
         ("GET", ["query"]) => query::start(state, call, false),
         ("GET", ["queryAll"]) => query::start(state, call, true),
         ("GET", ["query" | "queryAll", locator]) => query::next(state, call, locator),
+        ("GET", ["tooling", "query"]) => tooling::query(state, call),
         ("POST", ["composite", "sobjects"]) => collections::create(state, call),
         ("PATCH", ["composite", "sobjects"]) => collections::update(state, call),
         ("DELETE", ["composite", "sobjects"]) => collections::delete(state, call),
