@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod ring;
 mod simulate;
 mod test;
 
@@ -22,6 +23,8 @@ enum Task {
     Demo(demo::Args),
     /// Build every connector and test guest as a WebAssembly component
     Guests(guests::Guests),
+    /// Three systems in one sync through every trouble, many seeds
+    Ring(ring::Args),
     /// Run the whole engine in simulated time, many seeds, and judge each
     Simulate(simulate::Args),
     /// Check everything: format, lints, tests, guests
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Guests(args) => args.run(),
+        Task::Ring(args) => ring::run(&args),
         Task::Simulate(args) => simulate::run(&args),
         Task::Test(args) => test::run(&args),
     };
