@@ -37,6 +37,8 @@ const DATABASE: &str = "app";
 const LOOK: Duration = Duration::from_millis(20);
 /// The record whose edits show that what came before them has been delivered.
 const SENTINEL: &str = "sentinel@people.example";
+/// Times a person tries again who finds a row locked.
+const LOCKED_MAX: u32 = 20;
 /// How long nothing may be written for a sync to count as at rest.
 const REST: Duration = Duration::from_secs(3);
 
@@ -187,7 +189,13 @@ impl Ring {
         match side {
             CRM => {
                 let id = self.crm_ids(email)?.into_iter().next().context("not in the organisation")?;
-                self.org.update("Contact", &id, json!({ field.crm: value })).map_err(refused)
+                for _ in 0..LOCKED_MAX {
+                    match self.org.update("Contact", &id, json!({ field.crm: value })) {
+                        Err(refusal) if refusal.code == "UNABLE_TO_LOCK_ROW" => tokio::time::sleep(LOOK).await,
+                        done => return done.map_err(refused),
+                    }
+                }
+                anyhow::bail!("{email} stays locked")
             }
             HUB => {
                 let id = self.hub_id(email).context("not in the account")?;
