@@ -1,6 +1,10 @@
 //! Telephone numbers: read in the notations people use, kept as E.164.
 
-use std::sync::Arc;
+use std::{
+    cell::RefCell,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use phonenumber::{Mode, country::Id};
 
@@ -71,6 +75,15 @@ impl Phone {
     }
 
     pub(super) fn read(&self, text: &str) -> Result<Value, CastError> {
+        if let Some(known) = remembered(self, text) {
+            return Ok(known);
+        }
+        let value = self.worked_out(text)?;
+        remember(self, text, &value);
+        Ok(value)
+    }
+
+    fn worked_out(&self, text: &str) -> Result<Value, CastError> {
         let number = self.parsed(text)?;
         let text = number.format().mode(Mode::E164).to_string();
         if text.len() > E164_MAX as usize {
@@ -97,6 +110,44 @@ impl Phone {
         let region = self.region.as_deref()?;
         phonenumber::metadata::DATABASE.by_id(region).map(|metadata| metadata.country_code())
     }
+}
+
+/// Numbers read last on this thread. While a record is planned its number is read
+/// several times over, and reading one takes as long as all else about the record.
+const REMEMBERED: usize = 256;
+
+struct Read {
+    phone: Phone,
+    text: Box<str>,
+    value: Value,
+}
+
+thread_local! {
+    static LAST: RefCell<Vec<Option<Read>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn slot(phone: &Phone, text: &str) -> usize {
+    let mut hasher = rustc_hash::FxHasher::default();
+    (phone.region.as_deref(), text).hash(&mut hasher);
+    usize::try_from(hasher.finish() >> 56).unwrap_or(0) % REMEMBERED
+}
+
+fn remembered(phone: &Phone, text: &str) -> Option<Value> {
+    LAST.with_borrow(|last| {
+        let known = last.get(slot(phone, text))?.as_ref()?;
+        (*known.text == *text && known.phone == *phone).then(|| known.value.clone())
+    })
+}
+
+fn remember(phone: &Phone, text: &str, value: &Value) {
+    LAST.with_borrow_mut(|last| {
+        if last.is_empty() {
+            last.resize_with(REMEMBERED, || None);
+        }
+        if let Some(place) = last.get_mut(slot(phone, text)) {
+            *place = Some(Read { phone: phone.clone(), text: text.into(), value: value.clone() });
+        }
+    });
 }
 
 /// Columns shorter than a number can be refuse some.
