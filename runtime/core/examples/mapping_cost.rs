@@ -156,6 +156,13 @@ fn main() -> Result<(), String> {
         }
         println!("{:<24} {:>8.0} ns", case.0, nanos(|| drop(black_box(through(&whole, field, &case.4)))));
     }
+    let mut numbers = 1_000_000u32;
+    let phone = FieldId(6);
+    let first = nanos(|| {
+        numbers += 1;
+        drop(black_box(through(&whole, phone, &Value::text(format!("030 {numbers}")))));
+    });
+    println!("{:<24} {first:>8.0} ns", "phone, not seen before");
     let (text, number) = (of(Kind::Text), of(Kind::Decimal));
     let variables = [
         Variable { name: "name", id: FieldId(0), column_type: &text },

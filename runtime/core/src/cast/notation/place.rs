@@ -1,6 +1,9 @@
 //! Countries by ISO 3166-1 and currencies by ISO 4217.
 
+use std::sync::LazyLock;
+
 use iso_currency::Currency;
+use rustc_hash::FxHashMap;
 
 use super::super::CastError;
 use crate::value::Value;
@@ -62,13 +65,18 @@ const NAMES: [(&str, &str); 43] = [
     ("VA", "Vatican City"),
 ];
 
-fn same(one: &str, other: &str) -> bool {
-    let fold = |text: &str| {
-        let text = text.strip_suffix("(the)").unwrap_or(text);
-        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
-    };
-    fold(one) == fold(other)
+/// A name without case, blanks and signs.
+fn fold(name: &str) -> String {
+    let name = name.trim();
+    let name = name.strip_suffix("(the)").unwrap_or(name);
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
+
+/// Every known name, folded, with its alpha-2 code; what people write goes first.
+static BY_NAME: LazyLock<FxHashMap<String, &'static str>> = LazyLock::new(|| {
+    let standard = rust_iso3166::ALL.iter().map(|country| (fold(country.name), country.alpha2));
+    standard.chain(NAMES.iter().map(|(code, name)| (fold(name), *code))).collect()
+});
 
 /// The alpha-2 code of a country by code or name.
 fn country(text: &str) -> Option<rust_iso3166::CountryCode> {
@@ -80,11 +88,7 @@ fn country(text: &str) -> Option<rust_iso3166::CountryCode> {
         3 => rust_iso3166::from_alpha3(&upper),
         _ => None,
     }
-    .or_else(|| {
-        let known = NAMES.iter().find(|(_, name)| same(name, text))?;
-        rust_iso3166::from_alpha2(known.0)
-    })
-    .or_else(|| rust_iso3166::ALL.iter().find(|country| same(country.name, text)).copied())
+    .or_else(|| rust_iso3166::from_alpha2(BY_NAME.get(&fold(text))?))
 }
 
 pub(super) fn read_country(text: &str) -> Result<Value, CastError> {
