@@ -78,7 +78,7 @@ async fn edit_until_copied(systems: &mut Systems, people: usize, began: Instant)
         }
         ensure!(systems.runtime.is_running()?, "the runtime ended: {}", systems.runtime.log_tail());
         ensure!(began.elapsed() < PATIENCE, "not in step: {}", systems.runtime.log_tail());
-        if systems.people_in_database().await? == people && all_live(systems)? {
+        if systems.people_in_database().await? == people && systems.answers() && all_live(systems)? {
             took = Some(began.elapsed());
         }
         if let Some(took) = took {
@@ -93,7 +93,7 @@ async fn edit_until_copied(systems: &mut Systems, people: usize, began: Instant)
 
 /// Whether the binary has taken up its work again.
 async fn is_ready(systems: &Systems, company: &super::systems::Company, from: Place) -> Result<bool> {
-    Ok(systems.city(from, company).await?.is_some() && systems.runtime.call_json("status", &[]).is_ok())
+    Ok(systems.city(from, company).await?.is_some() && systems.answers())
 }
 
 fn all_live(systems: &Systems) -> Result<bool> {

@@ -2,7 +2,8 @@
 //! process, and a real PostgreSQL database, with the real binary between them.
 
 use std::{
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -163,7 +164,26 @@ impl Systems {
         self.wait_live(1)
     }
 
+    /// Whether the binary answers: asked before, a command would open the state itself.
+    pub fn answers(&self) -> bool {
+        let ready = || -> std::io::Result<bool> {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.hooks_port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer.starts_with("HTTP/1.1 200"))
+        };
+        ready().unwrap_or(false)
+    }
+
     fn wait_live(&mut self, syncs: usize) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while !self.answers() {
+            ensure!(self.runtime.is_running()?, "it ended: {}", self.runtime.log_tail());
+            ensure!(Instant::now() < until, "it does not answer: {}", self.runtime.log_tail());
+            std::thread::sleep(Duration::from_millis(20));
+        }
         self.runtime.wait_until("the syncs to be live", PATIENCE, |runtime| {
             let Ok(status) = runtime.call_json("status", &[]) else { return Ok(false) };
             let all = status["syncs"].as_array().cloned().unwrap_or_default();
