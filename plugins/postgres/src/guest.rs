@@ -20,7 +20,7 @@ use crate::session::{self, Role, Session};
 /// How long a write may wait for the server to read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-struct Guest(Session);
+pub(crate) struct Guest(Session);
 
 struct HostStream(TcpStream);
 
@@ -167,5 +167,3 @@ impl Connector for Guest {
         self.0.ensure(&request)
     }
 }
-
-lockstep_sdk::export!(Guest);

@@ -16,3 +16,5 @@ pub mod session;
 pub mod sql;
 pub mod value;
 pub mod wire;
+
+lockstep_sdk::export!(guest::Guest);

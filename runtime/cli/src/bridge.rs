@@ -15,10 +15,11 @@ use lockstep_core::{
     write::{Outcome, WriteRequest},
 };
 use lockstep_engine::{Connector, Role, Session, SessionError, SessionErrorKind, port};
-use lockstep_host::{self as host, ConnectionConfig, HostError, HttpLimits, Limits, Meter};
+use lockstep_host::{self as host, Component, ConnectionConfig, HostError, HttpLimits, Limits, Meter, digest_of};
+use tokio::sync::OnceCell;
 
 use crate::{
-    connectors::{Loader, Source},
+    connectors::{self, Loader, Source},
     secrets,
 };
 
@@ -28,8 +29,13 @@ pub struct Guest {
     /// What relative paths start from.
     folder: PathBuf,
     source: Source,
+    /// The SHA-256 it must have, if any.
+    digest: Option<String>,
     loader: Arc<Loader>,
-    sessions: Mutex<Sessions>,
+    /// Loaded once: the same for all sessions, whatever becomes of the source.
+    component: OnceCell<Component>,
+    /// Of all versions of the connection's connector.
+    sessions: Arc<Mutex<Sessions>>,
 }
 
 /// What a connection's sessions counted: those that live, and the sum of those gone.
@@ -73,7 +79,13 @@ fn add(usage: &mut port::Usage, meter: &Meter) {
 
 impl Guest {
     pub fn new(connection: Connection, folder: PathBuf, source: Source, loader: Arc<Loader>) -> Self {
-        Guest { connection, folder, source, loader, sessions: Mutex::default() }
+        let digest = connection.digest.clone();
+        Guest { connection, folder, source, digest, loader, component: OnceCell::new(), sessions: Arc::default() }
+    }
+
+    async fn component(&self) -> Result<&Component, SessionError> {
+        let load = || self.loader.load(&self.source, self.digest.as_deref());
+        self.component.get_or_try_init(load).await.map_err(failed)
     }
 
     fn config(&self) -> Result<ConnectionConfig, SessionError> {
@@ -107,6 +119,21 @@ impl Guest {
             retry_after_ms: None,
         })
     }
+}
+
+/// Everything a connector asks for, so that two versions can be compared.
+fn asks(spec: &ConnectorSpec) -> Vec<String> {
+    let mut asks: Vec<String> = spec.permissions.iter().map(|ask| format!("to reach {ask}")).collect();
+    asks.extend(spec.credentials.iter().map(|ask| format!("to use {ask}")));
+    for scheme in &spec.auth_schemes {
+        let secrets = [&scheme.secret, &scheme.client_secret].into_iter().filter(|name| !name.is_empty());
+        let secrets: Vec<&str> = secrets.map(String::as_str).collect();
+        let with = format!("to sign in by {} with {}", scheme.kind, secrets.join(" and "));
+        let places = [&scheme.token_url].into_iter().filter(|url| !url.is_empty()).chain(&scheme.hosts);
+        asks.extend(places.map(|place| format!("{with} at {place}")));
+        asks.extend(scheme.answers.iter().map(|name| format!("to see `{name}` of the answer to {}", scheme.name)));
+    }
+    asks
 }
 
 fn request(sent: host::Sent) -> port::Request {
@@ -163,7 +190,7 @@ fn limits(wanted: &Wanted) -> Option<Limits> {
 #[async_trait]
 impl Connector for Guest {
     async fn open(&self, role: Role) -> Result<Box<dyn Session>, SessionError> {
-        let component = self.loader.load(&self.source, self.connection.digest.as_deref()).await.map_err(failed)?;
+        let component = self.component().await?;
         let role = match role {
             Role::Tail => host::Role::Tail,
             Role::Write => host::Role::Write,
@@ -176,6 +203,60 @@ impl Connector for Guest {
         sessions.usage();
         sessions.live.push(session.meter());
         Ok(Box::new(Open(session)))
+    }
+
+    fn configured(&self) -> String {
+        let mut text = self.connection.connector.clone();
+        if let Source::Inside(name) = &self.source {
+            text += &format!(" sha256:{}", digest_of(connectors::inside(name)));
+        }
+        if let Some(digest) = &self.connection.digest {
+            text += &format!(" pinned to sha256:{digest}");
+        }
+        text
+    }
+
+    async fn about(&self) -> Result<port::About, SessionError> {
+        let component = self.component().await?;
+        let spec = component.spec().await.map_err(failed)?;
+        Ok(port::About {
+            digest: component.digest().to_owned(),
+            bytes: component.bytes(),
+            from: self.source.to_string(),
+            name: spec.name.clone(),
+            version: spec.version.clone(),
+            contract: component.anatomy().contract_version.clone(),
+            cursor_version: spec.cursor_version,
+            changes: spec.changes.clone(),
+            asks: asks(spec),
+            signed_by: None,
+        })
+    }
+
+    fn with(&self, component: &port::ComponentName) -> Result<Arc<dyn Connector>, SessionError> {
+        let source = match (component.from.as_str(), &component.digest) {
+            (port::KEPT, Some(digest)) => Source::Kept(digest.clone()),
+            (from, _) => connectors::source(from, &self.folder).map_err(|failure| SessionError {
+                kind: SessionErrorKind::Config,
+                message: failure.summary.into(),
+                remedy: failure.remedy.into(),
+                retry_after_ms: None,
+            })?,
+        };
+        Ok(Arc::new(Guest {
+            connection: self.connection.clone(),
+            folder: self.folder.clone(),
+            source,
+            digest: component.digest.clone(),
+            loader: self.loader.clone(),
+            component: OnceCell::new(),
+            sessions: self.sessions.clone(),
+        }))
+    }
+
+    async fn keep(&self) -> Result<(), SessionError> {
+        let digest = self.component().await?.digest();
+        self.loader.keep(&self.source, digest).await.map_err(failed)
     }
 
     fn requests(&self) -> Vec<port::Request> {

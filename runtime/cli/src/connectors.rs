@@ -1,6 +1,7 @@
 //! Finding connectors: a path to a component, or the name of one that is built
 //! in (inside the binary, in LOCKSTEP_CONNECTORS, or in `connectors` beside the
-//! binary). Each is loaded once in a process, when it is first needed.
+//! binary). Each is loaded once in a process, when it is first needed, and goes when
+//! nobody uses it any more.
 
 use std::{
     collections::BTreeMap,
@@ -9,10 +10,10 @@ use std::{
 };
 
 use lockstep_core::config::Connection;
-use lockstep_host::{BudgetSnapshot, Component, Host, HostError, HostOptions, Keeper, Sent};
+use lockstep_host::{BudgetSnapshot, Component, Host, HostError, HostOptions, Keeper, Sent, digest_of};
 use tokio::sync::OnceCell;
 
-use crate::{failure::Failure, kept::Folder};
+use crate::{failure::Failure, kept::Folder, shelf::Shelf};
 
 include!(concat!(env!("OUT_DIR"), "/guests.rs"));
 
@@ -21,6 +22,8 @@ include!(concat!(env!("OUT_DIR"), "/guests.rs"));
 pub enum Source {
     Inside(&'static str),
     File(PathBuf),
+    /// Put aside under this digest when it was in use.
+    Kept(String),
 }
 
 impl std::fmt::Display for Source {
@@ -28,6 +31,7 @@ impl std::fmt::Display for Source {
         match self {
             Source::Inside(name) => write!(f, "{name} (built in)"),
             Source::File(path) => write!(f, "{}", path.display()),
+            Source::Kept(digest) => write!(f, "sha256:{digest} (put aside)"),
         }
     }
 }
@@ -85,15 +89,13 @@ pub fn source(connector: &str, folder: &Path) -> Result<Source, Failure> {
     })
 }
 
-/// A component and the digest it was pinned to, if it was.
-type Wanted = (Source, Option<String>);
-
 /// Loads components, each once.
 pub struct Loader {
     host: OnceCell<Host>,
     /// Where the host keeps what it must remember.
     kept: Option<PathBuf>,
-    loaded: std::sync::Mutex<BTreeMap<Wanted, Arc<OnceCell<Component>>>>,
+    /// By digest, as long as anybody holds one.
+    loaded: std::sync::Mutex<BTreeMap<String, Arc<OnceCell<Component>>>>,
 }
 
 impl Loader {
@@ -116,26 +118,67 @@ impl Loader {
         self.host.get().map(|host| host.sent(connection)).unwrap_or_default()
     }
 
-    /// The component at a source. `digest`: the SHA-256 it must have.
+    /// The component at a source as it is now. `digest`: the SHA-256 it must have.
     pub async fn load(&self, source: &Source, digest: Option<&str>) -> Result<Component, HostError> {
+        let bytes = self.bytes(source).await?;
+        let found = digest_of(&bytes);
+        if let Some(expected) = digest.filter(|expected| *expected != found) {
+            return Err(HostError::Digest { expected: expected.to_owned(), found });
+        }
         let cell = {
             let mut loaded = self.loaded.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            loaded.entry((source.clone(), digest.map(str::to_owned))).or_default().clone()
+            loaded.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(Component::is_held));
+            loaded.entry(found.clone()).or_default().clone()
         };
-        let component = cell.get_or_try_init(|| self.load_now(source, digest)).await?;
+        let host = self.host().await?;
+        let component = cell.get_or_try_init(|| host.load(bytes, Some(&found))).await?;
         Ok(component.clone())
     }
 
-    async fn load_now(&self, source: &Source, digest: Option<&str>) -> Result<Component, HostError> {
-        let host = self.host.get_or_try_init(|| host(self.kept.clone())).await?;
+    /// Puts the component at a source aside under its digest.
+    pub async fn keep(&self, source: &Source, digest: &str) -> Result<(), HostError> {
+        let Some(shelf) = self.shelf() else { return Ok(()) };
+        if shelf.has(digest) {
+            return Ok(());
+        }
+        let bytes = self.bytes(source).await?;
+        let found = digest_of(&bytes);
+        if found != digest {
+            return Err(HostError::Digest { expected: digest.to_owned(), found });
+        }
+        let unkept = |error: std::io::Error| HostError::Unreadable {
+            what: format!("the folder of components in use, {}", shelf.path(digest).display()),
+            reason: error.to_string(),
+        };
+        shelf.put(digest, &bytes).map_err(unkept)
+    }
+
+    fn shelf(&self) -> Option<Shelf> {
+        self.kept.as_deref().map(Shelf::beside)
+    }
+
+    async fn host(&self) -> Result<&Host, HostError> {
+        self.host.get_or_try_init(|| host(self.kept.clone())).await
+    }
+
+    async fn bytes(&self, source: &Source) -> Result<Vec<u8>, HostError> {
         match source {
-            Source::File(path) => host.load_file(path, digest).await,
-            Source::Inside(name) => {
-                let bytes = GUESTS.iter().find(|(known, _)| known == name).map(|(_, bytes)| *bytes);
-                host.load(bytes.unwrap_or_default().to_vec(), digest).await
-            }
+            Source::File(path) => self.host().await?.read_file(path).await,
+            Source::Inside(name) => Ok(inside(name).to_vec()),
+            Source::Kept(digest) => match self.shelf() {
+                Some(shelf) => self.host().await?.read_file(&shelf.path(digest)).await,
+                None => Err(HostError::Unreadable {
+                    what: format!("the component sha256:{digest}"),
+                    reason: "nothing is put aside without a state file".to_owned(),
+                }),
+            },
         }
     }
+}
+
+/// The bytes of a component inside this binary.
+pub fn inside(name: &str) -> &'static [u8] {
+    GUESTS.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes).unwrap_or_default()
 }
 
 async fn host(kept: Option<PathBuf>) -> Result<Host, HostError> {

@@ -78,6 +78,16 @@ impl<'a> Context<'a> {
         Ok(Client::Local(lockstep_server::router(engine.operations())))
     }
 
+    /// Like [`Context::stateless_client`], for what connects to nothing.
+    pub async fn looking_client(&self) -> Result<Client, Failure> {
+        let state = self.state_path();
+        if state.exists() || socket::is_alive(&state).await {
+            return self.client().await;
+        }
+        let engine = wiring::engine(self.config_path(), State::Throwaway)?;
+        Ok(Client::Local(lockstep_server::router(engine.operations())))
+    }
+
     /// The sync that is meant: the one named, else the only one there is.
     pub async fn sync(&self, client: &Client, named: Option<&str>) -> Result<String, Failure> {
         if let Some(named) = named {

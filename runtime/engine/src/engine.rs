@@ -19,13 +19,14 @@ use lockstep_state::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
-    Clock, EngineError, Operations,
+    Clock, Connector, EngineError, Operations,
     assemble::{Assembly, Connectors},
     connection::{Command, ConnectionHandle, Position, Refusal, Subscriber, Subscription},
     operations::EntryView,
     retention,
     supervise::Keeper,
     sync::{ChildDoor, Children, Core, Request, SharedStatus},
+    versions::{self, Switch, Switched},
 };
 
 /// Entries a follower may be behind before it misses some.
@@ -80,7 +81,11 @@ pub(crate) struct Running {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) store: Store,
+    /// Each opens its sessions through the connection's switch.
     pub(crate) connectors: Connectors,
+    pub(crate) switches: BTreeMap<String, Arc<Switch>>,
+    /// What the configuration says of each connection's component.
+    pub(crate) configured: BTreeMap<String, String>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) owner: u128,
     pub(crate) entries: broadcast::Sender<EntryView>,
@@ -109,6 +114,12 @@ impl Shared {
     /// The actor of a sync, if one is at work.
     pub(crate) fn door(&self, sync: &str) -> Option<mpsc::Sender<Request>> {
         self.running().as_ref()?.syncs.get(sync)?.requests()
+    }
+
+    /// A connection's versions.
+    pub(crate) fn switch(&self, connection: &str) -> Result<Arc<Switch>, EngineError> {
+        let switch = self.switches.get(connection).cloned();
+        switch.ok_or_else(|| EngineError::UnknownConnection(connection.to_owned()))
     }
 
     /// The configured sync of this name.
@@ -145,11 +156,20 @@ impl Engine {
     /// Takes the state over. Connects to nothing yet.
     pub fn open(setup: Setup) -> Result<Self, EngineError> {
         let (entries, _) = broadcast::channel(FOLLOWERS_BEHIND_MAX);
+        let switches = versions::switches(&setup.store, &setup.connectors)?;
+        let through = |(name, switch): (&String, &Arc<Switch>)| {
+            let connector: Arc<dyn Connector> = Arc::new(Switched(switch.clone()));
+            (name.clone(), connector)
+        };
+        let connectors = switches.iter().map(through).collect();
+        let configured = setup.connectors.iter().map(|(name, one)| (name.clone(), one.configured())).collect();
         Ok(Engine {
             shared: Arc::new(Shared {
                 config: setup.config,
                 store: setup.store,
-                connectors: setup.connectors,
+                connectors,
+                switches,
+                configured,
                 clock: setup.clock,
                 owner: random(),
                 entries,
@@ -203,7 +223,11 @@ impl Engine {
             };
             keepers.push(tokio::spawn(keeper.run()));
         }
+        let used: Vec<String> = connections.keys().cloned().collect();
         *self.shared.running() = Some(Running { syncs: runners, connections });
+        for connection in used {
+            tokio::spawn(versions::begin(self.shared.clone(), connection));
+        }
         tails.push(tokio::spawn(retention::keep_bounded(self.shared.clone(), stop)));
         shutdown.await;
         let _ = stop_in.send(true);
@@ -237,6 +261,7 @@ impl Engine {
                     who: Subscriber { sync: Arc::from(sync.name.as_str()), side: known.id },
                     selection: Selection { object: String::new(), columns: Vec::new() },
                     resume: Some(resume),
+                    cursor_version: known.cursor_version,
                     generation: known.generation,
                     copy: None,
                     to: None,

@@ -45,6 +45,7 @@ impl EngineError {
                 SessionErrorKind::NotFound => "LS-ENG-105",
                 SessionErrorKind::CursorInvalid => "LS-ENG-106",
                 SessionErrorKind::Unsupported => "LS-ENG-107",
+                SessionErrorKind::CursorVersion => "LS-ENG-110",
                 SessionErrorKind::Internal => "LS-ENG-108",
                 SessionErrorKind::Crashed => "LS-ENG-109",
             },

@@ -5,6 +5,7 @@
 pub mod failpoint;
 pub mod operations;
 pub mod port;
+pub mod versions;
 pub mod views;
 
 mod assemble;

@@ -27,6 +27,7 @@ pub(crate) fn reaction(kind: SessionErrorKind) -> Reaction {
         | SessionErrorKind::Denied
         | SessionErrorKind::Config
         | SessionErrorKind::NotFound
+        | SessionErrorKind::CursorVersion
         | SessionErrorKind::Unsupported => Reaction::Park,
     }
 }

@@ -109,6 +109,8 @@ pub enum SessionErrorKind {
     NotFound,
     /// The stream no longer reaches back: reconcile.
     CursorInvalid,
+    /// The stored cursor is of another version than the connector reads.
+    CursorVersion,
     Unsupported,
     Internal,
     /// The session is gone (trap, timeout, cancelled); open another.
@@ -126,6 +128,7 @@ impl SessionErrorKind {
             SessionErrorKind::Config => "config",
             SessionErrorKind::NotFound => "not-found",
             SessionErrorKind::CursorInvalid => "cursor-invalid",
+            SessionErrorKind::CursorVersion => "cursor-version",
             SessionErrorKind::Unsupported => "unsupported",
             SessionErrorKind::Internal => "internal",
             SessionErrorKind::Crashed => "crashed",
@@ -148,6 +151,10 @@ impl SessionError {
     pub fn new(kind: SessionErrorKind, message: impl Into<String>) -> Self {
         SessionError { kind, message: message.into(), remedy: String::new(), retry_after_ms: None }
     }
+}
+
+fn no_component() -> SessionError {
+    SessionError::new(SessionErrorKind::Unsupported, "this connection is not served by a component")
 }
 
 /// One session with a connected system. Calls are made one at a time; a call's
@@ -185,10 +192,64 @@ pub trait Session: Send {
     }
 }
 
+/// Which component: where it is found, and the digest it must have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentName {
+    /// As a configuration names it; [`KEPT`]: what was kept under this digest.
+    pub from: String,
+    /// SHA-256, 64 hexadecimal digits.
+    pub digest: Option<String>,
+}
+
+/// Names no source but what [`Connector::keep`] put aside.
+pub const KEPT: &str = "kept";
+
+/// What a component is and asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct About {
+    /// SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+    pub bytes: u64,
+    /// Where it came from, for people.
+    pub from: String,
+    pub name: String,
+    pub version: String,
+    /// The version of the contract that it is built for.
+    pub contract: String,
+    pub cursor_version: u32,
+    /// `log`, `webhook`, `poll` or `none`.
+    pub changes: String,
+    /// Everything it asks to reach and to use, in the words of its own description.
+    pub asks: Vec<String>,
+    /// The operator's name for the key that signed it; `None`: nobody who is trusted did.
+    pub signed_by: Option<String>,
+}
+
 /// Opens sessions with one connected system.
 #[async_trait]
 pub trait Connector: Send + Sync {
     async fn open(&self, role: Role) -> Result<Box<dyn Session>, SessionError>;
+
+    /// What the configuration says of its component; another text is another decision of the operator.
+    fn configured(&self) -> String {
+        String::new()
+    }
+
+    /// What its component is, before anything of it reaches the system.
+    async fn about(&self) -> Result<About, SessionError> {
+        Err(no_component())
+    }
+
+    /// The same connection served by another component. Loads nothing yet.
+    fn with(&self, _component: &ComponentName) -> Result<Arc<dyn Connector>, SessionError> {
+        Err(no_component())
+    }
+
+    /// Puts the component aside, so that [`KEPT`] finds it whatever becomes of its source.
+    async fn keep(&self) -> Result<(), SessionError> {
+        Err(no_component())
+    }
 
     /// What its sessions did since the process started, all of them together.
     fn usage(&self) -> Usage {

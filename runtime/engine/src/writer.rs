@@ -153,6 +153,7 @@ fn written_answer(sent: Vec<Sent>, written: Result<Vec<Outcome>, SessionError>) 
             | SessionErrorKind::Unsupported => Answer::NotSent { sent, error },
             SessionErrorKind::Unavailable
             | SessionErrorKind::CursorInvalid
+            | SessionErrorKind::CursorVersion
             | SessionErrorKind::Internal
             | SessionErrorKind::Crashed => unknown(&error.message, sent),
         },

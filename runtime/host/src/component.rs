@@ -51,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) host: Host,
     pub(crate) instantiable: v0_1::Instantiable,
     digest: String,
+    bytes: u64,
     anatomy: Anatomy,
     spec: OnceCell<ConnectorSpec>,
 }
@@ -74,11 +75,12 @@ impl Component {
         host: Host,
         compiled: component::Component,
         digest: String,
+        bytes: u64,
         anatomy: Anatomy,
     ) -> Result<Self, HostError> {
         let instantiable = v0_1::prepare(&host.0.linker, &compiled)
             .map_err(|error| HostError::NotAComponent { reason: format!("{error:#}") })?;
-        Ok(Component(Arc::new(Inner { host, instantiable, digest, anatomy, spec: OnceCell::new() })))
+        Ok(Component(Arc::new(Inner { host, instantiable, digest, bytes, anatomy, spec: OnceCell::new() })))
     }
 
     /// Where it was loaded.
@@ -89,6 +91,16 @@ impl Component {
     /// SHA-256 of the component, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.0.digest
+    }
+
+    /// How large it is.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
+    /// Whether anybody else holds it: a session, or another clone.
+    pub fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     /// Imports and contract version, as read from its bytes.

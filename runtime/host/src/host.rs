@@ -115,14 +115,19 @@ impl Host {
     /// Load a component from a file. `expected` is its SHA-256 in hexadecimal, with
     /// or without `sha256:` before it.
     pub async fn load_file(&self, path: &Path, expected: Option<&str>) -> Result<Component, HostError> {
+        let content = self.read_file(path).await?;
+        self.load(content, expected).await
+    }
+
+    /// A component's file, unless it is too large to be one.
+    pub async fn read_file(&self, path: &Path) -> Result<Vec<u8>, HostError> {
         let unreadable = |reason: String| HostError::Unreadable { what: path.display().to_string(), reason };
         let bytes = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
         let bytes_max = self.0.load.component_bytes_max;
         if bytes > bytes_max {
             return Err(HostError::TooLarge { bytes, bytes_max });
         }
-        let content = tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))?;
-        self.load(content, expected).await
+        tokio::fs::read(path).await.map_err(|error| unreadable(error.to_string()))
     }
 
     /// Load a component from its bytes. Nothing of it runs.
@@ -144,13 +149,13 @@ impl Host {
     }
 
     fn load_now(self, bytes: &[u8], expected: Option<String>) -> Result<Component, HostError> {
-        let digest = hex(&Sha256::digest(bytes));
+        let digest = digest_of(bytes);
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(HostError::Digest { expected, found: digest });
         }
         let anatomy = examine(bytes)?;
         let compiled = self.0.compiled(bytes, &digest)?;
-        Component::new(self, compiled, digest, anatomy)
+        Component::new(self, compiled, digest, bytes.len() as u64, anatomy)
     }
 }
 
@@ -183,6 +188,11 @@ impl Inner {
         // component and engine and sealed with its own key.
         unsafe { component::Component::deserialize(&self.engine, code) }
     }
+}
+
+/// What identifies a component: the SHA-256 of its bytes, in hexadecimal.
+pub fn digest_of(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn engine_config() -> Config {

@@ -30,7 +30,7 @@ pub use component::{Component, ConnectionConfig, Permission, PermissionKind};
 pub use credentials::Secrets;
 pub use error::{GuestError, HostError};
 pub use examine::{Anatomy, examine};
-pub use host::{Host, HostOptions};
+pub use host::{Host, HostOptions, digest_of};
 pub use http::{HttpLimits, Sent};
 pub use keeper::Keeper;
 pub use limits::{Limits, LoadLimits};

@@ -7,6 +7,7 @@
 //! Neither knows how an operation is done.
 
 pub mod client;
+mod connectors;
 pub mod listener;
 pub mod problem;
 pub mod requests;

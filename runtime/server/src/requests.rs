@@ -144,3 +144,22 @@ pub struct Backfill {
 pub struct Remove {
     pub sync: String,
 }
+
+/// Of `connector/approve` and `connector/rollback`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Version {
+    pub connection: String,
+    /// How the version's digest begins; `None`: the only one there is, or the last.
+    #[serde(default)]
+    pub digest: Option<String>,
+    pub by: String,
+}
+
+/// Of `connector/disable` and `connector/enable`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connection {
+    pub connection: String,
+    pub by: String,
+}

@@ -12,7 +12,7 @@ use axum::{
 use lockstep_engine::{EngineError, Operations};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{problem::Problem, requests, tail};
+use crate::{connectors, problem::Problem, requests, tail};
 
 /// Bytes a request may have.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -46,12 +46,13 @@ pub fn router(operations: Operations) -> Router {
         .route("/v1/audit", post(audit))
         .route("/v1/backfill", post(backfill))
         .route("/v1/remove", post(remove))
+        .merge(connectors::routes())
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .with_state(operations)
 }
 
-type Ops = State<Operations>;
+pub(crate) type Ops = State<Operations>;
 
 async fn ready(State(ops): Ops) -> Response {
     match ops.status().await {
@@ -157,7 +158,7 @@ async fn unknown(request: Request) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "LS-API-003", format!("there is no operation at {}", request.uri().path()))
 }
 
-fn answer<T: Serialize>(result: Result<T, EngineError>) -> Response {
+pub(crate) fn answer<T: Serialize>(result: Result<T, EngineError>) -> Response {
     match result {
         Ok(value) => Json(value).into_response(),
         Err(error) => problem(&error).into_response(),
@@ -186,7 +187,7 @@ pub fn problem(error: &EngineError) -> Problem {
 }
 
 /// A JSON body; a wrong one is told as a problem.
-struct Asked<T>(T);
+pub(crate) struct Asked<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
     type Rejection = Problem;

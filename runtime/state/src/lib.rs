@@ -11,6 +11,7 @@ mod attention;
 mod backup;
 mod commit;
 mod connect;
+mod connection;
 mod counts;
 mod durability;
 mod encode;

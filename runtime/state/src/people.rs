@@ -1,7 +1,7 @@
 //! What people decide and do: pauses, settings, saved plans, and who did what.
 
 use lockstep_core::{record::SideId, value::Timestamp};
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
 use crate::{apply, error::StateError, id::SyncId, store::Store};
@@ -102,14 +102,7 @@ impl Store {
 
     /// Notes what a person did.
     pub fn log_operation(&self, operation: Operation) -> Result<(), StateError> {
-        self.write(move |conn| {
-            conn.execute(
-                "INSERT INTO operation (at, who, action, target, note) VALUES (?1, ?2, ?3, ?4, ?5)",
-                (operation.at.0, &operation.who, &operation.action, &operation.target, &operation.note),
-            )?;
-            conn.execute("DELETE FROM operation WHERE id <= ?1 - ?2", (conn.last_insert_rowid(), OPERATIONS_KEPT))?;
-            Ok(())
-        })
+        self.write(move |conn| log_operation(conn, &operation))
     }
 
     /// What people did, newest first.
@@ -129,4 +122,14 @@ impl Store {
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
+}
+
+/// [`Store::log_operation`], inside a transaction at hand.
+pub(crate) fn log_operation(conn: &Connection, operation: &Operation) -> Result<(), StateError> {
+    conn.execute(
+        "INSERT INTO operation (at, who, action, target, note) VALUES (?1, ?2, ?3, ?4, ?5)",
+        (operation.at.0, &operation.who, &operation.action, &operation.target, &operation.note),
+    )?;
+    conn.execute("DELETE FROM operation WHERE id <= ?1 - ?2", (conn.last_insert_rowid(), OPERATIONS_KEPT))?;
+    Ok(())
 }

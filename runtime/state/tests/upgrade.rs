@@ -18,8 +18,9 @@ use lockstep_state::{
 };
 use support::{LEFT, RIGHT, absorbed, added, claim, email, key, record};
 
-/// Version 1, as SQL text.
+/// Every released version, as SQL text.
 const V1: &str = include_str!("golden/v1.sql");
+const V2: &str = include_str!("golden/v2.sql");
 
 fn held() -> Record {
     let mut held = record(2, "Grace");
@@ -69,6 +70,7 @@ fn write_golden() {
     commit.settings = vec![("note".to_owned(), Some("kept".to_owned()))];
     store.commit_blocking(commit).unwrap();
     store.rules(sync, "prefer left").unwrap();
+    store.set_connector("crm", "{\"form\":1}", None).unwrap();
 }
 
 fn made_of(sql: &str, version: i64, path: &Path) {
@@ -106,6 +108,18 @@ fn a_file_of_version_1_opens_and_says_what_it_said() {
     let conn = rusqlite::Connection::open(&path).unwrap();
     let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, SCHEMA_VERSION);
+}
+
+#[test]
+fn a_file_of_version_2_says_which_connectors_were_in_use_and_one_of_version_1_knows_none() {
+    let dir = tempfile::tempdir().unwrap();
+    for (sql, version, known) in [(V1, 1, None), (V2, 2, Some("{\"form\":1}"))] {
+        let path = dir.path().join(format!("v{version}.db"));
+        made_of(sql, version, &path);
+        let store = Store::open(&path, &Options::default()).unwrap();
+        assert_eq!(store.connector("crm").unwrap().as_deref(), known);
+        assert_eq!(store.claim("contacts", 2).unwrap().state.commit_seq, 1);
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! binary between them, faults, and the independent checker at the end. What
 //! happened is told by triggers in the databases, not by the runtime.
 
+mod component;
 mod config;
+mod delay;
 pub mod http;
 pub mod hubspot;
 mod load;
@@ -12,7 +14,9 @@ mod recording;
 pub mod ring;
 mod world;
 
+pub use component::variant;
 pub use config::Config;
+pub use delay::Delays;
 pub use load::{Load, LoadShape};
 pub use organisation::{Crm, email};
 pub use world::{Side, World};

@@ -18,6 +18,7 @@ use crate::{
     moment,
     screen::Tone,
     table::{Table, number, text},
+    verbs::versions::{self, ConnectionArgs, LoadArgs, UpgradeArgs, VersionArgs},
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,8 +29,20 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum What {
-    /// The built-in connectors, and the connections that use one
+    /// Which connector and version serves each connection, and which did before
     List,
+    /// Take a component in: checked, compiled and put aside; nothing uses it yet
+    Load(LoadArgs),
+    /// Have another version take over while everything runs
+    Upgrade(UpgradeArgs),
+    /// Let a version take over that asks for more than the one before it
+    Approve(VersionArgs),
+    /// Go back to a version that served before
+    Rollback(VersionArgs),
+    /// Let nothing of a connection work until `enable`
+    Disable(ConnectionArgs),
+    /// Let a disabled connection work again
+    Enable(ConnectionArgs),
     /// What a connector is, can do and asks for; it runs in a sandbox that reaches nothing
     Inspect {
         /// A built-in's name or a path to a .wasm file
@@ -44,31 +57,16 @@ pub enum What {
 
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     match &args.what {
-        What::List => list(context),
+        What::List => versions::list(context).await,
+        What::Load(args) => versions::load(args, context).await,
+        What::Upgrade(args) => versions::upgrade(args, context).await,
+        What::Approve(args) => versions::approve(args, context).await,
+        What::Rollback(args) => versions::rollback(args, context).await,
+        What::Disable(args) => versions::disable(args, context).await,
+        What::Enable(args) => versions::enable(args, context).await,
         What::Inspect { connector } => inspect(connector, context).await,
         What::Requests { connection } => requests_made(connection, context).await,
     }
-}
-
-fn list(context: &Context<'_>) -> Result<Exit, Failure> {
-    let screen = context.screen;
-    let config = if context.config_path().exists() { Some(configuration::load(context.config_path())?) } else { None };
-    let mut users: BTreeMap<String, Vec<String>> =
-        connectors::built_in().into_keys().map(|name| (name, Vec::new())).collect();
-    for connection in config.iter().flat_map(|config| &config.connections) {
-        users.entry(connection.connector.clone()).or_default().push(connection.name.clone());
-    }
-    if screen.json {
-        screen.out_json(&users);
-        return Ok(Exit::Done);
-    }
-    let mut table = Table::new(&["connector", "connections"]);
-    for (name, connections) in &users {
-        table.row(vec![text(name).tone(Tone::Name), text(connections.join(", "))]);
-    }
-    screen.out(table.render(screen));
-    screen.next("`lockstep connector inspect NAME` tells what one asks for");
-    Ok(Exit::Done)
 }
 
 async fn inspect(connector: &str, context: &Context<'_>) -> Result<Exit, Failure> {

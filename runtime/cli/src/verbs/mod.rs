@@ -29,6 +29,7 @@ pub mod sql;
 pub mod status;
 pub mod sync;
 pub mod tail;
+pub mod versions;
 
 use crate::{
     args::{Cli, Command},

@@ -23,9 +23,10 @@ pub use error::{ConfigError, Span};
 pub use field::{Declined, Expression, Field, FieldColumn, Reviewed};
 pub use policy::Policy;
 pub use schema::json_schema;
-pub use settings::{JournalSettings, ServerSettings, StateSettings};
+pub use settings::{ConnectorSettings, JournalSettings, ServerSettings, StateSettings, TrustedKey};
 pub(crate) use suggest::{closest, listed};
 pub use sync::{DeleteStorm, Group, Leaving, Side, Sync};
+pub use units::duration_ms;
 pub use webhooks::Webhooks;
 
 use error::{Code, Problems};
@@ -43,6 +44,7 @@ pub struct Config {
     pub state: StateSettings,
     pub server: ServerSettings,
     pub journal: JournalSettings,
+    pub connectors: ConnectorSettings,
 }
 
 impl Config {
@@ -82,8 +84,9 @@ impl Config {
         let state = settings::read_state(&mut section, problems);
         let server = settings::read_server(&mut section, problems);
         let journal = settings::read_journal(&mut section, problems);
+        let connectors = settings::read_connectors(&mut section, problems);
         section.finish(problems);
-        Some(Config { connections, syncs, state, server, journal })
+        Some(Config { connections, syncs, state, server, journal, connectors })
     }
 }
 

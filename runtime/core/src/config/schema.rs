@@ -18,6 +18,14 @@ pub fn json_schema() -> Value {
                 "listen": { "type": "string", "description": "Address and port where webhooks are taken, and health and metrics told" },
                 "public_url": { "type": "string", "pattern": "^https?://" }
             }), &[]),
+            "connectors": closed(json!({
+                "probation": { "$ref": "#/$defs/duration" },
+                "require_signature": { "type": "boolean", "default": false },
+                "trusted_keys": {
+                    "type": "object",
+                    "additionalProperties": { "type": "string", "pattern": "^ed25519:[0-9a-fA-F]{64}$" }
+                }
+            }), &[]),
             "journal": closed(json!({ "keep": { "$ref": "#/$defs/duration" } }), &[])
         },
         "$defs": {

@@ -1,7 +1,7 @@
 //! Durations, sizes and shares as people write them.
 
 /// Milliseconds of `500ms`, `2s`, `10m`, `6h` or `90d`.
-pub(super) fn duration_ms(text: &str) -> Option<u64> {
+pub fn duration_ms(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let factor = match unit {
         "ms" => 1,

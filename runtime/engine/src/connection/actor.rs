@@ -289,6 +289,7 @@ impl Actor {
     /// Finds where the stream has to stand for everyone, and tells everyone.
     async fn begin(&mut self, session: &mut dyn Session) -> Result<(), SessionError> {
         self.say("starting", None);
+        self.check_cursor_versions()?;
         self.beside = None;
         self.fall_back_to_durable();
         let resumes = self.sides.iter();
@@ -315,6 +316,28 @@ impl Actor {
         self.at = Some(at);
         self.anew = false;
         Ok(())
+    }
+
+    /// A connector is never given cursors of another version: it would read them
+    /// wrongly, or take them for none.
+    fn check_cursor_versions(&self) -> Result<(), SessionError> {
+        let stored = self.sides.iter().map(|side| &side.subscription).filter(|one| one.resume.is_some());
+        let mut other = stored.filter(|one| one.cursor_version != 0 && one.cursor_version != self.cursor_version);
+        let Some(other) = other.next().filter(|_| !self.anew) else {
+            return Ok(());
+        };
+        let mut error = SessionError::new(
+            SessionErrorKind::CursorVersion,
+            format!(
+                "where sync '{}' stands was written in cursor version {}, and the connector reads version {}",
+                other.who.sync, other.cursor_version, self.cursor_version
+            ),
+        );
+        error.remedy = format!(
+            "Go back to the connector that wrote it with `lockstep connector rollback {}`, or use one that reads cursor version {}.",
+            self.name, other.cursor_version
+        );
+        Err(error)
     }
 
     /// Sides that are being served resume from what all of them have on disk:
@@ -346,6 +369,7 @@ impl Actor {
             side.asked = None;
             side.subscription.resume = Some(at.clone());
             side.subscription.generation = self.generation;
+            side.subscription.cursor_version = self.cursor_version;
             let Some(to) = &side.subscription.to else {
                 // Not there to commit it: it has to be told when it comes back.
                 continue;

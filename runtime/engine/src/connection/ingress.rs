@@ -133,6 +133,7 @@ fn refused(error: &SessionError) -> Refusal {
         | SessionErrorKind::Config
         | SessionErrorKind::NotFound
         | SessionErrorKind::CursorInvalid
+        | SessionErrorKind::CursorVersion
         | SessionErrorKind::Internal
         | SessionErrorKind::Crashed => {
             tracing::warn!(code = error.kind.code(), "a webhook could not be verified: {error}");

@@ -24,6 +24,8 @@ pub(crate) struct Subscription {
     pub(crate) selection: Selection,
     /// Where its stored effects reach; `None`: the stream is to start for it.
     pub(crate) resume: Option<Position>,
+    /// Of `resume`, as the connector that wrote it said; 0: nobody said.
+    pub(crate) cursor_version: u32,
     pub(crate) generation: u32,
     /// Where a full read in the stream's snapshot starts; `None`: not wanted.
     pub(crate) copy: Option<Arc<[u8]>>,

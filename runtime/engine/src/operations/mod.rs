@@ -21,7 +21,11 @@ mod report;
 mod sample;
 mod status;
 
-use crate::{EngineError, engine::Engine};
+use crate::{
+    EngineError,
+    engine::Engine,
+    versions::{self, ConnectorView, Order, UpgradeReport},
+};
 
 pub use filter::{Decision, Filter, RecordName};
 pub use report::*;
@@ -207,6 +211,46 @@ impl Operations {
     /// Journal entries as they commit; a reader that is too slow misses some and is told how many.
     pub fn follow(&self) -> tokio::sync::broadcast::Receiver<EntryView> {
         self.engine.follow()
+    }
+
+    /// Which connector serves each connection, and which did before.
+    pub fn connectors(&self) -> Result<Vec<ConnectorView>, EngineError> {
+        versions::list(&self.engine.shared)
+    }
+
+    /// Has another version of a connection's connector take over; while the
+    /// connection works, without losing or repeating anything.
+    pub async fn upgrade(&self, order: &Order) -> Result<UpgradeReport, EngineError> {
+        versions::upgrade(&self.engine.shared, order).await
+    }
+
+    /// The operator's word for a version that asks for more than the one before it.
+    pub async fn approve(
+        &self,
+        connection: &str,
+        digest: Option<&str>,
+        by: &str,
+    ) -> Result<UpgradeReport, EngineError> {
+        versions::approve(&self.engine.shared, connection, digest, by).await
+    }
+
+    /// Back to a version that served before: the last one, or the one whose digest begins so.
+    pub async fn rollback(
+        &self,
+        connection: &str,
+        digest: Option<&str>,
+        by: &str,
+    ) -> Result<UpgradeReport, EngineError> {
+        versions::rollback(&self.engine.shared, connection, digest, by).await
+    }
+
+    /// No session of the connection works until it is enabled again.
+    pub fn disable(&self, connection: &str, by: &str) -> Result<(), EngineError> {
+        versions::disable(&self.engine.shared, connection, by)
+    }
+
+    pub fn enable(&self, connection: &str, by: &str) -> Result<(), EngineError> {
+        versions::enable(&self.engine.shared, connection, by)
     }
 
     /// Forgets a sync that is no longer configured and removes what it made at the sources.

@@ -132,6 +132,7 @@ impl Actor {
             who: Subscriber { sync: self.name.clone(), side: id },
             selection: run.selection.clone(),
             resume,
+            cursor_version: stored.map_or(0, |side| side.cursor_version),
             generation: run.generation,
             copy,
             to: Some(self.channels.streams_in.clone()),

@@ -1,0 +1,77 @@
+//! Components in use and those before them, put aside by digest beside the state
+//! file: a rollback finds them whatever became of the file they came from.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Components kept; those that were used longest ago go first.
+const COMPONENTS_MAX: usize = 40;
+
+/// The folder of components.
+pub struct Shelf(PathBuf);
+
+impl Shelf {
+    /// Inside the folder of what is kept beside a state file.
+    pub fn beside(kept: &Path) -> Self {
+        Shelf(kept.join("connectors"))
+    }
+
+    pub fn path(&self, digest: &str) -> PathBuf {
+        self.0.join(format!("{digest}.wasm"))
+    }
+
+    pub fn has(&self, digest: &str) -> bool {
+        self.path(digest).is_file()
+    }
+
+    /// What is read from here is checked against its digest by whoever loads it.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn put(&self, digest: &str, bytes: &[u8]) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        let path = self.path(digest);
+        let partial = path.with_extension("partial");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, &path)?;
+        File::open(&self.0)?.sync_all()?;
+        self.tidy()
+    }
+
+    fn tidy(&self) -> io::Result<()> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.0)?.flatten() {
+            found.push((entry.metadata()?.modified()?, entry.path()));
+        }
+        found.sort();
+        let surplus = found.len().saturating_sub(COMPONENTS_MAX);
+        for (_, path) in found.into_iter().take(surplus) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_aside_is_there_and_not_without_end() {
+        let kept = tempfile::tempdir().unwrap();
+        let shelf = Shelf::beside(kept.path());
+        assert!(!shelf.has("aa"));
+        for number in 0..COMPONENTS_MAX + 3 {
+            shelf.put(&format!("{number:03}"), b"component").unwrap();
+        }
+        assert!(shelf.has("042"));
+        assert_eq!(fs::read(shelf.path("042")).unwrap(), b"component");
+        assert_eq!(fs::read_dir(kept.path().join("connectors")).unwrap().count(), COMPONENTS_MAX);
+    }
+}

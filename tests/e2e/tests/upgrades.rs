@@ -1,0 +1,171 @@
+//! Another version of a connector takes over while everybody edits: good ones,
+//! many in a row, and bad ones of every kind, which must not stay.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use lockstep_e2e::{Config, Delays, Load, LoadShape, Side, World, variant};
+use lockstep_harness::{ClusterOptions, Finished};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Upgrades in a row, unless `E2E_UPGRADES` says otherwise.
+const UPGRADES: u32 = 4;
+
+fn number(name: &str, otherwise: u32) -> Result<u32> {
+    std::env::var(name).map_or(Ok(otherwise), |text| text.parse().with_context(|| format!("{name}={text}")))
+}
+
+/// A running world, and the versions that a test makes for it.
+struct Versions {
+    world: World,
+    folder: TempDir,
+}
+
+impl Versions {
+    async fn new() -> Result<Self> {
+        let world = World::in_step(Config::default(), ClusterOptions::default().without_fsync(), 200).await?;
+        Ok(Versions { world, folder: tempfile::tempdir()? })
+    }
+
+    fn load(&self, seed: u64) -> Result<Load> {
+        let people = number("E2E_PEOPLE", 2)?;
+        Ok(Load::start(&self.world, LoadShape { seed, people_per_side: people, ..LoadShape::default() }))
+    }
+
+    fn variant(&self, words: &str) -> Result<PathBuf> {
+        variant(self.folder.path(), words)
+    }
+
+    /// Asks for a version at side A.
+    fn upgrade(&self, words: &str, more: &[&str]) -> Result<Finished> {
+        let path = self.variant(words)?.display().to_string();
+        let mut arguments = vec!["upgrade", "a", path.as_str(), "--probation", "2s"];
+        arguments.extend(more);
+        self.world.runtime.try_call("connector", &arguments)
+    }
+
+    /// One that takes over.
+    fn takes_over(&self, words: &str, more: &[&str]) -> Result<()> {
+        let done = self.upgrade(words, more)?;
+        ensure!(done.status.success(), "{words}: {}{}\n{}", done.stdout, done.stderr, self.world.runtime.log_tail());
+        Ok(())
+    }
+
+    /// One that must not take over, for this reason.
+    fn is_refused(&self, words: &str, code: &str) -> Result<()> {
+        let done = self.upgrade(words, &[])?;
+        let said = format!("{}{}", done.stdout, done.stderr);
+        ensure!(!done.status.success() && said.contains(code), "{words} is not refused by {code}: {said}");
+        Ok(())
+    }
+
+    /// What is known of side A's connector.
+    fn connector(&self) -> Result<Value> {
+        let all = self.world.runtime.call_json("connector", &["list"])?;
+        let list = all["connections"].as_array().context("a list of connections")?;
+        list.iter().find(|one| one["connection"] == "a").cloned().context("connection a")
+    }
+
+    fn version(&self) -> Result<String> {
+        let connector = self.connector()?;
+        connector["in_use"]["about"]["version"].as_str().map(str::to_owned).context("a version in use")
+    }
+
+    /// One that takes over, does worse, and is gone again.
+    async fn goes_back(&self, words: &str) -> Result<()> {
+        self.takes_over(words, &["--probation", "60s"])?;
+        let until = std::time::Instant::now() + PATIENCE;
+        loop {
+            let connector = self.connector()?;
+            if connector["in_use"]["chosen"] == "automatic-rollback" && connector["refused"][0]["code"] == "LS-CON-008"
+            {
+                return Ok(());
+            }
+            ensure!(
+                std::time::Instant::now() < until,
+                "{words} stays: {connector:#}\n{}",
+                self.world.runtime.log_tail()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_take_over_one_after_the_other_under_load_and_nothing_is_lost() -> Result<()> {
+    let mut versions = Versions::new().await?;
+    let load = versions.load(11)?;
+    let delays = Delays::start(&versions.world).await?;
+    let (begun, upgrades) = (std::time::Instant::now(), number("E2E_UPGRADES", UPGRADES)?);
+    for number in 1..=upgrades {
+        versions.takes_over(&format!("version=1.0.{number}"), &["--probation", "1s", "--wait"])?;
+        ensure!(versions.version()? == format!("1.0.{number}"));
+    }
+    let took = begun.elapsed();
+    let deeds = load.stop().await?;
+    let delays = delays.stop().await?;
+    let at = |share: f64| delays.get(((delays.len() - 1) as f64 * share) as usize).copied().unwrap_or_default();
+    println!(
+        "{upgrades} upgrades in {took:.1?} under {:.0} edits/s; delay of {} edits: p50 {:.1?}, p99 {:.1?}, most {:.1?}",
+        deeds as f64 / took.as_secs_f64(),
+        delays.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+    versions.world.expect_clean().await?;
+    let before = versions.connector()?["before"].as_array().map_or(0, Vec::len);
+    ensure!(before == upgrades.min(5) as usize, "{before} versions before are kept");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_versions_do_not_take_over_or_do_not_stay_and_nothing_is_lost() -> Result<()> {
+    let mut versions = Versions::new().await?;
+    let load = versions.load(12)?;
+    versions.is_refused("version=0.0.1", "LS-CON-002")?;
+    versions.is_refused("cursor=7", "LS-CON-003")?;
+    versions.is_refused("check-fails", "LS-CON-005")?;
+    versions.is_refused("other-values", "LS-CON-006")?;
+    versions.is_refused("drops-rows", "LS-CON-006")?;
+    versions.is_refused("changes-trap=1", "LS-CON-007")?;
+    ensure!(versions.connector()?["in_use"]["chosen"] == "configured", "one that is refused does not serve");
+    versions.goes_back("changes-trap=20").await?;
+    versions.goes_back("write-trap=3").await?;
+    load.more(200).await?;
+    load.stop().await?;
+    versions.world.expect_nothing_lost().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_more_waits_for_approval_and_what_was_chosen_outlives_a_restart() -> Result<()> {
+    let mut versions = Versions::new().await?;
+    let load = versions.load(13)?;
+    versions.is_refused("version=2.0.0 asks=https:elsewhere.example", "LS-CON-001")?;
+    let waiting = versions.connector()?["waiting"].clone();
+    ensure!(waiting["wider"][0] == "to reach https:elsewhere.example", "{waiting:#}");
+    versions.world.runtime.call("connector", &["approve", "a"])?;
+    ensure!(versions.version()? == "2.0.0" && versions.connector()?["waiting"].is_null());
+    versions.world.stop_delivery()?;
+    versions.world.resume_delivery()?;
+    versions.world.settle().await?;
+    ensure!(versions.version()? == "2.0.0", "what was chosen serves after a restart");
+    versions.world.runtime.call("connector", &["rollback", "a"])?;
+    ensure!(versions.connector()?["in_use"]["chosen"] == "rollback" && versions.version()? != "2.0.0");
+    versions.world.runtime.call("connector", &["disable", "a"])?;
+    load.more(50).await?;
+    versions.world.runtime.call("connector", &["enable", "a"])?;
+    load.stop().await?;
+    versions.world.expect_nothing_lost().await?;
+    let who = versions.world.runtime.call("sql", &["SELECT action FROM operations WHERE target = 'a'"])?;
+    for action in
+        ["connector in use", "connector waits", "connector upgrade", "connector rollback", "connector disable"]
+    {
+        ensure!(who.contains(action), "{action} is not in the journal of operations: {who}");
+    }
+    ensure!(versions.world.sql(Side::A, "SELECT 1")? == "1");
+    Ok(())
+}
