@@ -229,7 +229,6 @@ impl Connector for Guest {
             cursor_version: spec.cursor_version,
             changes: spec.changes.clone(),
             asks: asks(spec),
-            signed_by: None,
         })
     }
 

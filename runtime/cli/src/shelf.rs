@@ -6,10 +6,13 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Components kept; those that were used longest ago go first.
 const COMPONENTS_MAX: usize = 40;
+
+static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// The folder of components.
 pub struct Shelf(PathBuf);
@@ -35,7 +38,8 @@ impl Shelf {
     pub fn put(&self, digest: &str, bytes: &[u8]) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
         let path = self.path(digest);
-        let partial = path.with_extension("partial");
+        // Two connections may put the same component aside at the same moment.
+        let partial = self.0.join(format!("{digest}.{}.partial", WRITES.fetch_add(1, Ordering::Relaxed)));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -47,12 +51,19 @@ impl Shelf {
     fn tidy(&self) -> io::Result<()> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.0)?.flatten() {
-            found.push((entry.metadata()?.modified()?, entry.path()));
+            let path = entry.path();
+            let modified = entry.metadata().and_then(|meta| meta.modified());
+            if let (Ok(modified), Some("wasm")) = (modified, path.extension().and_then(|name| name.to_str())) {
+                found.push((modified, path));
+            }
         }
         found.sort();
         let surplus = found.len().saturating_sub(COMPONENTS_MAX);
         for (_, path) in found.into_iter().take(surplus) {
-            fs::remove_file(path)?;
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
         }
         Ok(())
     }

@@ -222,8 +222,6 @@ pub struct About {
     pub changes: String,
     /// Everything it asks to reach and to use, in the words of its own description.
     pub asks: Vec<String>,
-    /// The operator's name for the key that signed it; `None`: nobody who is trusted did.
-    pub signed_by: Option<String>,
 }
 
 /// Opens sessions with one connected system.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Upgrades in a row, unless `E2E_UPGRADES` says otherwise.
-const UPGRADES: u32 = 4;
+const UPGRADES: u32 = 3;
 
 fn number(name: &str, otherwise: u32) -> Result<u32> {
     std::env::var(name).map_or(Ok(otherwise), |text| text.parse().with_context(|| format!("{name}={text}")))
@@ -41,7 +41,7 @@ impl Versions {
     /// Asks for a version at side A.
     fn upgrade(&self, words: &str, more: &[&str]) -> Result<Finished> {
         let path = self.variant(words)?.display().to_string();
-        let mut arguments = vec!["upgrade", "a", path.as_str(), "--probation", "2s"];
+        let mut arguments = vec!["upgrade", "a", path.as_str()];
         arguments.extend(more);
         self.world.runtime.try_call("connector", &arguments)
     }
@@ -100,7 +100,7 @@ async fn versions_take_over_one_after_the_other_under_load_and_nothing_is_lost()
     let delays = Delays::start(&versions.world).await?;
     let (begun, upgrades) = (std::time::Instant::now(), number("E2E_UPGRADES", UPGRADES)?);
     for number in 1..=upgrades {
-        versions.takes_over(&format!("version=1.0.{number}"), &["--probation", "1s", "--wait"])?;
+        versions.takes_over(&format!("version=1.0.{number}"), &["--probation", "500ms", "--wait"])?;
         ensure!(versions.version()? == format!("1.0.{number}"));
     }
     let took = begun.elapsed();

@@ -130,8 +130,7 @@ fn details(view: &ConnectorView, context: &Context<'_>) {
     let screen = context.screen;
     let named = |about: &About| format!("{} {} {}", about.name, about.version, short(&about.digest));
     if let Some(one) = view.in_use.as_ref() {
-        let signed = one.about.signed_by.as_ref().map(|by| format!(", signed by {by}")).unwrap_or_default();
-        screen.out(format!("{}: from {}{signed}", view.connection, one.about.from));
+        screen.out(format!("{}: from {}", view.connection, one.about.from));
     }
     if let Some(waiting) = &view.waiting {
         screen.out(format!(
@@ -317,7 +316,7 @@ fn absolute(to: &str) -> Result<String, Failure> {
 
 fn probation(text: &str) -> Result<u64, Failure> {
     lockstep_core::config::duration_ms(text).ok_or_else(|| {
-        Failure::usage("LS-CLI-027", format!("`{text}` is no duration"))
+        Failure::usage("LS-CLI-029", format!("`{text}` is no duration"))
             .remedy("Write a number and a unit, such as `30s` or `5m`; `0s` watches not at all.")
     })
 }

@@ -23,7 +23,7 @@ pub use error::{ConfigError, Span};
 pub use field::{Declined, Expression, Field, FieldColumn, Reviewed};
 pub use policy::Policy;
 pub use schema::json_schema;
-pub use settings::{ConnectorSettings, JournalSettings, ServerSettings, StateSettings, TrustedKey};
+pub use settings::{ConnectorSettings, JournalSettings, ServerSettings, StateSettings};
 pub(crate) use suggest::{closest, listed};
 pub use sync::{DeleteStorm, Group, Leaving, Side, Sync};
 pub use units::duration_ms;

@@ -19,12 +19,7 @@ pub fn json_schema() -> Value {
                 "public_url": { "type": "string", "pattern": "^https?://" }
             }), &[]),
             "connectors": closed(json!({
-                "probation": { "$ref": "#/$defs/duration" },
-                "require_signature": { "type": "boolean", "default": false },
-                "trusted_keys": {
-                    "type": "object",
-                    "additionalProperties": { "type": "string", "pattern": "^ed25519:[0-9a-fA-F]{64}$" }
-                }
+                "probation": { "$ref": "#/$defs/duration" }
             }), &[]),
             "journal": closed(json!({ "keep": { "$ref": "#/$defs/duration" } }), &[])
         },

@@ -2,11 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{
-    error::{Code, Problems},
-    section::{Section, bad_value, text},
-    units,
-};
+use super::{error::Problems, section::Section, units};
 
 /// `[state]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,23 +25,11 @@ pub struct ServerSettings {
 pub struct ConnectorSettings {
     /// How long a version that took over is watched, a minute unless said; 0: not at all.
     pub probation_ms: u64,
-    /// Ed25519 keys whose signatures count, by the operator's name for each.
-    pub trusted_keys: Vec<TrustedKey>,
-    /// Only what one of these keys signed is loaded. What is built in came with Lockstep itself.
-    pub require_signature: bool,
-}
-
-/// A key that the operator trusts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedKey {
-    pub name: String,
-    /// The 32 bytes of an Ed25519 public key.
-    pub ed25519: [u8; 32],
 }
 
 impl Default for ConnectorSettings {
     fn default() -> Self {
-        ConnectorSettings { probation_ms: 60_000, trusted_keys: Vec::new(), require_signature: false }
+        ConnectorSettings { probation_ms: 60_000 }
     }
 }
 
@@ -117,36 +101,6 @@ pub(super) fn read_connectors(root: &mut Section<'_>, problems: &mut Problems<'_
     };
     let probation = section.parsed("probation", "a duration, such as \"5m\"", units::duration_ms, problems);
     settings.probation_ms = probation.unwrap_or(settings.probation_ms);
-    let required = section.flag("require_signature", problems);
-    settings.require_signature = required.unwrap_or_default();
-    if let Some(keys) = section.table("trusted_keys", problems) {
-        for entry in keys.entries() {
-            let path = keys.join(&entry.key);
-            let Some(written) = text(&path, &entry.node, problems) else { continue };
-            match ed25519_key(written) {
-                Some(ed25519) => settings.trusted_keys.push(TrustedKey { name: entry.key.clone(), ed25519 }),
-                None => bad_value(&path, &entry.node, "this", "\"ed25519:\" and 64 hex digits", problems),
-            }
-        }
-    }
-    if settings.require_signature && settings.trusted_keys.is_empty() {
-        problems.add(
-            Code::MissingKey,
-            section.span.clone(),
-            "`connectors` requires signatures and trusts no key".to_owned(),
-            "add `trusted_keys = { NAME = \"ed25519:…\" }`; `lockstep connector keygen` makes one",
-        );
-    }
     section.finish(problems);
     settings
-}
-
-/// `ed25519:` and the key in hexadecimal.
-fn ed25519_key(text: &str) -> Option<[u8; 32]> {
-    let hex = text.strip_prefix("ed25519:").filter(|hex| hex.len() == 64 && hex.is_ascii())?;
-    let mut key = [0; 32];
-    for (at, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(at * 2..at * 2 + 2)?, 16).ok()?;
-    }
-    Some(key)
 }

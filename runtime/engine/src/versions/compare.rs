@@ -141,7 +141,8 @@ pub(super) fn fetched(
     };
     let (before, new, after) = (index(before), index(new), index(after));
     let mut found = Differences::default();
-    for asked in before.keys().chain(new.keys()) {
+    let more = new.keys().filter(|asked| !before.contains_key(asked));
+    for asked in before.keys().chain(more) {
         let old = before.get(asked);
         if old != after.get(asked) || old == new.get(asked) {
             continue;

@@ -30,6 +30,9 @@ const DISABLED_LOOK_MS: u32 = 1_000;
 /// A stream that nobody asked for so long is not being followed.
 const STREAMING_WITHIN: Duration = Duration::from_secs(5);
 
+/// Changes that a recorded part goes on growing to.
+const SAMPLE_MAX: usize = 500;
+
 /// The last part of a stream that brought something, and where it went on.
 #[derive(Clone)]
 pub(super) struct Recorded {
@@ -53,6 +56,14 @@ struct Before {
     probation: Probation,
     /// The operator knows that the two tell otherwise.
     differs: bool,
+}
+
+/// A version on probation, and the one before it.
+pub(super) struct Both {
+    pub(super) before: Arc<dyn Connector>,
+    pub(super) current: Arc<dyn Connector>,
+    /// The operator knows that they tell otherwise.
+    pub(super) differ: bool,
 }
 
 /// Whether a version that takes over is watched.
@@ -186,10 +197,10 @@ impl Switch {
     }
 
     /// While one is watched: the version before, that one, and whether they are known to differ.
-    pub(super) fn both(&self) -> Option<(Arc<dyn Connector>, Arc<dyn Connector>, bool)> {
+    pub(super) fn both(&self) -> Option<Both> {
         let now = self.now();
         let before = now.before.as_ref()?;
-        Some((before.connector.clone(), now.current.clone(), before.differs))
+        Some(Both { before: before.connector.clone(), current: now.current.clone(), differ: before.differs })
     }
 
     /// The probation is over; false: it was given up before.
@@ -290,11 +301,17 @@ impl Switch {
         if !now.frozen {
             return;
         }
-        if compare::count(&answer.batches) > 0 {
+        let told = compare::count(&answer.batches);
+        let goes_on = |last: &&mut Recorded| {
+            let room = told == 0 || compare::count(&last.answer.batches) < SAMPLE_MAX;
+            last.reached == request.after && last.request.selections == request.selections && room
+        };
+        if let Some(last) = now.last.as_mut().filter(goes_on) {
+            last.answer.batches.extend(answer.batches.iter().cloned());
+            last.reached = answer.cursor.clone();
+        } else if told > 0 {
             let reached = answer.cursor.clone();
             now.last = Some(Recorded { request: request.clone(), answer: answer.clone(), reached });
-        } else if let Some(last) = now.last.as_mut().filter(|last| last.reached == request.after) {
-            last.reached = answer.cursor.clone();
         }
     }
 

@@ -132,8 +132,12 @@ async fn tell_again(
     let wanted = compare::count(&last.answer.batches);
     let mut all: Option<Changes> = None;
     for _ in 0..ASKS_MAX {
+        // No more than was told before: what is cut off at the end of an answer
+        // would hide behind what came since.
+        let left = wanted.saturating_sub(all.as_ref().map_or(0, |all| compare::count(&all.batches)));
+        let records_max = u32::try_from(left.max(1)).unwrap_or(u32::MAX).min(request.records_max);
         let after = all.as_ref().map_or(&last.request.after, |all| &all.cursor).clone();
-        let next = ChangesRequest { after, wait_ms: ASK_WAIT_MS, ..request.clone() };
+        let next = ChangesRequest { after, records_max, wait_ms: ASK_WAIT_MS, ..request.clone() };
         let changes = ask(session, &next).await?;
         let nothing = changes.batches.is_empty() && !changes.more;
         let mut batches = all.take().map(|all| all.batches).unwrap_or_default();

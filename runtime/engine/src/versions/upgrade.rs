@@ -23,6 +23,8 @@ use crate::{
 
 /// How long a stream is given to bring something that can be compared.
 const RECORD_WAIT: Duration = Duration::from_secs(2);
+/// How long it goes on once something came.
+const RECORD_MORE: Duration = Duration::from_millis(250);
 const RECORD_LOOK: Duration = Duration::from_millis(10);
 /// How long the stream is given to try the new version.
 const TRIAL_WAIT: Duration = Duration::from_secs(12);
@@ -184,12 +186,15 @@ impl Attempt<'_> {
         memory::objects(self.shared, &self.order.connection)
     }
 
-    /// Has the stream keep what it brings, until it brings something.
+    /// Has the stream keep what it brings, until it brings something, and a little longer.
     async fn record(&mut self) {
         self.switch.freeze();
         let until = Instant::now() + RECORD_WAIT;
         while self.switch.last().is_none() && Instant::now() < until {
             sleep(RECORD_LOOK).await;
+        }
+        if self.switch.last().is_some() {
+            sleep(RECORD_MORE).await;
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
     memory, probe,
     record::{Chosen, Refused, Use},
     report::WORSE,
-    switch::Switch,
+    switch::{Both, Switch},
 };
 use crate::{Connector, EngineError, engine::Shared, port::About};
 
@@ -62,12 +62,12 @@ async fn watch(shared: &Shared, switch: &Switch, connection: &str, probation: Du
 
 /// Reads the same by both versions; a difference is the end of the new one.
 async fn look_closer(shared: &Shared, switch: &Switch, connection: &str) {
-    let Some((before, current, accepted)) = switch.both() else {
+    let Some(Both { before, current, differ }) = switch.both() else {
         return;
     };
     let objects = memory::objects(shared, connection);
     match probe::reads(before.as_ref(), current.as_ref(), &objects, None).await {
-        Ok(read) if read.differences.is_empty() || accepted => {}
+        Ok(read) if read.differences.is_empty() || differ => {}
         Ok(read) => {
             switch.give_up(format!("it reads otherwise than the version before: {}", read.differences.join("; ")));
         }
