@@ -11,6 +11,8 @@ use std::{
 use lockstep_host::Keeper;
 use zeroize::Zeroizing;
 
+use crate::shelf::Shelf;
+
 /// Larger files are not ours.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -77,6 +79,11 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<usize> {
     let mut copied = 0;
     for entry in entries {
         let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            // The components in use and those before them.
+            copied += Shelf::beside(&beside(from)).copy(&Shelf::beside(&beside(to)))?;
+            continue;
+        }
         let name = entry.file_name();
         let Some(name) = name.to_str().filter(|name| !name.ends_with(".partial")) else { continue };
         let mut content = Zeroizing::new(Vec::new());

@@ -48,6 +48,23 @@ impl Shelf {
         self.tidy()
     }
 
+    /// Puts everything that is here aside there, too; how many that were.
+    ///
+    /// # Errors
+    /// When one cannot be read or written.
+    pub fn copy(&self, to: &Shelf) -> io::Result<usize> {
+        let mut copied = 0;
+        for entry in fs::read_dir(&self.0)? {
+            let path = entry?.path();
+            let digest = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
+            if let (Some(digest), Some("wasm")) = (digest, path.extension().and_then(|name| name.to_str())) {
+                to.put(&digest, &fs::read(&path)?)?;
+                copied += 1;
+            }
+        }
+        Ok(copied)
+    }
+
     fn tidy(&self) -> io::Result<()> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.0)?.flatten() {
@@ -72,6 +89,15 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backup_takes_the_components_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let [state, copy] = ["a.db", "b.db"].map(|name| folder.path().join(name));
+        Shelf::beside(&crate::kept::beside(&state)).put("aa", b"component").unwrap();
+        assert_eq!(crate::kept::copy(&state, &copy).unwrap(), 1);
+        assert!(Shelf::beside(&crate::kept::beside(&copy)).has("aa"));
+    }
 
     #[test]
     fn what_is_put_aside_is_there_and_not_without_end() {
