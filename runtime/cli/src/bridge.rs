@@ -88,7 +88,8 @@ impl Guest {
         self.component.get_or_try_init(load).await.map_err(failed)
     }
 
-    fn config(&self) -> Result<ConnectionConfig, SessionError> {
+    /// What the host is told of the connection.
+    pub fn config(&self) -> Result<ConnectionConfig, SessionError> {
         let secrets = secrets::resolve(&self.connection, &self.folder).map_err(|failure| SessionError {
             kind: SessionErrorKind::Config,
             message: failure.summary.into(),

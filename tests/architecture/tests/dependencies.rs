@@ -1,4 +1,4 @@
-//! `core` ← `state` ← `engine` ← `server` ← `cli`, `core` ← `host` ← `cli`; one room per library.
+//! `core` ← `state` ← `engine` ← `server` ← `cli`, `core` ← `host` ← `conformance` ← `cli`; one room per library.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,9 +13,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lockstep-core", &[]),
     ("lockstep-state", &["lockstep-core"]),
     ("lockstep-host", &["lockstep-core"]),
+    ("lockstep-conformance", &["lockstep-core", "lockstep-host"]),
     ("lockstep-engine", &["lockstep-core", "lockstep-state"]),
     ("lockstep-server", &["lockstep-core", "lockstep-engine"]),
-    ("lockstep", &["lockstep-core", "lockstep-state", "lockstep-host", "lockstep-engine", "lockstep-server"]),
+    (
+        "lockstep",
+        &[
+            "lockstep-conformance",
+            "lockstep-core",
+            "lockstep-state",
+            "lockstep-host",
+            "lockstep-engine",
+            "lockstep-server",
+        ],
+    ),
     ("lockstep-checker", &[]),
 ];
 

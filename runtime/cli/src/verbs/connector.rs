@@ -18,7 +18,10 @@ use crate::{
     moment,
     screen::Tone,
     table::{Table, number, text},
-    verbs::versions::{self, ConnectionArgs, LoadArgs, UpgradeArgs, VersionArgs},
+    verbs::{
+        conformance,
+        versions::{self, ConnectionArgs, LoadArgs, UpgradeArgs, VersionArgs},
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -48,6 +51,8 @@ pub enum What {
         /// A built-in's name or a path to a .wasm file
         connector: String,
     },
+    /// Put a connector through the conformance kit: it writes to the system that is configured
+    Test(conformance::Args),
     /// The latest requests that a connection's connector made over HTTP
     Requests {
         /// The connection's name
@@ -65,6 +70,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Disable(args) => versions::disable(args, context).await,
         What::Enable(args) => versions::enable(args, context).await,
         What::Inspect { connector } => inspect(connector, context).await,
+        What::Test(args) => conformance::run(args, context).await,
         What::Requests { connection } => requests_made(connection, context).await,
     }
 }

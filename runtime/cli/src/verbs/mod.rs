@@ -8,6 +8,7 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod conflicts;
+pub mod conformance;
 pub mod connector;
 pub mod discover;
 pub mod explain;

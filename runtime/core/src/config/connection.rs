@@ -3,6 +3,7 @@
 
 use super::{
     check_name,
+    conformance::{self, Conformance},
     error::{Code, Problems, Span},
     node::{Data, Node},
     section::{Section, bad_value, text, texts},
@@ -32,6 +33,8 @@ pub struct Connection {
     pub grants: Vec<String>,
     pub limits: Limits,
     pub webhooks: Webhooks,
+    /// What the conformance kit may do with it.
+    pub conformance: Conformance,
 }
 
 /// Where a secret is, never what it is.
@@ -123,6 +126,7 @@ fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problem
     let root_certificates = section.text("root_certificates", problems);
     let limits = read_limits(&mut section, problems);
     let webhooks = webhooks::read(&mut section, problems);
+    let conformance = conformance::read(&mut section, problems);
     section.finish(problems);
     Connection {
         name,
@@ -137,6 +141,7 @@ fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problem
         grants,
         limits,
         webhooks,
+        conformance,
     }
 }
 

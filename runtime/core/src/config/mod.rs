@@ -4,6 +4,7 @@
 //! the systems really hold is [`crate::mapping`]'s. Reads no file and no
 //! secret: secrets are references that others resolve.
 
+mod conformance;
 mod connection;
 mod error;
 mod field;
@@ -18,6 +19,7 @@ mod sync;
 mod units;
 mod webhooks;
 
+pub use conformance::Conformance;
 pub use connection::{Connection, Limits, SecretRef};
 pub use error::{ConfigError, Span};
 pub use field::{Declined, Expression, Field, FieldColumn, Reviewed};

@@ -73,6 +73,13 @@ fn connection() -> Value {
                 "type": "array",
                 "items": { "type": "string", "pattern": "^(tcp:.+:[0-9]+|https?:.+|private-network)$" }
             },
+            "conformance": closed(json!({
+                "object": { "type": "string", "description": "What the conformance kit may write to" },
+                "columns": { "type": "array", "items": { "type": "string" } },
+                "values": { "type": "object", "additionalProperties": { "type": "string" } },
+                "wait": { "$ref": "#/$defs/duration" },
+                "rows_max": { "type": "integer", "minimum": 1, "maximum": 10_000_000 }
+            }), &[]),
             "limits": closed(json!({
                 "memory": { "$ref": "#/$defs/size" },
                 "call_timeout": { "$ref": "#/$defs/duration" },

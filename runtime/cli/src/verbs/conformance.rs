@@ -1,0 +1,158 @@
+//! `lockstep connector test`: a connector through the conformance kit.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use lockstep_conformance::{Line, Report, Rule, Sandboxed, Settings, Verdict};
+use lockstep_core::config::Connection;
+
+use crate::{
+    bridge::Guest,
+    configuration,
+    connectors::{self, Loader},
+    context::Context,
+    failure::{Exit, Failure},
+    screen::{Screen, Tone},
+    secrets, table,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A path to a .wasm file or a built-in's name; the connection's own connector unless said
+    pub connector: Option<String>,
+    /// The connection of the configuration it runs with
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Only this rule, by code or name; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub only: Vec<String>,
+    /// Also write the result as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let screen = context.screen;
+    let only: Vec<Rule> = args.only.iter().map(|text| rule(text)).collect::<Result<_, _>>()?;
+    let config = configuration::load(context.config_path())?;
+    let folder = context.config_path().with_file_name("");
+    let connection = chosen(&config.connections, args)?;
+    secrets::resolve(connection, &folder)?;
+    let source = match &args.connector {
+        Some(named) => connectors::source(named, Path::new(""))?,
+        None => connectors::source(&connection.connector, &folder)?,
+    };
+    let loader = Arc::new(Loader::new());
+    let bar = screen.progress("loading", None);
+    let component = loader.load(&source, None).await;
+    bar.finish_and_clear();
+    let component = component?;
+    let guest = Guest::new(connection.clone(), folder, source, loader);
+    let ready = guest.config().map_err(|error| Failure::new("LS-KIT-001", error.message).remedy(error.remedy))?;
+    let settings = settings(connection, only);
+    let subject = Sandboxed::new(component, ready);
+    let report = lockstep_conformance::run(&subject, &settings, |line| {
+        if !screen.json {
+            show(screen, line);
+        }
+    })
+    .await;
+    if let Some(path) = &args.junit {
+        std::fs::write(path, report.junit()).map_err(|error| {
+            Failure::new("LS-KIT-002", format!("cannot write {}: {error}", path.display()))
+                .remedy("Name a file in a folder that exists and that you may write to.")
+        })?;
+    }
+    summary(screen, &report);
+    Ok(if report.conforms() { Exit::Done } else { Exit::Failed })
+}
+
+fn rule(text: &str) -> Result<Rule, Failure> {
+    Rule::find(text).ok_or_else(|| {
+        let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+        Failure::usage("LS-KIT-003", format!("there is no rule `{text}`"))
+            .remedy(format!("There are: {}.", names.join(", ")))
+    })
+}
+
+/// The connection named, else the only one that fits.
+fn chosen<'a>(connections: &'a [Connection], args: &Args) -> Result<&'a Connection, Failure> {
+    let names = || connections.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
+    if let Some(name) = &args.connection {
+        return connections.iter().find(|one| one.name == *name).ok_or_else(|| {
+            Failure::usage("LS-KIT-004", format!("there is no connection `{name}`"))
+                .remedy(format!("The configuration has: {}.", names()))
+        });
+    }
+    match connections {
+        [only] => Ok(only),
+        _ => Err(Failure::usage("LS-KIT-004", "it is not clear which connection is meant")
+            .remedy(format!("Say `--connection NAME`, one of: {}.", names()))),
+    }
+}
+
+fn settings(connection: &Connection, only: Vec<Rule>) -> Settings {
+    let told = &connection.conformance;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Settings {
+        object: told.object.clone(),
+        columns: told.columns.clone(),
+        values: told.values.clone(),
+        wait_ms: told.wait_ms,
+        rows_max: usize::try_from(told.rows_max).unwrap_or(usize::MAX),
+        only,
+        seed: u64::try_from(now.as_millis()).unwrap_or(0),
+    }
+}
+
+fn show(screen: &Screen, line: &Line) {
+    let (word, tone) = match &line.verdict {
+        Verdict::Passed => ("ok  ", Tone::Good),
+        Verdict::Failed(_) => ("FAIL", Tone::Bad),
+        Verdict::Skipped(_) => ("skip", Tone::Dim),
+    };
+    screen.out(format!(
+        "{} {} {:<20} {}",
+        screen.mark(tone, word),
+        screen.mark(Tone::Dim, line.rule.code()),
+        line.rule.name(),
+        line.rule.demand(),
+    ));
+    let more = |what: &str, text: &str, tone| {
+        screen.out(format!("     {} {}", screen.mark(Tone::Dim, what), screen.mark(tone, &table::clean(text))));
+    };
+    match &line.verdict {
+        Verdict::Passed => {}
+        Verdict::Failed(finding) => {
+            more("expected:", &finding.expected, Tone::Plain);
+            more("seen:    ", &finding.seen, Tone::Bad);
+            more("look at: ", line.rule.remedy(), Tone::Name);
+        }
+        Verdict::Skipped(reason) => more("because: ", reason, Tone::Dim),
+    }
+}
+
+fn summary(screen: &Screen, report: &Report) {
+    if screen.json {
+        screen.out_json(&report.json());
+        return;
+    }
+    let (passed, failed, skipped) = (report.count("passed"), report.count("failed"), report.count("skipped"));
+    screen.out("");
+    let verdict = match (report.conforms(), failed) {
+        (true, _) => screen.mark(Tone::Good, &format!("{} conforms", report.connector)),
+        (false, 0) => screen.mark(Tone::Bad, "no rule could be tried"),
+        (false, _) => screen.mark(Tone::Bad, &format!("{} does not conform", report.connector)),
+    };
+    screen.out(format!("{verdict}: {passed} rules hold, {failed} do not, {skipped} were not tried"));
+    for left in &report.left {
+        screen.note(format!("left behind: {}", table::clean(left)));
+    }
+    if let Some(first) = report.failed().first() {
+        let code = first.code();
+        screen.next(format!("`lockstep help {code}` tells more; `--only {}` tries it alone", first.name()));
+    }
+}

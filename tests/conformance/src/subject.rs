@@ -1,0 +1,68 @@
+//! Connectors with their systems, ready for the kit.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result, ensure};
+use lockstep_conformance::{
+    Report, Sandboxed, Settings, Subject, Verdict,
+    practice::{Practice, TOKEN},
+};
+use lockstep_host::{Component, ConnectionConfig, Host, HostOptions, Secrets};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+/// A guest that `cargo xtask guests` built.
+pub async fn guest(name: &str) -> Result<Component> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let path = target.join("guests").join(format!("{name}.wasm"));
+    ensure!(path.is_file(), "{} is missing: run `cargo xtask guests` first", path.display());
+    let host = Host::new(HostOptions { cache_dir: Some(target.join("compiled")), ..HostOptions::default() })?;
+    Ok(host.load_file(&path, None).await?)
+}
+
+/// A connection with these settings, secrets and grants.
+pub fn connection(config: Value, secrets: &[(&str, &str)], grants: &[String]) -> ConnectionConfig {
+    let mut held = Secrets::new();
+    for (name, value) in secrets {
+        held.insert(*name, Zeroizing::new((*value).to_owned()));
+    }
+    ConnectionConfig {
+        name: "kit".into(),
+        config,
+        secrets: Arc::new(held),
+        auth: None,
+        account: None,
+        grants: grants.to_vec(),
+        root_certificates_pem: None,
+        limits: None,
+    }
+}
+
+/// The Rust starter with a practice service of its own.
+pub async fn practice(component: Component) -> Result<(Practice, Sandboxed)> {
+    let service = Practice::start(0).await.context("the practice service")?;
+    let grant = service.url().replacen("http://", "http:", 1);
+    let ready = connection(json!({ "base_url": service.url() }), &[("token", TOKEN)], &[grant]);
+    Ok((service, Sandboxed::new(component, ready)))
+}
+
+/// Settings for a system that answers at once.
+pub fn settings(object: Option<&str>) -> Settings {
+    Settings { object: object.map(str::to_owned), wait_ms: 10_000, seed: 0x2026_1127, ..Settings::default() }
+}
+
+/// Runs the kit and says in words what does not hold.
+pub async fn judged(subject: &dyn Subject, settings: &Settings) -> Result<Report> {
+    let report = lockstep_conformance::run(subject, settings, |line| {
+        let more = match &line.verdict {
+            Verdict::Passed => String::new(),
+            Verdict::Failed(finding) => format!("\n    expected: {}\n    seen:     {}", finding.expected, finding.seen),
+            Verdict::Skipped(reason) => format!(" ({reason})"),
+        };
+        let (rule, name) = (line.rule.name(), line.verdict.name());
+        eprintln!("{name:<8} {rule:<22} {:>6} ms{more}", line.took_ms);
+    })
+    .await;
+    Ok(report)
+}
