@@ -3,19 +3,19 @@
 
 use anyhow::{Result, ensure};
 use lockstep_conformance::{Rule, Settings, Subject, Verdict};
-use lockstep_conformance_tests::{guest, judged, mutant::{Broken, Mutant}, practice, settings};
+use lockstep_conformance_tests::{
+    guest, judged,
+    mutant::{Broken, Mutant},
+    practice, settings,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rust_starter_passes() -> Result<()> {
     let (_service, subject) = practice(guest("starter").await?).await?;
     let report = judged(&subject, &settings(Some("notes"))).await?;
     ensure!(report.conforms(), "{:?} do not hold", report.failed());
-    let untried: Vec<Rule> = report
-        .lines
-        .iter()
-        .filter(|line| matches!(line.verdict, Verdict::Skipped(_)))
-        .map(|line| line.rule)
-        .collect();
+    let untried: Vec<Rule> =
+        report.lines.iter().filter(|line| matches!(line.verdict, Verdict::Skipped(_))).map(|line| line.rule).collect();
     let expected = [Rule::EnsureDryRun, Rule::EnsureAgain, Rule::WebhookForged];
     ensure!(untried == expected, "{untried:?} were not tried");
     Ok(())

@@ -140,7 +140,8 @@ async fn compared(session: &BrokenSession, request: &WriteRequest) -> Result<Opt
     let mut outcomes = Vec::new();
     for (intent, row) in request.intents.iter().zip(rows) {
         let Some(row) = row else { continue };
-        let holds = intent.expected.iter().zip(&row.cells).all(|(expected, cell)| expected.is_none() || expected == cell);
+        let holds =
+            intent.expected.iter().zip(&row.cells).all(|(expected, cell)| expected.is_none() || expected == cell);
         if !holds {
             outcomes.push(Outcome::Conflict(row));
         }
