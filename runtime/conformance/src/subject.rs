@@ -23,6 +23,9 @@ pub enum Opening {
     AsConfigured,
     /// Another value in the place of the connector's configuration.
     Config(Value),
+    /// As somebody else, where the connection for it is known: some systems tell
+    /// writers apart by their application only.
+    Rival,
     /// Every secret is a wrong one.
     WrongSecrets,
 }
@@ -61,11 +64,19 @@ pub trait Session: Send + Sync {
 pub struct Sandboxed {
     component: Component,
     connection: ConnectionConfig,
+    rival: Option<ConnectionConfig>,
 }
 
 impl Sandboxed {
     pub fn new(component: Component, connection: ConnectionConfig) -> Self {
-        Sandboxed { component, connection }
+        Sandboxed { component, connection, rival: None }
+    }
+
+    /// With a connection of its own for the competing writer.
+    #[must_use]
+    pub fn with_rival(mut self, rival: ConnectionConfig) -> Self {
+        self.rival = Some(rival);
+        self
     }
 }
 
@@ -87,6 +98,7 @@ impl Subject for Sandboxed {
         let mut connection = self.connection.clone();
         match opening {
             Opening::AsConfigured => {}
+            Opening::Rival => connection = self.rival.clone().unwrap_or(connection),
             Opening::Config(config) => connection.config = config,
             Opening::WrongSecrets => {
                 let mut wrong = Secrets::new();

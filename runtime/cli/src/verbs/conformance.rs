@@ -50,10 +50,15 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let component = loader.load(&source, None).await;
     bar.finish_and_clear();
     let component = component?;
-    let guest = Guest::new(connection.clone(), folder, source, loader);
-    let ready = guest.config().map_err(|error| Failure::new("LS-KIT-001", error.message).remedy(error.remedy))?;
+    let ready = |connection: &Connection| {
+        let guest = Guest::new(connection.clone(), folder.clone(), source.clone(), loader.clone());
+        guest.config().map_err(|error| Failure::new("LS-KIT-001", error.message).remedy(error.remedy))
+    };
     let settings = settings(connection, only);
-    let subject = Sandboxed::new(component, ready);
+    let mut subject = Sandboxed::new(component, ready(connection)?);
+    if let Some(rival) = &connection.conformance.rival {
+        subject = subject.with_rival(ready(named(&config.connections, rival)?)?);
+    }
     let report = lockstep_conformance::run(&subject, &settings, |line| {
         if !screen.json {
             show(screen, line);
@@ -80,18 +85,23 @@ fn rule(text: &str) -> Result<Rule, Failure> {
 
 /// The connection named, else the only one that fits.
 fn chosen<'a>(connections: &'a [Connection], args: &Args) -> Result<&'a Connection, Failure> {
-    let names = || connections.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
-    if let Some(name) = &args.connection {
-        return connections.iter().find(|one| one.name == *name).ok_or_else(|| {
-            Failure::usage("LS-KIT-004", format!("there is no connection `{name}`"))
-                .remedy(format!("The configuration has: {}.", names()))
-        });
+    match (&args.connection, connections) {
+        (Some(name), _) => named(connections, name),
+        (None, [only]) => Ok(only),
+        (None, _) => Err(Failure::usage("LS-KIT-004", "it is not clear which connection is meant")
+            .remedy(format!("Say `--connection NAME`, one of: {}.", names(connections)))),
     }
-    match connections {
-        [only] => Ok(only),
-        _ => Err(Failure::usage("LS-KIT-004", "it is not clear which connection is meant")
-            .remedy(format!("Say `--connection NAME`, one of: {}.", names()))),
-    }
+}
+
+fn named<'a>(connections: &'a [Connection], name: &str) -> Result<&'a Connection, Failure> {
+    connections.iter().find(|one| one.name == name).ok_or_else(|| {
+        Failure::usage("LS-KIT-004", format!("there is no connection `{name}`"))
+            .remedy(format!("The configuration has: {}.", names(connections)))
+    })
+}
+
+fn names(connections: &[Connection]) -> String {
+    connections.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn settings(connection: &Connection, only: Vec<Rule>) -> Settings {

@@ -117,7 +117,7 @@ impl<'a> Bench<'a> {
     /// The competing writer: another session with another instance.
     pub async fn rival(&mut self) -> Checked<Arc<dyn Session>> {
         if self.rival.is_none() {
-            self.rival = Some(self.subject.open(Role::Write, Opening::AsConfigured).await?);
+            self.rival = Some(self.subject.open(Role::Write, Opening::Rival).await?);
         }
         self.rival.clone().ok_or_else(|| Stop::skip("no session"))
     }

@@ -108,12 +108,19 @@ pub(crate) async fn order(bench: &mut Bench<'_>) -> Checked {
     let at = scratch.edited;
     let mut wanted = Vec::new();
     let mut intents = Vec::new();
-    // Every other one expects what is not there.
+    let rival = bench.rival().await?;
+    // Of every other one somebody else was faster.
     for (place, row) in made.iter().enumerate() {
         let to = bench.value(at, 1).await?;
-        let from = if place % 2 == 0 { row.cell(at) } else { Some(bench.value(at, 9).await?) };
-        intents.push(edit(&row.key, scratch.columns.len(), at, from, to.clone()));
-        wanted.push(if place % 2 == 0 { Some(to) } else { row.cell(at) });
+        intents.push(edit(&row.key, scratch.columns.len(), at, row.cell(at), to.clone()));
+        if place % 2 == 0 {
+            wanted.push(Some(to));
+            continue;
+        }
+        let theirs = bench.value(at, 9).await?;
+        let outcome = bench.update(&*rival, &row.key, at, row.cell(at), theirs.clone()).await?;
+        expect(matches!(outcome, Outcome::Applied(_)), "the other writer to be first", || describe(&outcome))?;
+        wanted.push(Some(theirs));
     }
     let writer = bench.writer().await?;
     let outcomes = bench.write(&*writer, intents).await?;

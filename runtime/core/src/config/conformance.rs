@@ -17,6 +17,9 @@ pub struct Conformance {
     pub columns: Vec<String>,
     /// Texts for columns that do not take just any; `{n}` differs in every row.
     pub values: BTreeMap<String, String>,
+    /// The connection that the competing writer uses, for systems that tell
+    /// writers apart by their application only.
+    pub rival: Option<String>,
     /// How long a change may take to be told.
     pub wait_ms: u64,
     /// Rows that reading the object may meet.
@@ -25,7 +28,14 @@ pub struct Conformance {
 
 impl Default for Conformance {
     fn default() -> Self {
-        Conformance { object: None, columns: Vec::new(), values: BTreeMap::new(), wait_ms: 15_000, rows_max: 20_000 }
+        Conformance {
+            object: None,
+            columns: Vec::new(),
+            values: BTreeMap::new(),
+            rival: None,
+            wait_ms: 15_000,
+            rows_max: 20_000,
+        }
     }
 }
 
@@ -46,6 +56,7 @@ pub(super) fn read(connection: &mut Section<'_>, problems: &mut Problems<'_>) ->
             }
         }
     }
+    conformance.rival = section.text("rival", problems);
     let within = |text: &str| units::duration_ms(text).filter(|ms| (100..=600_000).contains(ms));
     let wait = section.parsed("wait", "a duration from 100ms to 10m, such as \"15s\"", within, problems);
     conformance.wait_ms = wait.unwrap_or(conformance.wait_ms);

@@ -77,6 +77,7 @@ fn connection() -> Value {
                 "object": { "type": "string", "description": "What the conformance kit may write to" },
                 "columns": { "type": "array", "items": { "type": "string" } },
                 "values": { "type": "object", "additionalProperties": { "type": "string" } },
+                "rival": { "type": "string", "description": "The connection of the competing writer" },
                 "wait": { "$ref": "#/$defs/duration" },
                 "rows_max": { "type": "integer", "minimum": 1, "maximum": 10_000_000 }
             }), &[]),

@@ -44,11 +44,9 @@ pub(super) async fn changes(session: &BrokenSession, request: &ChangesRequest) -
 fn twist(session: &BrokenSession, answer: &mut Changes) {
     let mut memory = session.memory.lock();
     match session.mutant {
-        Mutant::StreamBeginsLate => {
-            if memory.started && !answer.batches.is_empty() {
-                memory.started = false;
-                answer.batches.clear();
-            }
+        Mutant::StreamBeginsLate if memory.started && !answer.batches.is_empty() => {
+            memory.started = false;
+            answer.batches.clear();
         }
         Mutant::CursorSkips => {
             let mut given = std::mem::take(&mut memory.held);
@@ -66,7 +64,7 @@ fn twist(session: &BrokenSession, answer: &mut Changes) {
         Mutant::CursorBack => {
             memory.real = Some(answer.cursor.clone());
             memory.told.push(answer.cursor.clone());
-            if memory.told.len() % 3 == 0
+            if memory.told.len().is_multiple_of(3)
                 && let Some(old) = memory.told.first().cloned()
             {
                 answer.cursor = old;
