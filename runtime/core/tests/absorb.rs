@@ -397,6 +397,26 @@ fn an_update_and_a_delete_meet_as_the_rule_says_in_either_order() {
 }
 
 #[test]
+fn what_was_edited_while_a_delete_is_held_is_kept_when_its_row_goes_too() {
+    let mut bench = Bench::linked(spec(3, &["mail", "note"]));
+    bench.spec.deletes = DeletePolicy::Hold;
+    let third = SideId(2);
+    bench.applied(FIRST, third, 21, 1, &["v0", "v0"]);
+    bench.delete(third, 21, 2);
+    bench.tell(A, 1, 2, &["a", "v0"]);
+    bench.tell(B, 11, 2, &["v0", "b"]);
+    bench.delete(B, 11, 3);
+    assert!(matches!(bench.record(FIRST).life, Life::HeldDelete { .. }));
+    let kept = |what: &What| match what {
+        What::Deleted { last, .. } => last.contains(&(FieldId(1), Value::text("b"))),
+        _ => false,
+    };
+    assert!(bench.journal.iter().any(|entry| entry.side == Some(B) && kept(&entry.what)));
+    bench.decide(None, Choice::Side(A)).unwrap();
+    assert_eq!(bench.value(FIRST, 1), Value::text("b"));
+}
+
+#[test]
 fn a_delete_is_conditional_and_can_be_reverted_and_reverted_again() {
     let mut bench = two();
     bench.delete(A, 1, 2);

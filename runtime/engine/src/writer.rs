@@ -2,7 +2,7 @@
 //! and the fetches that confirm them. Knows nothing of records; the sync that
 //! owns the side decides what an answer means.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use lockstep_core::{
     change::{Found, Row},
@@ -61,7 +61,8 @@ pub(crate) enum Answer {
 /// A way to a side's writer.
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
-    pub(crate) outstanding: usize,
+    /// Jobs not answered yet, in order: the stream generation that each was given in.
+    outstanding: VecDeque<u32>,
 }
 
 impl Writer {
@@ -77,18 +78,27 @@ impl Writer {
                 }
             }
         });
-        Writer { jobs, outstanding: 0 }
+        Writer { jobs, outstanding: VecDeque::new() }
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.outstanding < JOBS_MAX
+        self.outstanding.len() < JOBS_MAX
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.outstanding.is_empty()
     }
 
     /// Gives a job to a writer that has room; false if it has stopped.
-    pub(crate) fn give(&mut self, job: Job) -> bool {
+    pub(crate) fn give(&mut self, job: Job, generation: u32) -> bool {
         let given = self.jobs.try_send(job).is_ok();
-        self.outstanding += usize::from(given);
+        self.outstanding.extend(given.then_some(generation));
         given
+    }
+
+    /// An answer has come: the stream generation its job was given in.
+    pub(crate) fn answered(&mut self) -> Option<u32> {
+        self.outstanding.pop_front()
     }
 }
 
@@ -160,7 +170,7 @@ fn written_answer(sent: Vec<Sent>, written: Result<Vec<Outcome>, SessionError>) 
     }
 }
 
-/// Rows in an answer belong to the stream generation in force.
+/// Rows in an answer belong to the stream generation in force when they were asked for.
 pub(crate) fn stamp(answer: &mut Answer, generation: u32) {
     let set = |row: &mut Row| row.version.generation = generation;
     match answer {

@@ -23,6 +23,8 @@ struct Seqs {
     committed: BTreeMap<SyncId, u64>,
     durable: BTreeMap<SyncId, u64>,
     dirty: bool,
+    /// Somebody waits for what is committed to be safe.
+    wanted: bool,
     /// Why the log could not be synced. What the system did with its pages then is
     /// unknown, so nothing after it can be promised until the state is opened anew.
     broken: Option<String>,
@@ -111,6 +113,12 @@ impl Log {
         seqs.dirty = true;
     }
 
+    /// Does not wait for the next time the log would be synced anyway.
+    pub(crate) fn sync_soon(&self) {
+        self.lock().wanted = true;
+        self.wake();
+    }
+
     /// The writer's share: between transactions, on its own connection.
     pub(crate) fn relieve(&self, conn: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
@@ -133,6 +141,7 @@ impl Log {
                 return Ok(());
             }
             seqs.dirty = false;
+            seqs.wanted = false;
             seqs.committed.clone()
         };
         let synced = log_file.sync_data();
@@ -177,7 +186,8 @@ pub(crate) fn start(
                     return;
                 }
                 let seqs = log.lock();
-                if !log.stop.load(Ordering::Acquire) {
+                let hurries = seqs.wanted && seqs.dirty && seqs.broken.is_none();
+                if !hurries && !log.stop.load(Ordering::Acquire) {
                     let _ = log.woken.wait_timeout(seqs, every).unwrap_or_else(PoisonError::into_inner);
                 }
             }

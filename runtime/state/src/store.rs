@@ -84,8 +84,14 @@ pub(crate) struct Inner {
 
 enum Backing {
     File(FileBacking),
-    /// One connection, used in turn; commits are made by whoever asks.
-    Memory(Mutex<Connection>),
+    Memory(MemoryBacking),
+}
+
+/// One connection, used in turn; commits are made by whoever asks.
+struct MemoryBacking {
+    conn: Mutex<Connection>,
+    /// By sync, the last commit that would survive a power cut; `None`: every one.
+    safe: Mutex<Option<BTreeMap<SyncId, u64>>>,
 }
 
 struct FileBacking {
@@ -155,9 +161,8 @@ impl Store {
     }
 
     pub(crate) fn over_memory(conn: Connection, hash: HashKey) -> Self {
-        Store {
-            inner: Arc::new(Inner { hash, options: Options::default(), backing: Backing::Memory(Mutex::new(conn)) }),
-        }
+        let backing = Backing::Memory(MemoryBacking { conn: Mutex::new(conn), safe: Mutex::default() });
+        Store { inner: Arc::new(Inner { hash, options: Options::default(), backing }) }
     }
 
     fn over_file(path: &Path, options: &Options, hash: HashKey, writing: Option<Writing>) -> Self {
@@ -227,13 +232,46 @@ impl Store {
     pub fn durable(&self) -> BTreeMap<SyncId, u64> {
         match &self.inner.backing {
             Backing::File(file) => file.writing.as_ref().map(|writing| writing.log.durable()).unwrap_or_default(),
-            Backing::Memory(_) => self
-                .read(|conn| {
-                    let mut query = conn.prepare_cached("SELECT id, commit_seq FROM sync")?;
-                    let rows = query.query_map([], |row| Ok((SyncId(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
-                    Ok(rows.collect::<Result<_, _>>()?)
-                })
-                .unwrap_or_default(),
+            Backing::Memory(memory) => {
+                let safe = memory.safe.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                safe.unwrap_or_else(|| self.committed())
+            }
+        }
+    }
+
+    /// Asks for what is committed to be made safe now rather than within a second.
+    pub fn sync_soon(&self) {
+        if let Backing::File(file) = &self.inner.backing
+            && let Some(writing) = &file.writing
+        {
+            writing.log.sync_soon();
+        }
+    }
+
+    fn committed(&self) -> BTreeMap<SyncId, u64> {
+        self.read(|conn| {
+            let mut query = conn.prepare_cached("SELECT id, commit_seq FROM sync")?;
+            let rows = query.query_map([], |row| Ok((SyncId(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .unwrap_or_default()
+    }
+
+    /// For simulations of a power cut, in memory: from now on only what is committed
+    /// at this moment counts as safe, until this is called again. Gives that state,
+    /// to go on from after the cut.
+    pub fn sync_point(&self) -> Result<Store, StateError> {
+        let copy = self.fork()?;
+        if let Backing::Memory(memory) = &self.inner.backing {
+            *memory.safe.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy.committed());
+        }
+        Ok(copy)
+    }
+
+    /// Ends what [`Store::sync_point`] began: every commit counts as safe again.
+    pub fn sync_always(&self) {
+        if let Backing::Memory(memory) = &self.inner.backing {
+            *memory.safe.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
@@ -247,8 +285,8 @@ impl Store {
     /// Reads in one snapshot.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StateError>) -> Result<T, StateError> {
         match &self.inner.backing {
-            Backing::Memory(conn) => {
-                let conn = conn.lock().unwrap_or_else(PoisonError::into_inner);
+            Backing::Memory(memory) => {
+                let conn = memory.conn.lock().unwrap_or_else(PoisonError::into_inner);
                 work(&conn)
             }
             Backing::File(file) => {
@@ -291,8 +329,8 @@ impl Store {
 
     fn write_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StateError>) -> Result<T, StateError> {
         match &self.inner.backing {
-            Backing::Memory(conn) => {
-                let mut conn = conn.lock().unwrap_or_else(PoisonError::into_inner);
+            Backing::Memory(memory) => {
+                let mut conn = memory.conn.lock().unwrap_or_else(PoisonError::into_inner);
                 work(&mut conn)
             }
             Backing::File(_) => Err(self.read_only()),

@@ -5,6 +5,7 @@
 mod support;
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -88,12 +89,15 @@ fn run_and_kill(path: &Path, commits: usize) -> [u64; 3] {
     told
 }
 
-fn check(path: &Path, told: [u64; 3]) {
+/// How many commits each sync has, all of them whole.
+fn check(path: &Path, told: [u64; 3]) -> Vec<u64> {
     let store = Store::open(path, &Options::default()).unwrap();
+    let mut seqs = Vec::new();
     for (name, told) in SYNCS.iter().zip(told) {
         let state = store.claim(name, 2).unwrap().state;
         let seq = state.commit_seq;
         assert!(seq >= told, "{name}: told of {told}, found {seq}");
+        seqs.push(seq);
         if seq == 0 {
             // Killed before this one's first.
             continue;
@@ -112,6 +116,7 @@ fn check(path: &Path, told: [u64; 3]) {
             assert_eq!(entries.len(), 1, "{name}");
         }
     }
+    seqs
 }
 
 #[test]
@@ -122,4 +127,48 @@ fn a_killed_process_loses_no_commit_it_was_told_of() {
         let told = run_and_kill(&path, commits);
         check(&path, told);
     }
+}
+
+/// A copy of the state and its log as a power cut left them: the log ends at
+/// `length`, or has a byte there that is not what was written.
+fn cut_off(path: &Path, to: &Path, length: usize, torn: bool) {
+    let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+    fs::copy(path, to).unwrap();
+    let mut bytes = fs::read(log(path)).unwrap();
+    match torn {
+        true => bytes[length] ^= 0x55,
+        false => bytes.truncate(length),
+    }
+    fs::write(log(to), bytes).unwrap();
+}
+
+#[test]
+fn a_log_that_lost_its_tail_or_was_torn_leaves_whole_commits_only() {
+    const COMMITS: u64 = 20;
+    const CUTS: usize = 20;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.db");
+    let store = Store::open(&path, &Options::default()).unwrap();
+    let claims = SYNCS.map(|name| claim(&store, name, 1));
+    for n in 0..COMMITS {
+        for claim in &claims {
+            let mut commit = claim.commit(claim.state.commit_seq + n);
+            let seq = claim.state.commit_seq + n + 1;
+            commit.delta = added(seq, &"x".repeat(200));
+            commit.delta.journal = vec![absorbed(seq, seq, "x")];
+            commit.delta.cursors = vec![(LEFT, Cursor(seq.to_be_bytes()[..].into()))];
+            store.commit_blocking(commit).unwrap();
+        }
+    }
+    let length = fs::metadata(dir.path().join("state.db-wal")).unwrap().len() as usize;
+    let mut left = Vec::new();
+    for cut in 1..CUTS {
+        for torn in [false, true] {
+            let to = dir.path().join(format!("cut{cut}{torn}.db"));
+            cut_off(&path, &to, length * cut / CUTS, torn);
+            left.push(check(&to, [0; 3])[0]);
+        }
+    }
+    left.dedup();
+    assert!(left.len() > 5 && left.is_sorted(), "cut later, more is left: {left:?}");
 }

@@ -29,6 +29,41 @@ pub struct History {
     pub blind: BTreeSet<String>,
     /// Rows the runtime changed at any side, where that was counted.
     pub effective_writes: Option<u64>,
+    /// Where it was taken down: what blind sides' answers showed the runtime, and
+    /// it had time to keep. A value that is not among them cannot be asked for.
+    #[serde(default)]
+    pub shown: Option<BTreeSet<Shown>>,
+    /// What the runtime says of every field of the records it knows, where it was asked.
+    #[serde(default)]
+    pub explained: Option<Vec<Explained>>,
+}
+
+/// A value that a side's answer told the runtime.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    pub side: String,
+    pub field: String,
+    pub value: String,
+}
+
+/// One field of one record, as the runtime explains it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explained {
+    pub record: String,
+    pub field: String,
+    /// The agreed value.
+    pub value: Option<String>,
+    /// The side whose edit it is; `None`: the runtime decided or merged it.
+    pub set_by: Option<String>,
+    /// It, or the record as a whole, waits for somebody.
+    pub waits: bool,
+    /// What the runtime believes each side holds, where it has a row.
+    pub sides: BTreeMap<String, Option<String>>,
+    /// What the last journal entry that changed the field says it became, where one
+    /// does: first copies and what was cut off do not.
+    pub last_journaled: Option<Option<String>>,
 }
 
 /// One statement's effect on one row by a person or an application.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Result, ensure};
 
-use crate::history::{Edit, History, Kept, KeptState, Row};
+use crate::history::{Edit, History, Kept, KeptState, Row, Shown};
 
 /// One value of one field of one record.
 pub(crate) type Spot<'h> = (&'h str, &'h str, Option<&'h str>);
@@ -25,6 +25,19 @@ pub(crate) struct Index<'h> {
     pub fields_kept: HashMap<(&'h str, &'h str), Vec<&'h Kept>>,
     /// Exports about a record as a whole.
     pub records_kept: HashMap<&'h str, Vec<&'h Kept>>,
+}
+
+/// Whether a value that went with its row at a blind side may never have been seen
+/// by the runtime: none of the answers it had time to keep showed it.
+fn is_never_shown(history: &History, side: &str, field: &str, value: Option<&str>) -> bool {
+    if !history.blind.contains(side) {
+        return false;
+    }
+    let (Some(shown), Some(value)) = (&history.shown, value) else {
+        return true;
+    };
+    let one = Shown { side: side.to_owned(), field: field.to_owned(), value: value.to_owned() };
+    !shown.contains(&one)
 }
 
 impl<'h> Index<'h> {
@@ -68,13 +81,12 @@ impl<'h> Index<'h> {
                 }
             }
             let later = history.edits.get(position + 1..).unwrap_or_default();
-            let blind = history.blind.contains(&edit.side) || self.has_twins(history, record);
-            if edit.is_delete() && !blind && !self.stays_deleted(record, later) {
-                continue;
-            }
+            // Of one row of several the same record has, a delete says nothing of the others.
+            let stands = !edit.is_delete() || self.has_twins(history, record) || self.stays_deleted(record, later);
             for (field, seen) in edit.seen() {
                 let replaced = edit.values().find(|(name, _)| *name == field);
-                if replaced.is_none_or(|(_, value)| value != seen) {
+                let stands = stands || is_never_shown(history, &edit.side, field, seen.as_deref());
+                if stands && replaced.is_none_or(|(_, value)| value != seen) {
                     self.superseded.insert((record, field.as_str(), seen.as_deref()));
                 }
             }

@@ -7,6 +7,7 @@ mod conflicts;
 mod conservation;
 mod convergence;
 mod echo;
+mod explained;
 mod export;
 mod history;
 mod index;
@@ -14,7 +15,7 @@ mod presence;
 mod verdict;
 
 pub use export::kept_from_conflicts;
-pub use history::{Deed, Edit, History, Kept, KeptState, Row};
+pub use history::{Deed, Edit, Explained, History, Kept, KeptState, Row, Shown};
 pub use verdict::{Verdict, Violation, ViolationKind};
 
 use index::Index;
@@ -28,5 +29,6 @@ pub fn check(history: &History) -> anyhow::Result<Verdict> {
     presence::check(history, &index, &mut verdict);
     conflicts::check(&index, &mut verdict);
     echo::check(history, &mut verdict);
+    explained::check(history, &index, &mut verdict);
     Ok(verdict)
 }

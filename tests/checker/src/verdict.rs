@@ -28,6 +28,8 @@ pub enum ViolationKind {
     Invented,
     /// Reported as concurrent though one edit had seen the other.
     FalseConflict,
+    /// What the runtime says of a value is not true.
+    Misexplained,
     /// More effective writes than edits × (sides − 1).
     Echo,
 }

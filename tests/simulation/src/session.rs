@@ -288,6 +288,7 @@ impl Session for MemorySession {
             .iter()
             .map(|intent| write_one(&self.system, request, intent, columns.len(), &key, &positions, &returning))
             .collect();
+        self.system.released().await;
         self.answer(lost, outcomes)
     }
 

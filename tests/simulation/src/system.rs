@@ -60,6 +60,8 @@ struct Inside {
     writes: u64,
     generated: i64,
     clock: i64,
+    /// Answers to writes wait.
+    held: bool,
 }
 
 /// A system; clones are the same one.
@@ -67,6 +69,7 @@ struct Inside {
 pub struct System {
     inside: Arc<Mutex<Inside>>,
     pub(crate) news: Arc<Notify>,
+    released: Arc<Notify>,
 }
 
 /// Orders rows by key text; keys of a table are of one shape.
@@ -138,6 +141,55 @@ impl System {
         drop(inside);
         self.news.notify_waiters();
         done
+    }
+
+    /// Gives a row another key, as one transaction of a person; false if there is no such row.
+    pub fn rekey(&self, table: &str, from: &[Value], to: &[Value]) -> bool {
+        let mut inside = self.lock();
+        inside.clock += 1_000;
+        let at = Timestamp(inside.clock);
+        let Some(found) = inside.tables.get_mut(table) else {
+            return false;
+        };
+        let Some(mut row) = found.rows.remove(&place(from)) else {
+            return false;
+        };
+        for (position, value) in found.key.iter().zip(to) {
+            row[*position] = value.clone();
+        }
+        found.rows.insert(place(to), row.clone());
+        inside.lsn += 1;
+        let logged = Logged {
+            lsn: inside.lsn,
+            table: table.into(),
+            key: Key::new(from.to_vec()),
+            row: Some(row),
+            at,
+            by_session: false,
+        };
+        inside.log.push(logged);
+        drop(inside);
+        self.news.notify_waiters();
+        true
+    }
+
+    /// Answers to writes wait from now on, or no more; what was asked is done.
+    pub fn hold_answers(&self, hold: bool) {
+        self.lock().held = hold;
+        self.released.notify_waiters();
+    }
+
+    /// Returns once no answers are held.
+    pub(crate) async fn released(&self) {
+        loop {
+            let released = self.released.notified();
+            tokio::pin!(released);
+            released.as_mut().enable();
+            if !self.lock().held {
+                return;
+            }
+            released.await;
+        }
     }
 
     /// All rows, in key order.

@@ -48,6 +48,12 @@ fn what_failed_once_holds() {
     hold([5095, 6077], true);
     // A row in doubt waited for itself, and the cursor with it.
     hold([1, 5], false);
+    // A side's edit, then its row's delete, while another side's delete was held.
+    hold([12342], true);
+    // Old changes that a stream begun anew told again passed for newer than a write.
+    hold([144, 155, 256, 398, 514], true);
+    // Told late and in no order, of a row that was gone by the time it was read.
+    hold([121, 241, 985, 1125, 1556, 1849], false);
     // An index that lags brought a deleted row back to life.
     hold([187], false);
     // Edits told by a stream whose rows cannot be compared with reads, then the delete.

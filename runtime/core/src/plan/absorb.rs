@@ -14,7 +14,9 @@ use crate::{
 use super::{
     Absorbed, Planner, Workset,
     cells::{Cells, Told},
+    deletes::whole,
     merge::Tray,
+    standing::{Lifted, lift},
 };
 
 impl Planner<'_> {
@@ -58,6 +60,39 @@ impl Planner<'_> {
         };
         let told = self.told(side, batch, change);
         self.absorb_told(set, side, &told)
+    }
+
+    /// A streamed row that was to be read again and is gone, told in no order: what
+    /// was glimpsed of it may be older than what is known, or an edit nobody will
+    /// see again. It decides nothing; it is journaled with the delete.
+    pub fn keep_glimpse(&mut self, set: &mut Workset, side: SideId, batch: &ChangeBatch, row: usize) {
+        let (Some(side), Some(change)) = (self.spec.side(side), batch.rows.get(row)) else {
+            return;
+        };
+        let told = self.told(side, batch, change);
+        let Some(record) = set.by_key(side.id, told.key).and_then(|id| set.get(id)) else {
+            return;
+        };
+        let Some(link) = record.link(side.id).filter(|link| link.is_live()) else {
+            return;
+        };
+        let mut last = whole(record);
+        let mut differs = false;
+        for (field, value) in &mut last {
+            let Some(native) = told.cells.get(*field).filter(|native| link.observed(*field) != Some(*native)) else {
+                continue;
+            };
+            if let Lifted::Value(shown) = lift(self.spec, self.refs, side, *field, native)
+                && !shown.same_meaning(value)
+            {
+                *value = shown;
+                differs = true;
+            }
+        }
+        if differs {
+            let id = record.id;
+            self.journal(Some(id), Some(side.id), What::Deleted { edited_at: told.at, last });
+        }
     }
 
     /// Whether a streamed row differs from what is known of it and the two cannot
@@ -289,9 +324,11 @@ impl Planner<'_> {
 
 /// Whether it can be told if a change of this version is news to the link. Else
 /// a streamed change is no more than a hint: the row is read again, by whoever
-/// writes to it, so that the answer comes after every write before it.
+/// writes to it, so that the answer comes after every write before it. A stream
+/// that began anew tells old changes again: none of them is known to be newer than
+/// what was written or read while the one before it was in force.
 pub fn can_order(version: &Version, link: &Link) -> bool {
-    !version.order.is_empty() && !link.version.order.is_empty()
+    !version.order.is_empty() && !link.version.order.is_empty() && version.generation == link.version.generation
 }
 
 /// Remembers the version of what was taken from a row. What cannot be ordered

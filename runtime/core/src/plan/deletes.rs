@@ -80,7 +80,8 @@ impl Planner<'_> {
                 self.journal_deleted(record, side.id, at);
                 record.life = Life::Deleted { by: Some(by), at };
             }
-            Life::HeldDelete { .. } => {}
+            // It waits on; but edits made since it does may be told nowhere else.
+            Life::HeldDelete { .. } => self.journal_deleted(record, side.id, at),
             Life::Ambiguous { .. } => self.delete_record(record, side.id, at),
             Life::Live => match unseen {
                 Some(editor) if !alone || editor != Some(side.id) => {

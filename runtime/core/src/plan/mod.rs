@@ -23,7 +23,7 @@ mod workset;
 pub use absorb::can_order;
 pub use filter::{Belonging, belonging};
 pub use intent::{intent, wants};
-pub use needs::{Parent, Wait, needs, needs_outcomes, needs_rows, parents, record_matches, waits};
+pub use needs::{Parent, Wait, moved_to, needs, needs_outcomes, needs_rows, parents, record_matches, waits};
 pub use proof::{Lost, lost};
 pub use workset::{KeyRecords, Needs, Refs, Workset};
 

@@ -74,6 +74,17 @@ pub fn needs_outcomes<'r>(spec: &SyncSpec, side: SideId, rows: impl IntoIterator
     needs
 }
 
+/// The key that a streamed row has after this change, where that is another one
+/// than it was known by.
+pub fn moved_to(spec: &SyncSpec, side: SideId, batch: &ChangeBatch, row: usize) -> Option<Key> {
+    let (side, row) = (spec.side(side)?, batch.rows.get(row)?);
+    if batch.kind != ChangeKind::Upsert {
+        return None;
+    }
+    let cells = Cells::new(Arc::new(Layout::new(side, Some(&batch.columns))), &row.cells);
+    if cells.shows_key(&row.key) { None } else { cells.key() }
+}
+
 /// Adds the other key a row shows and its parents. True: it shows another key.
 fn told(spec: &SyncSpec, side: &SideSpec, cells: &Cells<'_>, key: &Key, needs: &mut Needs) -> bool {
     let moved = if cells.shows_key(key) { None } else { cells.key() };

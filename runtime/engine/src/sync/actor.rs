@@ -46,6 +46,8 @@ const PARKED_MAX: usize = 50_000;
 /// How often what is on disk is looked at, and an idle cursor is committed.
 const TICK: Duration = Duration::from_millis(250);
 const IDLE_CURSOR_TICKS: u32 = 8;
+/// How soon it is looked again whether the disk has what a write waits for.
+const DISK_LOOK: Duration = Duration::from_millis(2);
 
 /// Why an actor ended.
 pub(crate) enum Ended {
@@ -129,6 +131,8 @@ pub(crate) struct Actor {
     pub(super) flights: VecDeque<Flight>,
     /// Written next, once the commit under way that changes them is made.
     pub(super) awaiting_commit: Vec<(SideId, RecordId)>,
+    /// Written once a power cut cannot take what they displace any more.
+    pub(super) awaiting_disk: Vec<(SideId, RecordId)>,
     pub(super) waiting: Waiting,
     pub(super) guard: Guard,
     pub(super) paused: bool,
@@ -146,7 +150,7 @@ impl Actor {
     pub(crate) async fn run(mut self) -> Ended {
         let ended = self.live().await.unwrap_or_else(Ended::Failed);
         // Whoever takes up from here must not write while something is in flight.
-        while self.sides.values().any(|run| run.writer.outstanding > 0)
+        while self.sides.values().any(|run| !run.writer.is_idle())
             && let Some((side, answer)) = self.channels.answers.recv().await
         {
             self.answered(side, answer);
@@ -214,6 +218,7 @@ impl Actor {
         if self.flights.len() < COMMITS_MAX {
             self.sweep()?;
         }
+        self.look_at_disk();
         self.dispatch()?;
         self.ask_streams().await;
         self.publish();
@@ -252,8 +257,8 @@ impl Actor {
 
     fn answered(&mut self, side: SideId, mut answer: Answer) {
         if let Some(run) = self.sides.get_mut(&side) {
-            run.writer.outstanding = run.writer.outstanding.saturating_sub(1);
-            crate::writer::stamp(&mut answer, run.generation);
+            let generation = run.writer.answered().unwrap_or(run.generation);
+            crate::writer::stamp(&mut answer, generation);
         }
         self.staged.answers.push_back((side, answer));
     }
@@ -347,6 +352,17 @@ impl Actor {
         Ok(())
     }
 
+    /// What waited for the disk is written when it is there.
+    fn look_at_disk(&mut self) {
+        for (side, record) in std::mem::take(&mut self.awaiting_disk) {
+            if self.core.awaits_disk(record) {
+                self.awaiting_disk.push((side, record));
+            } else if let Some(run) = self.sides.get_mut(&side) {
+                run.queue.push(record);
+            }
+        }
+    }
+
     fn enqueue(&mut self, marks: &[Mark]) {
         for mark in marks {
             if let (Some(_), Some(run)) = (mark.action, self.sides.get_mut(&mark.side)) {
@@ -398,6 +414,7 @@ impl Actor {
             // Nothing is handed out: what is due would wake it again and again.
             return None;
         }
+        let disk = (!self.awaiting_disk.is_empty()).then(|| Instant::now() + DISK_LOOK);
         self.sides
             .values()
             .filter(|run| run.writer.has_room() && !run.paused)
@@ -406,12 +423,13 @@ impl Actor {
                 [busy, run.queue.next_wake()]
             })
             .flatten()
+            .chain(disk)
             .min()
     }
 
     fn is_drained(&mut self) -> bool {
-        let outstanding: usize = self.sides.values().map(|run| run.writer.outstanding).sum();
-        if outstanding > 0 || !self.flights.is_empty() || !self.staged.is_empty() {
+        let waits = self.sides.values().any(|run| !run.writer.is_idle());
+        if waits || !self.flights.is_empty() || !self.staged.is_empty() {
             return false;
         }
         self.commit_cursors();
@@ -423,6 +441,7 @@ impl Actor {
         self.staged.is_empty()
             && self.flights.is_empty()
             && self.awaiting_commit.is_empty()
+            && self.awaiting_disk.is_empty()
             && self.core.phase == lockstep_state::SyncPhase::Live
             && self.sides.values().all(|run| run.attached && run.is_quiet())
     }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use lockstep_core::{
     cast::Cast,
     delta::Delta,
+    journal::{Entry, What},
     key::{Key, MatchKey},
     plan::{self, Needs, Phase, Planner, Refs, Tally, Unread, Workset},
     record::{Link, Presence, Record, RecordId, SideId},
@@ -52,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) seq: u64,
     next_record: u64,
     next_entry: u64,
+    /// Records of which a decision displaced a value, by the commit that journals it.
+    displaced: BTreeMap<RecordId, u64>,
     parents: BTreeMap<Arc<str>, Parent>,
     /// The sweep looks at every record, whatever it seems to lack.
     pub(crate) thorough: bool,
@@ -67,6 +70,7 @@ impl Core {
             seq: state.commit_seq,
             next_record: state.next_record,
             next_entry: state.next_entry,
+            displaced: BTreeMap::new(),
             parents: BTreeMap::new(),
             thorough: matches!(state.phase, SyncPhase::Sweep { .. }),
             spec,
@@ -334,6 +338,7 @@ impl Core {
         let mut commit = self.claim.commit(self.seq);
         self.seq += 1;
         self.cache.pend(self.seq, &delta);
+        self.note_displaced(&delta);
         if let Some(phase) = besides.phase {
             self.phase = phase;
         }
@@ -343,6 +348,38 @@ impl Core {
         commit.settings = besides.settings;
         self.store.commit(commit, Box::new(done));
         Some(self.seq)
+    }
+
+    /// What a decision displaced is in the journal only, once the write that follows
+    /// has arrived: that waits until a power cut cannot take the entry any more.
+    fn note_displaced(&mut self, delta: &Delta) {
+        let displaces = |entry: &&Entry| {
+            matches!(
+                entry.what,
+                What::Conflict { .. }
+                    | What::DeleteConflict { .. }
+                    | What::Overwrote { .. }
+                    | What::Operator { .. }
+                    | What::Reverted { .. }
+            )
+        };
+        let records = delta.journal.iter().filter(displaces).filter_map(|entry| entry.record);
+        let seq = self.seq;
+        self.displaced.extend(records.map(|record| (record, seq)));
+    }
+
+    /// Whether a write of this record has to wait for the disk; asks it to hurry.
+    pub(crate) fn awaits_disk(&mut self, record: RecordId) -> bool {
+        if !self.displaced.contains_key(&record) {
+            return false;
+        }
+        let on_disk = self.store.durable().get(&self.sync()).copied().unwrap_or(0);
+        self.displaced.retain(|_, seq| *seq > on_disk);
+        let awaits = self.displaced.contains_key(&record);
+        if awaits {
+            self.store.sync_soon();
+        }
+        awaits
     }
 
     /// Commits and waits until the state has it: for single operations.

@@ -86,6 +86,8 @@ impl Actor {
                 // Looked at again when its outcome is known.
             } else if self.core.cache.is_uncommitted(record) {
                 self.awaiting_commit.push((id, record));
+            } else if self.core.awaits_disk(record) {
+                self.awaiting_disk.push((id, record));
             } else {
                 records.push(record);
             }
@@ -145,7 +147,7 @@ fn send(spec: &SyncSpec, run: &mut SideRun, group: u64, sent: Vec<Sent>) -> bool
         intents: sent.iter().map(|sent| sent.intent.clone()).collect(),
         returning: side.columns.clone(),
     };
-    run.writer.give(Job::Write { request, sent })
+    run.writer.give(Job::Write { request, sent }, run.generation)
 }
 
 /// Creates that an earlier process may have sent, or that the side would not
@@ -208,7 +210,7 @@ fn give_fetch(run: &mut SideRun) -> bool {
             run.fetching.insert(key.clone(), false);
         }
     }
-    run.writer.give(Job::Fetch { request, asked })
+    run.writer.give(Job::Fetch { request, asked }, run.generation)
 }
 
 fn size_bytes(sent: &Sent) -> usize {

@@ -5,12 +5,17 @@
 //! has passed the moment of the read without telling anything of the row, and a
 //! second read agrees. Knows nothing of records.
 
-use lockstep_core::{key::Key, record::Link};
+use lockstep_core::{
+    key::Key,
+    record::{Link, RecordId},
+};
 use rustc_hash::FxHashMap;
 
 /// One row that was not found.
 #[derive(Debug)]
 pub(super) struct Doubt {
+    /// Whose row it was: it may have got another key since.
+    pub(super) record: RecordId,
     /// What was known of it at the first look.
     pub(super) known: Link,
     /// Places in the stream that wait for this.
@@ -32,11 +37,12 @@ pub(super) struct Doubts {
 
 impl Doubts {
     /// A row was looked for and not found.
-    pub(super) fn add(&mut self, key: &Key, tickets: &[u64], known: &Link) {
+    pub(super) fn add(&mut self, key: &Key, tickets: &[u64], record: RecordId, known: &Link) {
         if !self.open.contains_key(key) {
             self.fresh.push(key.clone());
         }
-        let doubt = self.open.entry(key.clone()).or_insert_with(|| Doubt { known: known.clone(), tickets: Vec::new() });
+        let doubt =
+            self.open.entry(key.clone()).or_insert_with(|| Doubt { record, known: known.clone(), tickets: Vec::new() });
         doubt.tickets.extend(tickets);
     }
 
@@ -66,6 +72,11 @@ impl Doubts {
                 Vec::new()
             }
         }
+    }
+
+    /// Whose row is in doubt.
+    pub(super) fn record(&self, key: &Key) -> Option<RecordId> {
+        self.open.get(key).map(|doubt| doubt.record)
     }
 
     /// The second look has answered, or the question fell away.
@@ -98,7 +109,7 @@ impl Doubts {
 #[cfg(test)]
 mod tests {
     use lockstep_core::{
-        record::{Presence, SideId},
+        record::{Presence, RecordId, SideId},
         value::Value,
     };
 
@@ -115,7 +126,7 @@ mod tests {
     #[test]
     fn an_absence_is_looked_at_again_only_when_the_stream_has_passed_it() {
         let mut doubts = Doubts::default();
-        doubts.add(&key(1), &[], &link());
+        doubts.add(&key(1), &[], RecordId(1), &link());
         let number = doubts.ask().unwrap();
         assert_eq!(doubts.ask(), None);
         doubts.answered(number - 1, 7);
@@ -131,7 +142,7 @@ mod tests {
     #[test]
     fn a_stream_that_begins_anew_is_asked_again() {
         let mut doubts = Doubts::default();
-        doubts.add(&key(1), &[3], &link());
+        doubts.add(&key(1), &[3], RecordId(1), &link());
         let number = doubts.ask().unwrap();
         doubts.restart();
         doubts.answered(number, 7);

@@ -125,6 +125,7 @@ impl Actor {
             staged: Staged::default(),
             flights: Default::default(),
             awaiting_commit: Vec::new(),
+            awaiting_disk: Vec::new(),
             waiting: Waiting::default(),
             guard: Guard::new(parts.storm),
             paused: false,

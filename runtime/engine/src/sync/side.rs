@@ -30,6 +30,8 @@ const WINDOW_MAX: usize = 20_000;
 pub(super) struct ParkedRow {
     pub(super) batch: Arc<ChangeBatch>,
     pub(super) ticket: u64,
+    /// A delete that the delete storm guard has counted already.
+    pub(super) counted: bool,
 }
 
 /// A key to fetch.
@@ -78,6 +80,8 @@ pub(super) struct SideRun {
     /// Creates whose row may show in the stream before their outcome is known, by group.
     pub(super) creating: BTreeMap<u64, HashSet<RecordId>>,
     pub(super) parked: HashMap<RecordId, VecDeque<ParkedRow>>,
+    /// Keys that parked rows move to: what is told under them comes after those.
+    parked_moves: HashMap<Key, RecordId>,
     /// Rows nobody knows, which may be creates in flight: until that group is settled.
     pub(super) strangers: VecDeque<(u64, ParkedRow)>,
     pub(super) parked_rows: usize,
@@ -138,6 +142,7 @@ impl SideRun {
             in_flight: HashSet::new(),
             creating: BTreeMap::new(),
             parked: HashMap::new(),
+            parked_moves: HashMap::new(),
             strangers: VecDeque::new(),
             parked_rows: 0,
             fetches: VecDeque::new(),
@@ -216,9 +221,18 @@ impl SideRun {
         group.or(self.suspects_open.then_some(0))
     }
 
-    pub(super) fn park(&mut self, record: RecordId, row: ParkedRow) {
+    /// The record whose parked rows move to this key.
+    pub(super) fn moves_with(&self, key: &Key) -> Option<RecordId> {
+        if self.parked_moves.is_empty() { None } else { self.parked_moves.get(key).copied() }
+    }
+
+    /// `moved`: the key that the row has after this change, if that is another one.
+    pub(super) fn park(&mut self, record: RecordId, row: ParkedRow, moved: Option<Key>) {
         self.watermark.hold(row.ticket);
         self.parked_rows += 1;
+        if let Some(key) = moved {
+            self.parked_moves.insert(key, record);
+        }
         self.parked.entry(record).or_default().push_back(row);
     }
 
@@ -237,6 +251,7 @@ impl SideRun {
         });
         if let Some(rows) = self.parked.remove(&record) {
             self.parked_rows -= rows.len().min(self.parked_rows);
+            self.parked_moves.retain(|_, moving| *moving != record);
             freed.extend(rows.into_iter().map(|row| (self.id, row)));
         }
         self.free_strangers(freed);
@@ -267,6 +282,7 @@ impl SideRun {
         self.doubts.restart();
         self.hints.clear();
         self.parked.clear();
+        self.parked_moves.clear();
         self.strangers.clear();
         self.parked_rows = 0;
         self.reached = None;
@@ -286,7 +302,7 @@ impl SideRun {
             && self.doubts.is_empty()
             && self.parked_rows == 0
             && self.watermark.is_absorbed()
-            && self.writer.outstanding == 0
+            && self.writer.is_idle()
             && self.reading.is_none()
             && self.comparing.is_none()
     }

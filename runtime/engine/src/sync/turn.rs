@@ -1,7 +1,10 @@
 //! One turn: what was staged becomes one plan and one commit. Outcomes first,
 //! then rows that waited for them, then what streams and full reads brought.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use lockstep_core::{
     change::{ChangeBatch, ChangeKind, ChangeRow, Found, Row},
@@ -36,8 +39,8 @@ struct Taken {
     written: Vec<(SideId, Vec<Sent>, Vec<Outcome>)>,
     fetched: Vec<(SideId, FetchRequest, Vec<Asked>, Vec<Found>)>,
     freed: VecDeque<(SideId, ParkedRow)>,
-    batches: Vec<(SideId, u64, std::sync::Arc<ChangeBatch>)>,
-    pages: Vec<(SideId, Vec<Row>, std::sync::Arc<[u8]>)>,
+    batches: Vec<(SideId, u64, Arc<ChangeBatch>)>,
+    pages: Vec<(SideId, Vec<Row>, Arc<[u8]>)>,
     reviews: Vec<RecordId>,
     settings: Vec<(String, Option<String>)>,
 }
@@ -81,6 +84,18 @@ pub(super) struct Follow {
     settled: Vec<(SideId, RecordId)>,
     touched: Vec<RecordId>,
     behind: Behind,
+    counted: Counted,
+}
+
+/// Deletes that the delete storm guard has admitted in this turn: those that
+/// have to wait are not counted again when their wait ends.
+#[derive(Default)]
+struct Counted(HashSet<(SideId, Key)>);
+
+impl Counted {
+    fn has(&self, side: SideId, kind: ChangeKind, key: &Key) -> bool {
+        kind == ChangeKind::Delete && self.0.contains(&(side, key.clone()))
+    }
 }
 
 /// Rows whose wait ended in this turn are absorbed in the next one. What the
@@ -93,13 +108,22 @@ struct Behind {
 }
 
 impl Behind {
-    fn of(freed: &VecDeque<(SideId, ParkedRow)>, set: &Workset) -> Self {
+    fn of(spec: &SyncSpec, freed: &VecDeque<(SideId, ParkedRow)>, set: &Workset) -> Self {
         let mut behind = Behind::default();
-        for (side, row) in freed.iter().flat_map(|(side, row)| row.batch.rows.iter().map(move |row| (*side, row))) {
-            behind.records.extend(set.by_key(side, &row.key).map(|record| (side, record)));
-            behind.keys.insert((side, row.key.clone()));
+        for (side, parked) in freed {
+            for (index, row) in parked.batch.rows.iter().enumerate() {
+                behind.records.extend(set.by_key(*side, &row.key).map(|record| (*side, record)));
+                behind.keys.insert((*side, row.key.clone()));
+                behind.add_moved(spec, *side, &parked.batch, index);
+            }
         }
         behind
+    }
+
+    /// A row that waits and moves to another key: what is told of it under that
+    /// key comes after it.
+    fn add_moved(&mut self, spec: &SyncSpec, side: SideId, batch: &ChangeBatch, row: usize) {
+        self.keys.extend(plan::moved_to(spec, side, batch, row).map(|key| (side, key)));
     }
 
     fn has(&self, set: &Workset, side: SideId, key: &Key) -> bool {
@@ -117,7 +141,7 @@ impl Actor {
         self.core.unread = self.unread();
         let (needs, ids) = self.needs(&taken);
         let (mut set, refs) = self.core.gather(&needs, &ids)?;
-        let storm = self.ask_guard(&taken, &set)?;
+        let (storm, counted) = self.ask_guard(&taken, &set)?;
         if storm.is_some() {
             self.doubt_again(&taken);
             taken.keep_settlements_only();
@@ -125,7 +149,7 @@ impl Actor {
         let sides = &mut self.sides;
         let now = self.core.clock.now();
         let (follow, mut delta, tally) = self.core.plan(&mut set, &refs, |planner, set| {
-            let mut follow = Follow::default();
+            let mut follow = Follow { counted, ..Follow::default() };
             for (side, sent, outcomes) in &taken.written {
                 if let Some(run) = sides.get_mut(side) {
                     settle(planner, set, run, sent, outcomes, &mut follow);
@@ -138,13 +162,14 @@ impl Actor {
             }
             for (side, row) in &taken.freed {
                 if let Some(run) = sides.get_mut(side) {
-                    absorb_batch(planner, set, run, &row.batch, row.ticket, &mut follow);
+                    absorb_batch(planner, set, run, row, &mut follow);
                 }
             }
-            follow.behind = Behind::of(&follow.freed, set);
+            follow.behind = Behind::of(planner.spec, &follow.freed, set);
             for (side, ticket, batch) in &taken.batches {
                 if let Some(run) = sides.get_mut(side) {
-                    absorb_batch(planner, set, run, batch, *ticket, &mut follow);
+                    let row = ParkedRow { batch: batch.clone(), ticket: *ticket, counted: false };
+                    absorb_batch(planner, set, run, &row, &mut follow);
                 }
             }
             for (side, rows, _) in &taken.pages {
@@ -184,18 +209,20 @@ impl Actor {
     }
 
     /// Whether so many live rows would be gone after this that a person is asked.
-    fn ask_guard(&mut self, taken: &Taken, set: &Workset) -> Result<Option<Storm>, EngineError> {
+    fn ask_guard(&mut self, taken: &Taken, set: &Workset) -> Result<(Option<Storm>, Counted), EngineError> {
         let lives = |side: SideId, key: &Key| live_link(set, side, key).is_some();
         // What cannot be ordered is looked for first, and counted when it is not found.
         let believed = |side: SideId, row: &ChangeRow| {
             live_link(set, side, &row.key).is_some_and(|(_, link)| plan::can_order(&row.version, link))
         };
         let mut deletes: BTreeMap<SideId, u64> = BTreeMap::new();
+        let mut counted = Counted::default();
         let batches = taken.batches.iter().map(|(side, _, batch)| (side, batch));
-        for (side, batch) in batches.chain(taken.freed.iter().map(|(side, row)| (side, &row.batch))) {
-            if batch.kind == ChangeKind::Delete {
-                let gone = batch.rows.iter().filter(|row| believed(*side, row)).count();
-                *deletes.entry(*side).or_default() += gone as u64;
+        let freed = taken.freed.iter().filter(|(_, row)| !row.counted).map(|(side, row)| (side, &row.batch));
+        for (side, batch) in batches.chain(freed).filter(|(_, batch)| batch.kind == ChangeKind::Delete) {
+            for row in batch.rows.iter().filter(|row| believed(*side, row)) {
+                *deletes.entry(*side).or_default() += 1;
+                counted.0.insert((*side, row.key.clone()));
             }
         }
         for (side, request, asked, found) in &taken.fetched {
@@ -206,17 +233,17 @@ impl Actor {
         }
         deletes.retain(|_, gone| *gone > 0);
         if deletes.is_empty() {
-            return Ok(None);
+            return Ok((None, counted));
         }
         let counts = self.core.store.counts(self.core.sync())?;
         let now = self.core.clock.now();
         for (side, gone) in deletes {
             let rows = counts.sides.get(&side).map_or(0, |side| side.links);
             if let Err(storm) = self.guard.admit(now, side, gone, rows) {
-                return Ok(Some(storm));
+                return Ok((Some(storm), counted));
             }
         }
-        Ok(None)
+        Ok((None, counted))
     }
 
     /// Nothing is believed now: what was found missing is looked for again later.
@@ -304,6 +331,8 @@ impl Actor {
             all.add(plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
             all.keys.extend(request.keys.iter().map(|key| (*side, key.clone())));
             let missing = request.keys.iter().zip(asked).filter(|(_, asked)| matches!(asked, Asked::Missing));
+            let doubts = self.sides.get(side).map(|run| &run.doubts);
+            ids.extend(request.keys.iter().filter_map(|key| doubts?.record(key)));
             let hints = self.sides.get(side).map(|run| &run.hints);
             for batch in missing.flat_map(|(key, _)| hints.into_iter().flat_map(|hints| hints.of(key))) {
                 all.add(plan::needs(spec, *side, batch));
@@ -358,7 +387,7 @@ impl Actor {
         if !self.core.has_references() {
             return;
         }
-        let changed = delta.records.iter().map(std::sync::Arc::as_ref);
+        let changed = delta.records.iter().map(Arc::as_ref);
         for record in changed.chain(follow.touched.iter().filter_map(|id| set.get(*id))) {
             let waits = plan::waits(&self.core.spec, refs, record);
             self.waiting.add(record.id, &waits);
@@ -448,7 +477,7 @@ fn is_doubtful(set: &Workset, run: &mut SideRun, sent: &Sent) -> bool {
     let link = set.get(sent.record).and_then(|record| record.link(run.id)).filter(|link| link.is_live());
     match (link, &sent.intent.key) {
         (Some(link), Some(key)) if link.key.as_ref() == Some(key) => {
-            run.doubts.add(key, &[], link);
+            run.doubts.add(key, &[], sent.record, link);
             true
         }
         _ => false,
@@ -498,6 +527,7 @@ fn absorb_fetched(
                 let in_flight = set.by_key(run.id, key).is_some_and(|record| run.in_flight.contains(&record));
                 if unordered && (overtaken || in_flight) {
                     // Which of the two is newer cannot be told.
+                    rows.iter().for_each(|row| run.hints.glimpse_row(&run.selection, row));
                     run.want(key.clone(), tickets.clone());
                     continue;
                 }
@@ -505,10 +535,10 @@ fn absorb_fetched(
                     planner.absorb_row(set, run.id, row);
                 }
                 if rows.is_empty()
-                    && let Some((_, link)) = live_link(set, run.id, key)
+                    && let Some((record, link)) = live_link(set, run.id, key)
                 {
                     // Its hints stay until that is believed.
-                    run.doubts.add(key, tickets, link);
+                    run.doubts.add(key, tickets, record, link);
                     tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
                 } else {
                     run.hints.take(key);
@@ -568,13 +598,19 @@ fn absorb_second_look(
     if let Some((record, unchanged)) = known {
         if rows.is_empty() && unchanged {
             // Edits made before it went, which nothing else shows any more.
-            for batch in run.hints.take(key) {
+            let told = run.hints.take(key);
+            for batch in told.glimpsed {
+                planner.keep_glimpse(set, run.id, &batch, 0);
+            }
+            for batch in told.ordered {
                 planner.absorb_told_last(set, run.id, &batch, 0);
             }
             planner.absorb_missing(set, run.id, key, now);
         }
         follow.settled.push((run.id, record));
     }
+    // Its row may be under another key by now: a write that missed it is wanted still.
+    follow.settled.push((run.id, doubt.record));
     for ticket in doubt.tickets {
         run.watermark.clear(ticket);
     }
@@ -585,39 +621,32 @@ fn made_by_us<'r>(set: &Workset, run: &SideRun, rows: &[&'r Row]) -> Option<&'r 
     rows.iter().find(|row| set.by_key(run.id, &row.key).is_none()).copied()
 }
 
+/// Absorbs the rows of a batch, or has them wait for what they come after.
 fn absorb_batch(
     planner: &mut Planner<'_>,
     set: &mut Workset,
     run: &mut SideRun,
-    batch: &std::sync::Arc<ChangeBatch>,
-    ticket: u64,
+    told: &ParkedRow,
     follow: &mut Follow,
 ) {
-    for index in 0..batch.rows.len() {
-        let Some(row) = batch.rows.get(index) else {
-            continue;
-        };
-        let alone = || ParkedRow {
-            batch: std::sync::Arc::new(ChangeBatch {
-                object: batch.object.clone(),
-                kind: batch.kind,
-                columns: batch.columns.clone(),
-                rows: vec![row.clone()],
-                origin: batch.origin.clone(),
-            }),
-            ticket,
-        };
+    let (batch, ticket) = (&told.batch, told.ticket);
+    for (index, row) in batch.rows.iter().enumerate() {
+        let counted = told.counted || follow.counted.has(run.id, batch.kind, &row.key);
+        let alone = || ParkedRow { batch: Arc::new(one_row(batch, row)), ticket, counted };
         if let Some(overtaken) = run.fetching.get_mut(&row.key) {
             *overtaken = true;
         }
         if follow.behind.has(set, run.id, &row.key) {
+            follow.behind.add_moved(planner.spec, run.id, batch, index);
             run.watermark.hold(ticket);
             follow.freed.push_back((run.id, alone()));
             continue;
         }
-        match set.by_key(run.id, &row.key) {
+        let moved = |planner: &Planner<'_>| plan::moved_to(planner.spec, run.id, batch, index);
+        match run.moves_with(&row.key).or_else(|| set.by_key(run.id, &row.key)) {
             Some(record) if run.blocks(record) => {
-                run.park(record, alone());
+                let moved = moved(planner);
+                run.park(record, alone(), moved);
                 continue;
             }
             Some(record) => follow.touched.push(record),
@@ -642,6 +671,16 @@ fn absorb_batch(
     run.watermark.free(ticket);
 }
 
+fn one_row(batch: &ChangeBatch, row: &ChangeRow) -> ChangeBatch {
+    ChangeBatch {
+        object: batch.object.clone(),
+        kind: batch.kind,
+        columns: batch.columns.clone(),
+        rows: vec![row.clone()],
+        origin: batch.origin.clone(),
+    }
+}
+
 /// Whether a row that cannot be ordered differs from what is known of it. It may
 /// have been read before a write or a change that is known already: taken for
 /// news it would undo that at every side. It is read again, under its lock.
@@ -663,6 +702,7 @@ fn absorb_page(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, 
             let unsure = known.is_some_and(|link| shows_something_else(planner.spec, run.id, link, row));
             // The write in flight tells what the row holds; the compare after it, if it fails.
             if run.blocks(record) || unsure {
+                run.hints.glimpse_row(&run.selection, row);
                 run.want(row.key.clone(), Vec::new());
                 continue;
             }

@@ -64,7 +64,11 @@ impl Habits {
 
     /// Whether values can come and go without the stream telling them.
     pub fn is_blind(&self) -> bool {
-        matches!(self.stream, Stream::Webhooks | Stream::Polling)
+        match self.stream {
+            Stream::Log => false,
+            // Some events only name the row.
+            Stream::Events | Stream::Webhooks | Stream::Polling => true,
+        }
     }
 
     /// A value as the system stores it.

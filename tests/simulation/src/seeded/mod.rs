@@ -3,12 +3,14 @@
 //! faults. One seed is one run, replayed exactly.
 
 mod dice;
+mod explained;
 mod habits;
 mod people;
 mod place;
 mod run;
 mod scenario;
 mod session;
+mod shrink;
 mod stream;
 mod table;
 mod verdict;
@@ -17,4 +19,5 @@ mod write;
 
 pub use habits::{Condition, Habits, Stream};
 pub use run::{Outcome, play, run};
-pub use scenario::{Event, Scenario};
+pub use scenario::{DEEDS, Event, Scenario, TROUBLES};
+pub use shrink::shrink;

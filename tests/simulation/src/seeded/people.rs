@@ -4,6 +4,7 @@ use lockstep_core::value::Value;
 
 use super::{
     dice::Dice,
+    habits::Stream,
     scenario::{Event, Scenario},
     table::{COLUMNS, EDITED, EMAIL, ID, Row, Who, key_of},
     world::World,
@@ -46,8 +47,21 @@ impl People<'_> {
                     self.delete(*side, &row);
                 }
             }
+            Event::Rekey { side } => self.rekey(*side),
             _ => {}
         }
+    }
+
+    /// Only where keys are the side's own, and told with the rows they were of.
+    fn rekey(&mut self, side: usize) {
+        let Some(row) = self.any_row(side) else { return };
+        let Some(place) = self.world.places.get(side) else { return };
+        if self.scenario.shares_key || place.table().habits.stream != Stream::Log {
+            self.edit(side, row, None);
+            return;
+        }
+        place.table().rekey(&key_of(&row), self.world.now_us());
+        place.news.notify_waiters();
     }
 
     fn any_row(&mut self, side: usize) -> Option<Row> {

@@ -2,14 +2,18 @@
 //! of its own kind. Shared by its sessions, the people and the run.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard},
 };
 
-use lockstep_core::key::Key;
+use lockstep_core::{key::Key, value::Value};
 use tokio::sync::Notify;
 
-use super::{dice::Dice, habits::Stream, table::Table};
+use super::{
+    dice::Dice,
+    habits::Stream,
+    table::{Table, text_of},
+};
 
 /// A change shows by polling up to this long after it was made.
 pub const LATE_MAX_US: i64 = 3_000_000;
@@ -51,9 +55,49 @@ pub struct Feed {
     numbered: u64,
 }
 
+/// What was answered so shortly before the runtime died may not have been kept: a
+/// row that is gone is looked for twice, and the stream asked in between.
+const KEPT_AFTER_US: i64 = 5_000_000;
+
+/// The values that answers showed the runtime, by column.
+#[derive(Debug, Default)]
+pub struct Shown {
+    kept: BTreeSet<(usize, String)>,
+    recent: Vec<(i64, usize, String)>,
+}
+
+impl Shown {
+    pub fn add(&mut self, now_us: i64, column: usize, value: &Value) {
+        if let Some(text) = text_of(value)
+            && !self.kept.contains(&(column, text.clone()))
+        {
+            self.recent.push((now_us, column, text));
+        }
+    }
+
+    /// The runtime has died: what it had time to keep stays.
+    pub fn died(&mut self, now_us: i64) {
+        let early = self.recent.drain(..).filter(|(at_us, _, _)| *at_us < now_us - KEPT_AFTER_US);
+        self.kept.extend(early.map(|(_, column, text)| (column, text)));
+    }
+
+    /// Whoever knew is gone: an older state was put back.
+    pub fn forget(&mut self) {
+        self.kept.clear();
+        self.recent.clear();
+    }
+
+    /// Everything that was shown and could be kept.
+    pub fn all(&self) -> impl Iterator<Item = (usize, &str)> {
+        let kept = self.kept.iter().map(|(column, text)| (*column, text.as_str()));
+        kept.chain(self.recent.iter().map(|(_, column, text)| (*column, text.as_str())))
+    }
+}
+
 pub struct Place {
     table: Mutex<Table>,
     feed: Mutex<Feed>,
+    shown: Mutex<Shown>,
     weather: Mutex<Weather>,
     dice: Mutex<Dice>,
     pub news: Notify,
@@ -68,6 +112,7 @@ impl Place {
         Place {
             table: Mutex::new(table),
             feed: Mutex::default(),
+            shown: Mutex::default(),
             weather: Mutex::new(CALM),
             dice: Mutex::new(dice),
             news: Notify::new(),
@@ -80,6 +125,10 @@ impl Place {
 
     pub fn feed(&self) -> MutexGuard<'_, Feed> {
         lock(&self.feed)
+    }
+
+    pub fn shown(&self) -> MutexGuard<'_, Shown> {
+        lock(&self.shown)
     }
 
     pub fn weather(&self) -> MutexGuard<'_, Weather> {

@@ -3,11 +3,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use lockstep_checker::{Kept, KeptState, Verdict};
+use lockstep_checker::{Explained, Kept, KeptState, Verdict};
 use lockstep_core::config::Config;
 use lockstep_engine::{
     Connector, Engine, Operations, Setup,
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     dice::Dice,
+    explained::explained,
     people::People,
     place::{CALM, Place},
     scenario::{Event, Scenario},
@@ -33,9 +34,11 @@ const REST_MAX: Duration = Duration::from_secs(300);
 const QUIET_LOOKS: u32 = 5;
 /// And so long after that nothing more is written.
 const STILL: Duration = Duration::from_secs(20);
+/// How often the state's log is synced.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// What came of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outcome {
     pub seed: u64,
     /// What is wrong; none: nothing.
@@ -63,7 +66,7 @@ impl Outcome {
 /// How a life ended.
 enum End {
     Died,
-    Rest(Vec<Kept>),
+    Rest(Vec<Kept>, Vec<Explained>),
     Stuck(String),
 }
 
@@ -75,6 +78,9 @@ struct Run {
     store: Store,
     snapshots: Vec<Store>,
     restore: bool,
+    /// The state as its log was last synced, where the power may go.
+    synced: Option<Store>,
+    power_goes: bool,
     dice: Dice,
     born: i64,
     excuses: Excuses,
@@ -108,9 +114,9 @@ pub fn play(scenario: Scenario, loud: bool) -> Outcome {
                 }
             }
             Ok(End::Stuck(what)) => break Err(what),
-            Ok(End::Rest(mut kept)) => {
+            Ok(End::Rest(mut kept, explained)) => {
                 kept.append(&mut run.exported);
-                break verdict::judge(&run.world, kept, run.excuses);
+                break verdict::judge(&run.world, kept, explained, run.excuses);
             }
         }
     };
@@ -146,6 +152,8 @@ impl Run {
             store,
             snapshots: Vec::new(),
             restore: false,
+            synced: None,
+            power_goes: false,
             dice,
             born: 0,
             excuses: Excuses { held: scenario.conflict == "\"hold\"", ..Excuses::default() },
@@ -193,6 +201,7 @@ impl Run {
     /// One life of the runtime, to its death or to the end of the run.
     fn life(&mut self) -> Result<End, String> {
         let runtime = runtime()?;
+        self.sync()?;
         let engine = self.engine()?;
         let world = self.world.clone();
         let end = runtime.block_on(async {
@@ -220,14 +229,29 @@ impl Run {
     /// After a death: perhaps an older state is put back.
     fn bury(&mut self) -> Result<(), String> {
         self.excuses.forgotten = true;
+        self.forget_shown();
+        if std::mem::take(&mut self.power_goes)
+            && let Some(synced) = self.synced.take()
+        {
+            self.store = synced;
+            self.excuses.set_back = true;
+        }
         if std::mem::take(&mut self.restore) && !self.snapshots.is_empty() {
             self.export()?;
             self.excuses.reverted = true;
+            self.excuses.set_back = true;
+            self.world.places.iter().for_each(|place| place.shown().forget());
             let which = self.dice.roll(self.snapshots.len() as u64) as usize;
             let snapshot = self.snapshots.get(which).ok_or("no snapshot")?;
             self.store = snapshot.fork().map_err(|error| error.to_string())?;
         }
         Ok(())
+    }
+
+    /// What was shown a moment ago may not have been kept.
+    fn forget_shown(&self) {
+        let now_us = self.world.now_us();
+        self.world.places.iter().for_each(|place| place.shown().died(now_us));
     }
 
     /// What the state that is about to be replaced keeps.
@@ -266,7 +290,7 @@ impl Run {
         while let Some((at_ms, event)) = self.agenda.front().cloned() {
             let wait_us = at_ms as i64 * 1_000 - self.world.age_us();
             if wait_us > 0 {
-                tokio::time::sleep(Duration::from_micros(wait_us.cast_unsigned())).await;
+                self.pass(Duration::from_micros(wait_us.cast_unsigned())).await?;
             }
             self.agenda.pop_front();
             self.world.note("agenda", event.name());
@@ -278,6 +302,25 @@ impl Run {
             } else {
                 self.trouble(operations, &event).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Time passes; the state's log is synced every so often.
+    async fn pass(&mut self, time: Duration) -> Result<(), String> {
+        let mut left = time;
+        while self.scenario.loses_power() && left > SYNC_EVERY {
+            tokio::time::sleep(SYNC_EVERY).await;
+            left -= SYNC_EVERY;
+            self.sync()?;
+        }
+        tokio::time::sleep(left).await;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), String> {
+        if self.scenario.loses_power() {
+            self.synced = Some(self.store.sync_point().map_err(|error| error.to_string())?);
         }
         Ok(())
     }
@@ -329,6 +372,29 @@ impl Run {
                 self.world.die_in(*steps);
                 self.troubles.insert(20, "restore");
             }
+            Event::PowerCut { steps } => {
+                self.power_goes = true;
+                self.world.die_in(*steps);
+                self.troubles.insert(20, "power-cut");
+            }
+            Event::Jump { side: Some(side), by_ms } => {
+                if let Some(place) = place(side) {
+                    place.table().habits.skew_us += by_ms * 1_000;
+                }
+                self.troubles.insert(23, "jump");
+            }
+            Event::Jump { side: None, by_ms } => {
+                self.world.jump(by_ms * 1_000);
+                self.troubles.insert(23, "jump");
+            }
+            Event::Rules { conflict, deletes } => {
+                self.scenario.conflict = conflict;
+                self.scenario.deletes = deletes;
+                self.config = Config::parse(&self.scenario.config()).map_err(|errors| format!("{errors:?}"))?;
+                self.excuses.held |= *conflict == "\"hold\"";
+                self.world.die_in(0);
+                self.troubles.insert(24, "rules");
+            }
             _ => self.operate(operations, event).await,
         }
         Ok(())
@@ -340,7 +406,14 @@ impl Run {
         let side = |side: usize| Some(Scenario::name(side));
         self.excuses.operated = true;
         self.excuses.reverted |= *event == Event::Revert;
+        if matches!(event, Event::Pause { .. }) {
+            self.forget_shown();
+            self.world.paused.store(true, Ordering::Relaxed);
+        }
         let name = event.name();
+        let others = self.troubles.values().filter(|trouble| **trouble != name);
+        self.met.extend(others.map(|trouble| (*trouble, name)));
+        self.met.insert(("none", name));
         let work = async {
             match event {
                 Event::Pause { side: at } => drop(operations.pause("people", at.and_then(side), "op").await),
@@ -362,7 +435,10 @@ impl Run {
         let _ = tokio::time::timeout(Duration::from_secs(5), work).await;
         match event {
             Event::Pause { .. } => drop(self.troubles.insert(21, "pause")),
-            Event::Resume => drop(self.troubles.remove(&21)),
+            Event::Resume => {
+                self.world.paused.store(false, Ordering::Relaxed);
+                self.troubles.remove(&21);
+            }
             _ => drop(self.troubles.insert(22, name)),
         }
     }
@@ -370,6 +446,10 @@ impl Run {
     /// Everything is well again; waits until nothing is left to do, and sees that it stays so.
     async fn rest(&mut self, operations: &Operations) -> Result<End, String> {
         self.calm();
+        // What dies from now on is the process only.
+        self.store.sync_always();
+        self.power_goes = false;
+        self.world.paused.store(false, Ordering::Relaxed);
         let until = Instant::now() + REST_MAX;
         let mut looks = 0;
         while looks < QUIET_LOOKS {
@@ -391,7 +471,8 @@ impl Run {
         if after != before {
             return Ok(End::Stuck(format!("{} writes after everything was quiet", after - before)));
         }
-        Ok(End::Rest(verdict::kept(operations, self.identity()).await?))
+        let kept = verdict::kept(operations, self.identity()).await?;
+        Ok(End::Rest(kept, explained(operations, &self.world).await))
     }
 
     fn writes(&self) -> u64 {

@@ -67,9 +67,78 @@ pub enum Event {
     Restore {
         steps: u64,
     },
+    /// The machine loses its power so many steps later: what was committed since
+    /// the log was last synced is gone.
+    PowerCut {
+        steps: u64,
+    },
+    /// A row gets another key.
+    Rekey {
+        side: usize,
+    },
+    /// A clock jumps: a side's, or (none) the runtime's own.
+    Jump {
+        side: Option<usize>,
+        by_ms: i64,
+    },
+    /// The runtime is started anew with other rules in its file.
+    Rules {
+        conflict: &'static str,
+        deletes: &'static str,
+    },
 }
 
+/// What people and operators do, by [`Event::name`].
+pub const DEEDS: [&str; 13] = [
+    "edit",
+    "insert",
+    "twins",
+    "delete",
+    "edit-delete",
+    "clash",
+    "pause",
+    "resolve",
+    "retry",
+    "revert",
+    "replay",
+    "compare",
+    "rekey",
+];
+/// What goes wrong meanwhile, or went wrong before.
+pub const TROUBLES: [&str; 10] =
+    ["stall", "faults", "slow", "forget", "pause", "crash", "restore", "power-cut", "jump", "rules"];
+
 impl Event {
+    /// The sides it is about.
+    pub fn sides(&self) -> impl Iterator<Item = usize> {
+        let (one, other) = match self {
+            Event::Edit { side }
+            | Event::Insert { side }
+            | Event::Delete { side }
+            | Event::EditAndDelete { side }
+            | Event::Stall { side, .. }
+            | Event::Faults { side, .. }
+            | Event::Slow { side, .. }
+            | Event::Calm { side }
+            | Event::Forget { side }
+            | Event::Compare { side }
+            | Event::Rekey { side } => (Some(*side), None),
+            Event::Twins { side, other } | Event::Clash { side, other } => (Some(*side), Some(*other)),
+            Event::Pause { side } | Event::Jump { side, .. } => (*side, None),
+            Event::Resume
+            | Event::Resolve
+            | Event::Retry
+            | Event::Revert
+            | Event::Replay
+            | Event::Snapshot
+            | Event::Crash { .. }
+            | Event::Restore { .. }
+            | Event::PowerCut { .. }
+            | Event::Rules { .. } => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
+
     /// For counting what was met together with what.
     pub fn name(&self) -> &'static str {
         match self {
@@ -94,6 +163,10 @@ impl Event {
             Event::Snapshot => "snapshot",
             Event::Crash { .. } => "crash",
             Event::Restore { .. } => "restore",
+            Event::PowerCut { .. } => "power-cut",
+            Event::Rekey { .. } => "rekey",
+            Event::Jump { .. } => "jump",
+            Event::Rules { .. } => "rules",
         }
     }
 
@@ -106,6 +179,7 @@ impl Event {
                 | Event::Delete { .. }
                 | Event::EditAndDelete { .. }
                 | Event::Clash { .. }
+                | Event::Rekey { .. }
         )
     }
 }
@@ -147,6 +221,23 @@ impl Scenario {
             (0..count).map(|_| (dice.roll(BUSY_MS), event(&mut dice, sides, troubled))).collect();
         agenda.sort();
         Scenario { seed, habits, shares_key, conflict, deletes, records, agenda }
+    }
+
+    /// The same, and more happens: power cuts, clocks that jump, keys that change,
+    /// rules that change. Leaves what a seed means without it as it is.
+    pub fn harsh(seed: u64, logs: bool) -> Self {
+        let mut scenario = Scenario::new(seed, logs);
+        let mut dice = Dice::new(seed ^ 0x0048_4152_5348);
+        let sides = scenario.habits.len();
+        let count = 3 + dice.roll(8);
+        scenario.agenda.extend((0..count).map(|_| (dice.roll(BUSY_MS), harsh_event(&mut dice, sides))));
+        scenario.agenda.sort();
+        scenario
+    }
+
+    /// Whether the state has to be copied as often as its log would be synced.
+    pub fn loses_power(&self) -> bool {
+        self.agenda.iter().any(|(_, event)| matches!(event, Event::PowerCut { .. }))
     }
 
     pub fn name(side: usize) -> &'static str {
@@ -208,5 +299,24 @@ fn event(dice: &mut Dice, sides: usize, troubled: bool) -> Event {
         16 => Event::Restore { steps: dice.roll(40) },
         17 => Event::Replay,
         _ => Event::Crash { steps: dice.roll(60) },
+    }
+}
+
+fn harsh_event(dice: &mut Dice, sides: usize) -> Event {
+    let side = dice.roll(sides as u64) as usize;
+    let other = (side + 1 + dice.roll(sides as u64 - 1) as usize) % sides;
+    match dice.roll(12) {
+        0 | 1 => Event::PowerCut { steps: dice.roll(60) },
+        2..=4 => Event::Rekey { side },
+        5 | 6 => {
+            let by_ms = dice.roll(240_000) as i64 - 120_000;
+            Event::Jump { side: dice.percent(60).then_some(side), by_ms }
+        }
+        7 => Event::Rules {
+            conflict: dice.pick(&CONFLICTS).copied().unwrap_or("\"hold\""),
+            deletes: dice.pick(&DELETES).copied().unwrap_or("hold"),
+        },
+        8 | 9 => Event::EditAndDelete { side },
+        _ => Event::Clash { side, other },
     }
 }

@@ -1,6 +1,9 @@
 //! Sessions with a simulated system, as the engine sees them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use lockstep_core::{
@@ -111,6 +114,35 @@ impl Visit {
         Ok(answer)
     }
 
+    /// Takes down what an answer that arrived has shown.
+    fn show(&self, columns: &[usize], cells: &[Cell]) {
+        if self.world.paused.load(Ordering::Relaxed) {
+            return;
+        }
+        let now_us = self.now_us();
+        let mut shown = self.place.shown();
+        for (column, cell) in columns.iter().zip(cells) {
+            if let Some(value) = cell {
+                shown.add(now_us, *column, value);
+            }
+        }
+    }
+
+    fn show_outcome(&self, columns: &[usize], outcome: &Outcome) {
+        match outcome {
+            Outcome::Applied(row) | Outcome::Conflict(row) | Outcome::Duplicate(row) => self.show(columns, &row.cells),
+            Outcome::Overwrote(row, foreign) => {
+                self.show(columns, &row.cells);
+                for one in foreign {
+                    if let Some(column) = COLUMNS.iter().position(|name| *name == one.column) {
+                        self.show(&[column], &[Some(one.value.clone())]);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// A row as it is answered: ordered only where the system can.
     fn answer(&self, row: &Row, columns: &[usize], ordered: bool) -> PortRow {
         let table = self.place.table();
@@ -202,14 +234,24 @@ impl Session for Visit {
         };
         let ordered = self.role == Role::Tail;
         let rows = rows.iter().map(|row| self.answer(row, &columns, ordered)).collect();
-        self.leave("page", lost, Page { rows, next }).await
+        let page = self.leave("page", lost, Page { rows, next }).await?;
+        // What cannot be ordered against the stream is a hint only: it is read again.
+        for row in page.rows.iter().filter(|row| !row.version.order.is_empty()) {
+            self.show(&columns, &row.cells);
+        }
+        Ok(page)
     }
 
     async fn changes(&mut self, request: &ChangesRequest) -> Result<Changes, SessionError> {
         let lost = self.enter("changes").await?;
         let changes = stream::changes(self, request).await?;
         self.world.tell(|| format!("{} changes {:?}", self.place.table().name, shown(&changes)));
-        self.leave("changed", lost, changes).await
+        let changes = self.leave("changed", lost, changes).await?;
+        for batch in &changes.batches {
+            let columns = positions(&batch.columns)?;
+            batch.rows.iter().for_each(|row| self.show(&columns, &row.cells));
+        }
+        Ok(changes)
     }
 
     async fn fetch(&mut self, request: &FetchRequest) -> Result<Vec<Found>, SessionError> {
@@ -227,7 +269,9 @@ impl Session for Visit {
             }
         }
         self.world.tell(|| format!("{} fetch {:?}: {found:?} lost {lost}", self.place.table().name, request.keys));
-        self.leave("fetched", lost, found).await
+        let found = self.leave("fetched", lost, found).await?;
+        found.iter().for_each(|found| self.show(&columns, &found.row.cells));
+        Ok(found)
     }
 
     async fn write(&mut self, request: &WriteRequest) -> Result<Vec<Outcome>, SessionError> {
@@ -253,7 +297,11 @@ impl Session for Visit {
             self.world.step(&name, "wrote one").await;
         }
         self.world.tell(|| format!("{name} write {:?}: {outcomes:?} lost {lost}", request.intents));
-        self.leave("written", lost, outcomes).await
+        let outcomes = self.leave("written", lost, outcomes).await?;
+        for outcome in &outcomes {
+            self.show_outcome(&returning, outcome);
+        }
+        Ok(outcomes)
     }
 
     async fn ensure(&mut self, _request: &EnsureRequest) -> Result<Vec<String>, SessionError> {

@@ -156,6 +156,17 @@ impl Table {
         Some(row)
     }
 
+    /// Gives a row a key that nobody had; what it holds stays.
+    pub fn rekey(&mut self, key: &Key, now_us: i64) {
+        let Some(mut row) = self.rows.remove(&place(key)) else { return };
+        let fresh = self.fresh_key();
+        if let Some(id) = row.get_mut(ID) {
+            *id = fresh;
+        }
+        self.rows.insert(place(&key_of(&row)), row.clone());
+        self.push(key.clone(), Some(row), vec![ID], now_us);
+    }
+
     fn take_down(&mut self, who: Who, before: Option<&Row>, after: &Row, now_us: i64) {
         if who == Who::Runtime {
             self.runtime_writes += 1;

@@ -1,14 +1,16 @@
 //! From a finished run to the checker's judgement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_checker::{History, Kept, KeptState, Verdict, ViolationKind, check, kept_from_conflicts};
+use lockstep_checker::{
+    Explained, History, Kept, KeptState, Shown, Verdict, ViolationKind, check, kept_from_conflicts,
+};
 use lockstep_engine::{
     Operations,
     operations::{Filter, RecordName},
 };
 
-use super::{scenario::Scenario, world::World};
+use super::{scenario::Scenario, table::COLUMNS, world::World};
 
 /// Listings are asked for as a whole.
 const LISTED_MAX: u64 = 100_000;
@@ -50,16 +52,17 @@ pub async fn kept(operations: &Operations, identity: &str) -> Result<Vec<Kept>, 
             result: field.after.clone(),
         }));
     }
-    kept.iter_mut().for_each(alike);
+    for kept in &mut kept {
+        let field = kept.field.clone().unwrap_or_default();
+        let texts = kept.values.iter_mut().chain(std::iter::once(&mut kept.result)).flatten();
+        texts.for_each(|text| *text = alike(&field, text));
+    }
     Ok(kept)
 }
 
-/// Phone numbers as all systems can show them.
-fn alike(kept: &mut Kept) {
-    if kept.field.as_deref() == Some("phone") {
-        let texts = kept.values.iter_mut().chain(std::iter::once(&mut kept.result)).flatten();
-        texts.for_each(|text| *text = text.replace(' ', ""));
-    }
+/// A value as all systems can show it: telephone numbers may have lost their blanks.
+pub fn alike(field: &str, text: &str) -> String {
+    if field == "phone" { text.replace(' ', "") } else { text.to_owned() }
 }
 
 /// What happened that makes some findings excusable.
@@ -75,10 +78,27 @@ pub struct Excuses {
     /// A person took something back, deletes perhaps; or the state that knew of a
     /// delete is gone, and the source has forgotten it.
     pub reverted: bool,
+    /// The state knew less than was done: whose edit a value was may be gone with it.
+    pub set_back: bool,
 }
 
-pub fn judge(world: &World, kept: Vec<Kept>, excuses: Excuses) -> Result<Verdict, String> {
-    let mut history = History { kept, ..History::default() };
+fn shown_at(side: &str, column: usize, text: &str) -> Shown {
+    let field = COLUMNS.get(column).copied().unwrap_or("?");
+    Shown { side: side.to_owned(), field: field.to_owned(), value: alike(field, text) }
+}
+
+pub fn judge(
+    world: &World,
+    kept: Vec<Kept>,
+    mut explained: Vec<Explained>,
+    excuses: Excuses,
+) -> Result<Verdict, String> {
+    // An echo nobody knows for one is taken for an edit of the side that shows it.
+    if excuses.set_back || excuses.forgotten {
+        explained.iter_mut().for_each(|one| one.set_by = None);
+    }
+    let mut history = History { kept, explained: Some(explained), ..History::default() };
+    let mut shown = BTreeSet::new();
     history.fields = ["email", "name", "phone", "city", "note"].map(str::to_owned).into();
     let mut writes = 0;
     for (side, place) in world.places.iter().enumerate() {
@@ -88,10 +108,15 @@ pub fn judge(world: &World, kept: Vec<Kept>, excuses: Excuses) -> Result<Verdict
         history.tables.insert(name.clone(), table.final_rows());
         history.edits.extend(table.deeds.iter().cloned());
         writes += table.runtime_writes;
-        if table.habits.is_blind() || place.feed().lossy {
+        let lossy = place.feed().lossy;
+        if !lossy {
+            shown.extend(place.shown().all().map(|(column, text)| shown_at(&name, column, text)));
+        }
+        if table.habits.is_blind() || lossy {
             history.blind.insert(name);
         }
     }
+    history.shown = Some(shown);
     history.edits.sort_by_key(|edit| edit.at_micros);
     history.effective_writes = (!excuses.operated && !excuses.forgotten).then_some(writes);
     let mut verdict = check(&history).map_err(|error| format!("{error:#}"))?;

@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use lockstep_core::value::Timestamp;
@@ -25,6 +25,10 @@ pub struct World {
     dies_at: AtomicU64,
     pub death: Notify,
     digest: AtomicU64,
+    /// How far the runtime's own calendar is ahead.
+    ahead_us: AtomicI64,
+    /// Somebody paused the runtime: it may drop what it is told.
+    pub paused: AtomicBool,
     loud: bool,
 }
 
@@ -38,6 +42,8 @@ impl World {
             dies_at: AtomicU64::new(u64::MAX),
             death: Notify::new(),
             digest: AtomicU64::new(0),
+            ahead_us: AtomicI64::new(0),
+            paused: AtomicBool::new(false),
             loud,
         })
     }
@@ -68,6 +74,11 @@ impl World {
     /// The runtime dies so many steps from now.
     pub fn die_in(&self, steps: u64) {
         self.dies_at.store(self.steps.load(Ordering::Relaxed) + steps, Ordering::Relaxed);
+    }
+
+    /// The runtime's calendar jumps.
+    pub fn jump(&self, by_us: i64) {
+        self.ahead_us.fetch_add(by_us, Ordering::Relaxed);
     }
 
     /// One step of a call; never returns if it is the last.
@@ -102,11 +113,11 @@ impl World {
     }
 }
 
-/// The engine's calendar is the world's.
+/// The engine's calendar is the world's, as far as nobody sets it.
 pub struct WorldClock(pub Arc<World>);
 
 impl Clock for WorldClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.now_us())
+        Timestamp(self.0.now_us() + self.0.ahead_us.load(Ordering::Relaxed))
     }
 }

@@ -1,0 +1,129 @@
+//! What a stream tells of rows while a write to them is in flight waits for its
+//! outcome, and is taken in its order then.
+
+use lockstep_core::{schema::Kind, value::Value};
+use lockstep_simulation::{bench::Bench, system::System};
+use lockstep_state::Store;
+
+const CONFIG: &str = r#"
+[connections.a]
+connector = "memory"
+[connections.b]
+connector = "memory"
+
+[syncs.people]
+sides = { a = "people", b = "people" }
+match = ["email"]
+conflict = { prefer = "a" }
+delete_storm = { count = 4, share = "100%" }
+
+[syncs.people.fields]
+email = { a = "email", b = "email" }
+name = { a = "name", b = "name" }
+"#;
+
+fn system() -> System {
+    let system = System::new();
+    system.table("people", &[("id", Kind::Int), ("email", Kind::Text), ("name", Kind::Text)], &["id"]);
+    system
+}
+
+fn person(id: i64, name: &str) -> Vec<Value> {
+    vec![Value::Int(id), Value::text(format!("p{id}@example.org")), Value::text(name)]
+}
+
+fn emails_and_names(system: &System) -> Vec<(Value, Value)> {
+    let mut rows: Vec<_> = system.rows("people").into_iter().map(|row| (row[1].clone(), row[2].clone())).collect();
+    rows.sort_by_key(|(email, _)| email.show());
+    rows
+}
+
+/// Long enough for what was done at a system to be told by its stream.
+async fn told() {
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+}
+
+/// The rows of `a`, copied to `b` under keys of its own.
+async fn copied(a: &System, b: &System, rows: i64) -> Bench {
+    for id in 1..=rows {
+        a.put("people", person(id, "ann"));
+    }
+    let bench = Bench::start(CONFIG, &[("a", a), ("b", b)], Store::in_memory().expect("a state in memory"));
+    bench.until("copied", || b.rows("people").len() as i64 == rows).await;
+    bench
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delete_that_waited_for_a_write_counts_once_as_part_of_a_storm() {
+    let (a, b) = (system(), system());
+    let bench = copied(&a, &b, 6).await;
+    b.hold_answers(true);
+    let keys: Vec<Value> = b.rows("people").iter().take(3).map(|row| row[0].clone()).collect();
+    for id in 1..=6 {
+        a.set("people", &[Value::Int(id)], "name", Value::text("anna"));
+    }
+    told().await;
+    for key in &keys {
+        b.delete("people", std::slice::from_ref(key));
+    }
+    told().await;
+    b.hold_answers(false);
+    bench.until("deleted", || a.rows("people").len() == 3).await;
+    assert_eq!(emails_and_names(&a), emails_and_names(&b));
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_delete_of_a_row_whose_create_was_not_answered_yet_is_not_forgotten() {
+    let (a, b) = (system(), system());
+    let bench = copied(&a, &b, 2).await;
+    b.hold_answers(true);
+    a.put("people", person(3, "cid"));
+    told().await;
+    let made = b.rows("people").into_iter().find(|row| row[1] == Value::text("p3@example.org")).unwrap();
+    b.delete("people", &made[..1]);
+    told().await;
+    b.hold_answers(false);
+    bench.until("deleted", || a.rows("people").len() == 2).await;
+    assert_eq!(emails_and_names(&a), emails_and_names(&b));
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_under_a_new_key_does_not_overtake_the_change_of_the_key() {
+    let (a, b) = (system(), system());
+    let bench = copied(&a, &b, 2).await;
+    b.hold_answers(true);
+    a.set("people", &[Value::Int(1)], "name", Value::text("anna"));
+    told().await;
+    let row = b.rows("people").into_iter().find(|row| row[1] == Value::text("p1@example.org")).unwrap();
+    b.rekey("people", &row[..1], &[Value::Int(77)]);
+    b.set("people", &[Value::Int(77)], "name", Value::text("beth"));
+    told().await;
+    b.hold_answers(false);
+    bench
+        .until("in step", || {
+            let rows = emails_and_names(&a);
+            rows.len() == 2 && rows[0].1 == Value::text("beth") && rows == emails_and_names(&b)
+        })
+        .await;
+    let status = bench.operations.status().await.unwrap();
+    assert_eq!(status.syncs[0].totals.conflicts, 0, "the second editor had seen the first edit");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delete_under_a_new_key_does_not_overtake_the_change_of_the_key() {
+    let (a, b) = (system(), system());
+    let bench = copied(&a, &b, 2).await;
+    b.hold_answers(true);
+    a.set("people", &[Value::Int(1)], "name", Value::text("anna"));
+    told().await;
+    let row = b.rows("people").into_iter().find(|row| row[1] == Value::text("p1@example.org")).unwrap();
+    b.rekey("people", &row[..1], &[Value::Int(77)]);
+    b.delete("people", &[Value::Int(77)]);
+    told().await;
+    b.hold_answers(false);
+    bench.until("deleted", || a.rows("people").len() == 1 && b.rows("people").len() == 1).await;
+    bench.stop().await;
+}
