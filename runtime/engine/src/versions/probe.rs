@@ -1,11 +1,14 @@
 //! Two versions asked the same, side by side, through sessions of their own:
 //! whether they can work, what columns there are, what rows hold.
 
+use std::time::Duration;
+
 use lockstep_core::{
-    change::{ChangeBatch, Selection},
+    change::{ChangeBatch, Found, Selection},
     key::Key,
     schema::Object,
 };
+use tokio::time::sleep;
 
 use super::{
     compare,
@@ -13,7 +16,7 @@ use super::{
     trial::{Objection, failed},
 };
 use crate::{
-    Connector, Role, Session, SessionError,
+    Connector, Role, Session, SessionError, SessionErrorKind,
     port::{FetchRequest, PageRequest},
 };
 
@@ -23,6 +26,10 @@ const LAST_MAX: usize = 40;
 /// Objects whose rows are compared.
 const OBJECTS_MAX: usize = 8;
 const BYTES_MAX: u32 = 1 << 20;
+/// How often rows are asked for, and the time between two attempts.
+const FETCHES_MAX: u32 = 5;
+const FETCH_AGAIN: Duration = Duration::from_millis(100);
+const FETCH_AGAIN_MAX: Duration = Duration::from_secs(2);
 
 /// What both read.
 #[derive(Default)]
@@ -112,15 +119,30 @@ async fn rows(
     read.rows += keys.len();
     let columns = selection.columns.clone();
     let request = FetchRequest { selection, by: object.key.clone(), keys };
-    let Ok(before) = old.fetch(&request).await else {
+    let Ok(before) = fetch(old, &request).await else {
         return Ok(());
     };
-    let found = new.fetch(&request).await.map_err(|error| words("fetch", &error))?;
-    let Ok(after) = old.fetch(&request).await else {
+    let found = fetch(new, &request).await.map_err(|error| words("fetch", &error))?;
+    let Ok(after) = fetch(old, &request).await else {
         return Ok(());
     };
     read.differences.extend(compare::fetched(&object.name, &columns, &before, &found, &after));
     Ok(())
+}
+
+/// Current rows, asked for again where the system was only busy: under load
+/// a deadlock with somebody's edit says nothing about a version.
+async fn fetch(session: &mut dyn Session, request: &FetchRequest) -> Result<Vec<Found>, SessionError> {
+    for _ in 1..FETCHES_MAX {
+        match session.fetch(request).await {
+            Err(error) if matches!(error.kind, SessionErrorKind::Retry | SessionErrorKind::Throttled) => {
+                let asked = Duration::from_millis(u64::from(error.retry_after_ms.unwrap_or_default()));
+                sleep(asked.clamp(FETCH_AGAIN, FETCH_AGAIN_MAX)).await;
+            }
+            answer => return answer,
+        }
+    }
+    session.fetch(request).await
 }
 
 /// Keys of an object's rows that changed last.
