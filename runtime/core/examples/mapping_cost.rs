@@ -19,33 +19,13 @@ use lockstep_core::{
 
 const TURNS: u32 = 20_000;
 
-fn of(kind: Kind) -> ColumnType {
-    ColumnType {
-        kind,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
-    }
-}
-
 fn object(types: &[ColumnType]) -> Object {
     let column = |name: String, column_type: &ColumnType, has_default: bool| Column {
-        name,
-        label: String::new(),
-        column_type: column_type.clone(),
         nullable: !has_default,
         has_default,
-        createable: true,
-        updateable: true,
-        computed: false,
-        unique: false,
-        references: None,
-        comment: String::new(),
+        ..Column::new(name, column_type.clone())
     };
-    let mut columns = vec![column("id".into(), &of(Kind::Int), true)];
+    let mut columns = vec![column("id".into(), &ColumnType::of(Kind::Int), true)];
     columns.extend(types.iter().enumerate().map(|(at, one)| column(format!("c{at}"), one, false)));
     Object {
         name: "t".into(),
@@ -63,9 +43,13 @@ struct Case(&'static str, &'static str, ColumnType, ColumnType, Value);
 
 fn cases() -> Vec<Case> {
     let decimal = |text: &str| Value::Decimal(Arc::from(text));
-    let numeric = |precision, scale| ColumnType { precision: Some(precision), scale: Some(scale), ..of(Kind::Decimal) };
-    let (text, at) = (of(Kind::Text), Value::Timestamp(Timestamp(1_714_566_615_000_000)));
-    let seconds = ColumnType { scale: Some(0), ..of(Kind::Timestamp) };
+    let numeric = |precision, scale| ColumnType {
+        precision: Some(precision),
+        scale: Some(scale),
+        ..ColumnType::of(Kind::Decimal)
+    };
+    let (text, at) = (ColumnType::of(Kind::Text), Value::Timestamp(Timestamp(1_714_566_615_000_000)));
+    let seconds = ColumnType { scale: Some(0), ..ColumnType::of(Kind::Timestamp) };
     vec![
         Case("text", "", text.clone(), text.clone(), Value::text("Ada Lovelace")),
         Case(
@@ -75,14 +59,20 @@ fn cases() -> Vec<Case> {
             text.clone(),
             Value::text("Ada Lovelace"),
         ),
-        Case("int as json", "", of(Kind::Int), of(Kind::Json), Value::Int(1234)),
+        Case("int as json", "", ColumnType::of(Kind::Int), ColumnType::of(Kind::Json), Value::Int(1234)),
         Case("decimal as text", "", numeric(12, 2), text.clone(), decimal("1234.50")),
-        Case("timestamp as text", "", of(Kind::Timestamp), text.clone(), at),
-        Case("uuid as text", "", of(Kind::Uuid), text.clone(), Value::Uuid(7)),
+        Case("timestamp as text", "", ColumnType::of(Kind::Timestamp), text.clone(), at),
+        Case("uuid as text", "", ColumnType::of(Kind::Uuid), text.clone(), Value::Uuid(7)),
         Case("phone", r#"as = { phone = "DE" }"#, text.clone(), text.clone(), Value::text("(030) 901820")),
         Case("country", r#"as = { country = "name" }"#, text.clone(), text.clone(), Value::text("Germany")),
         Case("number", r#"as = { number = "1.234,56" }"#, text.clone(), numeric(12, 2), Value::text("1.234,50")),
-        Case("date", r#"as = { date = "%d.%m.%Y" }"#, text.clone(), of(Kind::Date), Value::text("31.12.2026")),
+        Case(
+            "date",
+            r#"as = { date = "%d.%m.%Y" }"#,
+            text.clone(),
+            ColumnType::of(Kind::Date),
+            Value::text("31.12.2026"),
+        ),
         Case(
             "timestamp with a zone",
             r#"as = { timestamp = "%d.%m.%Y %H:%M:%S", zone = "Europe/Berlin" }"#,
@@ -163,7 +153,7 @@ fn main() -> Result<(), String> {
         drop(black_box(through(&whole, phone, &Value::text(format!("030 {numbers}")))));
     });
     println!("{:<24} {first:>8.0} ns", "phone, not seen before");
-    let (text, number) = (of(Kind::Text), of(Kind::Decimal));
+    let (text, number) = (ColumnType::of(Kind::Text), ColumnType::of(Kind::Decimal));
     let variables = [
         Variable { name: "name", id: FieldId(0), column_type: &text },
         Variable { name: "amount", id: FieldId(1), column_type: &number },
@@ -182,8 +172,9 @@ fn main() -> Result<(), String> {
         })
     };
     println!("a record, notations      {:>8.0} ns", all(&whole, &cases));
-    let plain: Vec<Case> =
-        (0..12).map(|_| Case("text", "", of(Kind::Text), of(Kind::Text), Value::text("Ada"))).collect();
+    let plain: Vec<Case> = (0..12)
+        .map(|_| Case("text", "", ColumnType::of(Kind::Text), ColumnType::of(Kind::Text), Value::text("Ada")))
+        .collect();
     println!("a record, text only      {:>8.0} ns", all(&spec(&plain, false)?, &plain));
     Ok(())
 }

@@ -90,6 +90,14 @@ pub struct ColumnType {
     pub element: Option<Kind>,
 }
 
+impl ColumnType {
+    /// The type of this kind without a name of its own and without bounds.
+    pub fn of(kind: Kind) -> Self {
+        let (length, precision, scale, element) = (None, None, None, None);
+        ColumnType { kind, native: String::new(), length, precision, scale, values: Vec::new(), element }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
     pub object: String,
@@ -110,6 +118,25 @@ pub struct Column {
     pub unique: bool,
     pub references: Option<Reference>,
     pub comment: String,
+}
+
+impl Column {
+    /// A column that may be empty and written, and nothing more.
+    pub fn new(name: impl Into<String>, column_type: ColumnType) -> Self {
+        Column {
+            name: name.into(),
+            label: String::new(),
+            column_type,
+            nullable: true,
+            has_default: false,
+            createable: true,
+            updateable: true,
+            computed: false,
+            unique: false,
+            references: None,
+            comment: String::new(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -245,13 +245,8 @@ fn a_changed_key_is_followed_and_the_old_key_stays_gone() {
 fn a_value_that_does_not_cast_is_held_and_let_go_when_corrected() {
     let mut bench = two();
     let integer = lockstep_core::schema::ColumnType {
-        kind: lockstep_core::schema::Kind::Int,
         native: "int".into(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
+        ..lockstep_core::schema::ColumnType::of(lockstep_core::schema::Kind::Int)
     };
     let words = lockstep_core::schema::ColumnType {
         kind: lockstep_core::schema::Kind::Text,

@@ -12,36 +12,24 @@ use lockstep_core::{
 };
 use proptest::prelude::*;
 
-fn of(kind: Kind) -> ColumnType {
-    ColumnType {
-        kind,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
-    }
-}
-
 fn long(kind: Kind, length: u32) -> ColumnType {
-    ColumnType { length: Some(length), ..of(kind) }
+    ColumnType { length: Some(length), ..ColumnType::of(kind) }
 }
 
 fn numeric(precision: u32, scale: i32) -> ColumnType {
-    ColumnType { precision: Some(precision), scale: Some(scale), ..of(Kind::Decimal) }
+    ColumnType { precision: Some(precision), scale: Some(scale), ..ColumnType::of(Kind::Decimal) }
 }
 
 fn fraction(kind: Kind, scale: i32) -> ColumnType {
-    ColumnType { scale: Some(scale), ..of(kind) }
+    ColumnType { scale: Some(scale), ..ColumnType::of(kind) }
 }
 
 fn list(element: Kind) -> ColumnType {
-    ColumnType { element: Some(element), ..of(Kind::List) }
+    ColumnType { element: Some(element), ..ColumnType::of(Kind::List) }
 }
 
 fn listed(values: &[&str]) -> ColumnType {
-    ColumnType { values: values.iter().map(|value| (*value).to_owned()).collect(), ..of(Kind::Enum) }
+    ColumnType { values: values.iter().map(|value| (*value).to_owned()).collect(), ..ColumnType::of(Kind::Enum) }
 }
 
 fn decimal(text: &str) -> Value {
@@ -63,69 +51,114 @@ const INSTANT: i64 = 1_714_566_615_250_000;
 #[test]
 fn values_convert_exactly_both_ways() {
     for (native, canonical, value, lifted) in [
-        (of(Kind::Bool), of(Kind::Text), Value::Bool(true), Value::text("true")),
-        (of(Kind::Bool), of(Kind::Int), Value::Bool(false), Value::Int(0)),
-        (of(Kind::Int), of(Kind::Text), Value::Int(-7), Value::text("-7")),
-        (of(Kind::Int), of(Kind::Decimal), Value::Int(i64::MAX), decimal("9223372036854775807")),
-        (of(Kind::Int), numeric(21, 2), Value::Int(5), decimal("5.00")),
-        (numeric(12, 2), of(Kind::Decimal), decimal("1.50"), decimal("1.50")),
+        (ColumnType::of(Kind::Bool), ColumnType::of(Kind::Text), Value::Bool(true), Value::text("true")),
+        (ColumnType::of(Kind::Bool), ColumnType::of(Kind::Int), Value::Bool(false), Value::Int(0)),
+        (ColumnType::of(Kind::Int), ColumnType::of(Kind::Text), Value::Int(-7), Value::text("-7")),
+        (
+            ColumnType::of(Kind::Int),
+            ColumnType::of(Kind::Decimal),
+            Value::Int(i64::MAX),
+            decimal("9223372036854775807"),
+        ),
+        (ColumnType::of(Kind::Int), numeric(21, 2), Value::Int(5), decimal("5.00")),
+        (numeric(12, 2), ColumnType::of(Kind::Decimal), decimal("1.50"), decimal("1.50")),
         (numeric(5, 2), numeric(12, 4), decimal("1.50"), decimal("1.5000")),
         (
-            of(Kind::Decimal),
-            of(Kind::Text),
+            ColumnType::of(Kind::Decimal),
+            ColumnType::of(Kind::Text),
             decimal("0.10000000000000000000001"),
             Value::text("0.10000000000000000000001"),
         ),
-        (of(Kind::Float), of(Kind::Decimal), Value::Float(0.1), decimal("0.1")),
-        (long(Kind::Float, 32), of(Kind::Float), Value::Float(0.1), Value::Float(0.1)),
-        (long(Kind::Float, 32), of(Kind::Decimal), Value::Float(16_777_216.0), decimal("16777216")),
-        (of(Kind::Float), of(Kind::Decimal), Value::Float(f64::INFINITY), decimal("Infinity")),
-        (of(Kind::Float), of(Kind::Json), Value::Float(f64::NEG_INFINITY), json("\"-Infinity\"")),
-        (long(Kind::Text, 3), of(Kind::Text), Value::text("äöü"), Value::text("äöü")),
-        (of(Kind::Bytes), of(Kind::Text), Value::Bytes(Arc::from([0, 255, 1])), Value::text("AP8B")),
-        (of(Kind::Date), of(Kind::Text), Value::Date(19_844), Value::text("2024-05-01")),
-        (of(Kind::Date), of(Kind::Timestamp), Value::Date(1), Value::Timestamp(Timestamp(86_400_000_000))),
-        (of(Kind::Date), of(Kind::Timestamp), Value::Date(i32::MAX), Value::Timestamp(Timestamp(i64::MAX))),
-        (of(Kind::Time), of(Kind::Text), Value::Time(45_015_250_000), Value::text("12:30:15.25")),
+        (ColumnType::of(Kind::Float), ColumnType::of(Kind::Decimal), Value::Float(0.1), decimal("0.1")),
+        (long(Kind::Float, 32), ColumnType::of(Kind::Float), Value::Float(0.1), Value::Float(0.1)),
+        (long(Kind::Float, 32), ColumnType::of(Kind::Decimal), Value::Float(16_777_216.0), decimal("16777216")),
+        (ColumnType::of(Kind::Float), ColumnType::of(Kind::Decimal), Value::Float(f64::INFINITY), decimal("Infinity")),
         (
-            of(Kind::Timestamp),
-            of(Kind::Text),
+            ColumnType::of(Kind::Float),
+            ColumnType::of(Kind::Json),
+            Value::Float(f64::NEG_INFINITY),
+            json("\"-Infinity\""),
+        ),
+        (long(Kind::Text, 3), ColumnType::of(Kind::Text), Value::text("äöü"), Value::text("äöü")),
+        (
+            ColumnType::of(Kind::Bytes),
+            ColumnType::of(Kind::Text),
+            Value::Bytes(Arc::from([0, 255, 1])),
+            Value::text("AP8B"),
+        ),
+        (ColumnType::of(Kind::Date), ColumnType::of(Kind::Text), Value::Date(19_844), Value::text("2024-05-01")),
+        (
+            ColumnType::of(Kind::Date),
+            ColumnType::of(Kind::Timestamp),
+            Value::Date(1),
+            Value::Timestamp(Timestamp(86_400_000_000)),
+        ),
+        (
+            ColumnType::of(Kind::Date),
+            ColumnType::of(Kind::Timestamp),
+            Value::Date(i32::MAX),
+            Value::Timestamp(Timestamp(i64::MAX)),
+        ),
+        (
+            ColumnType::of(Kind::Time),
+            ColumnType::of(Kind::Text),
+            Value::Time(45_015_250_000),
+            Value::text("12:30:15.25"),
+        ),
+        (
+            ColumnType::of(Kind::Timestamp),
+            ColumnType::of(Kind::Text),
             Value::Timestamp(Timestamp(INSTANT)),
             Value::text("2024-05-01T12:30:15.25Z"),
         ),
-        (of(Kind::Timestamp), of(Kind::Json), Value::Timestamp(Timestamp(0)), json("\"1970-01-01T00:00:00Z\"")),
         (
-            of(Kind::LocalTimestamp),
-            of(Kind::Timestamp),
+            ColumnType::of(Kind::Timestamp),
+            ColumnType::of(Kind::Json),
+            Value::Timestamp(Timestamp(0)),
+            json("\"1970-01-01T00:00:00Z\""),
+        ),
+        (
+            ColumnType::of(Kind::LocalTimestamp),
+            ColumnType::of(Kind::Timestamp),
             Value::LocalTimestamp(INSTANT),
             Value::Timestamp(Timestamp(INSTANT)),
         ),
-        (of(Kind::LocalTimestamp), of(Kind::Text), Value::LocalTimestamp(0), Value::text("1970-01-01T00:00:00")),
         (
-            of(Kind::Uuid),
-            of(Kind::Text),
+            ColumnType::of(Kind::LocalTimestamp),
+            ColumnType::of(Kind::Text),
+            Value::LocalTimestamp(0),
+            Value::text("1970-01-01T00:00:00"),
+        ),
+        (
+            ColumnType::of(Kind::Uuid),
+            ColumnType::of(Kind::Text),
             Value::Uuid(0xa0ee_bc99_9c0b_4ef8_bb6d_6bb9_bd38_0a11),
             Value::text("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
         ),
-        (of(Kind::Json), of(Kind::Text), json("{\"a\": 1}"), Value::text("{\"a\": 1}")),
-        (of(Kind::Int), of(Kind::Json), Value::Int(3), json("3")),
-        (of(Kind::Bytes), of(Kind::Json), Value::Bytes(Arc::from([0, 255, 1])), json("\"AP8B\"")),
+        (ColumnType::of(Kind::Json), ColumnType::of(Kind::Text), json("{\"a\": 1}"), Value::text("{\"a\": 1}")),
+        (ColumnType::of(Kind::Int), ColumnType::of(Kind::Json), Value::Int(3), json("3")),
+        (
+            ColumnType::of(Kind::Bytes),
+            ColumnType::of(Kind::Json),
+            Value::Bytes(Arc::from([0, 255, 1])),
+            json("\"AP8B\""),
+        ),
         (
             list(Kind::Int),
             list(Kind::Text),
             items(&[Value::Int(1), Value::Null]),
             items(&[Value::text("1"), Value::Null]),
         ),
-        (list(Kind::Date), of(Kind::Json), items(&[Value::Date(0)]), json("[\"1970-01-01\"]")),
+        (list(Kind::Date), ColumnType::of(Kind::Json), items(&[Value::Date(0)]), json("[\"1970-01-01\"]")),
         (
-            of(Kind::Text),
+            ColumnType::of(Kind::Text),
             list(Kind::Text),
             Value::text("a;b;;c"),
             items(&[Value::text("a"), Value::text("b"), Value::text(""), Value::text("c")]),
         ),
-        (of(Kind::Text), list(Kind::Text), Value::text(""), items(&[])),
-        (listed(&["x"]), of(Kind::Text), Value::text("x"), Value::text("x")),
-        (of(Kind::Opaque), of(Kind::Text), Value::text("(1,2)"), Value::text("(1,2)")),
+        (ColumnType::of(Kind::Text), list(Kind::Text), Value::text(""), items(&[])),
+        (listed(&["x"]), ColumnType::of(Kind::Text), Value::text("x"), Value::text("x")),
+        (ColumnType::of(Kind::Opaque), ColumnType::of(Kind::Text), Value::text("(1,2)"), Value::text("(1,2)")),
     ] {
         let cast = Cast::between(&native, &canonical).cast;
         assert_eq!(cast.lift(&value).as_ref(), Ok(&lifted), "{native:?}");
@@ -138,20 +171,24 @@ fn values_convert_exactly_both_ways() {
 #[test]
 fn text_is_read_in_the_notations_people_use() {
     for (column, text, value) in [
-        (of(Kind::Bool), " Yes", Value::Bool(true)),
-        (of(Kind::Bool), "off", Value::Bool(false)),
-        (of(Kind::Int), " 42 ", Value::Int(42)),
-        (of(Kind::Int), "1e3", Value::Int(1000)),
-        (of(Kind::Int), "7.00", Value::Int(7)),
+        (ColumnType::of(Kind::Bool), " Yes", Value::Bool(true)),
+        (ColumnType::of(Kind::Bool), "off", Value::Bool(false)),
+        (ColumnType::of(Kind::Int), " 42 ", Value::Int(42)),
+        (ColumnType::of(Kind::Int), "1e3", Value::Int(1000)),
+        (ColumnType::of(Kind::Int), "7.00", Value::Int(7)),
         (numeric(6, 2), "+12.5", decimal("12.50")),
-        (of(Kind::Decimal), "1.5e-3", decimal("0.0015")),
-        (of(Kind::Float), "0.25", Value::Float(0.25)),
-        (of(Kind::Timestamp), "2024-05-01T14:30:15.250+02:00", Value::Timestamp(Timestamp(INSTANT))),
-        (of(Kind::Timestamp), "2024-05-01 12:30:15.250000000Z", Value::Timestamp(Timestamp(INSTANT))),
-        (of(Kind::Uuid), "{A0EEBC999C0B4EF8BB6D6BB9BD380A11}", Value::Uuid(0xa0ee_bc99_9c0b_4ef8_bb6d_6bb9_bd38_0a11)),
-        (of(Kind::Json), "[1, 2]", json("[1, 2]")),
+        (ColumnType::of(Kind::Decimal), "1.5e-3", decimal("0.0015")),
+        (ColumnType::of(Kind::Float), "0.25", Value::Float(0.25)),
+        (ColumnType::of(Kind::Timestamp), "2024-05-01T14:30:15.250+02:00", Value::Timestamp(Timestamp(INSTANT))),
+        (ColumnType::of(Kind::Timestamp), "2024-05-01 12:30:15.250000000Z", Value::Timestamp(Timestamp(INSTANT))),
+        (
+            ColumnType::of(Kind::Uuid),
+            "{A0EEBC999C0B4EF8BB6D6BB9BD380A11}",
+            Value::Uuid(0xa0ee_bc99_9c0b_4ef8_bb6d_6bb9_bd38_0a11),
+        ),
+        (ColumnType::of(Kind::Json), "[1, 2]", json("[1, 2]")),
     ] {
-        let cast = Cast::between(&column, &of(Kind::Text)).cast;
+        let cast = Cast::between(&column, &ColumnType::of(Kind::Text)).cast;
         assert_eq!(cast.project(&Value::text(text)), Ok(value), "{text}");
     }
 }
@@ -163,33 +200,33 @@ fn what_does_not_fit_is_refused_and_never_cut() {
         (long(Kind::Bytes, 1), Kind::Bytes, Value::Bytes(Arc::from([1, 2])), "LS-CST-002"),
         (long(Kind::Int, 16), Kind::Int, Value::Int(32_768), "LS-CST-003"),
         (long(Kind::Int, 32), Kind::Int, Value::Int(-2_147_483_649), "LS-CST-003"),
-        (of(Kind::Int), Kind::Decimal, decimal("9223372036854775808"), "LS-CST-003"),
-        (of(Kind::Int), Kind::Decimal, decimal("NaN"), "LS-CST-003"),
-        (of(Kind::Int), Kind::Decimal, decimal("1.5"), "LS-CST-004"),
+        (ColumnType::of(Kind::Int), Kind::Decimal, decimal("9223372036854775808"), "LS-CST-003"),
+        (ColumnType::of(Kind::Int), Kind::Decimal, decimal("NaN"), "LS-CST-003"),
+        (ColumnType::of(Kind::Int), Kind::Decimal, decimal("1.5"), "LS-CST-004"),
         (numeric(4, 2), Kind::Decimal, decimal("100"), "LS-CST-003"),
         (numeric(4, 2), Kind::Decimal, decimal("0.005"), "LS-CST-004"),
         (numeric(2, 4), Kind::Decimal, decimal("0.05"), "LS-CST-003"),
-        (of(Kind::Float), Kind::Decimal, decimal("0.1234567890123456789"), "LS-CST-004"),
-        (of(Kind::Float), Kind::Int, Value::Int(i64::MAX), "LS-CST-004"),
+        (ColumnType::of(Kind::Float), Kind::Decimal, decimal("0.1234567890123456789"), "LS-CST-004"),
+        (ColumnType::of(Kind::Float), Kind::Int, Value::Int(i64::MAX), "LS-CST-004"),
         (long(Kind::Float, 32), Kind::Float, Value::Float(0.123_456_789), "LS-CST-004"),
         (long(Kind::Float, 32), Kind::Float, Value::Float(1e300), "LS-CST-003"),
-        (of(Kind::Bool), Kind::Int, Value::Int(2), "LS-CST-001"),
-        (of(Kind::Bool), Kind::Text, Value::text("maybe"), "LS-CST-001"),
-        (of(Kind::Date), Kind::Text, Value::text("2024-02-30"), "LS-CST-001"),
-        (of(Kind::Date), Kind::Timestamp, Value::Timestamp(Timestamp(1)), "LS-CST-004"),
-        (of(Kind::Timestamp), Kind::Text, Value::text("2024-05-01T00:00:00"), "LS-CST-001"),
+        (ColumnType::of(Kind::Bool), Kind::Int, Value::Int(2), "LS-CST-001"),
+        (ColumnType::of(Kind::Bool), Kind::Text, Value::text("maybe"), "LS-CST-001"),
+        (ColumnType::of(Kind::Date), Kind::Text, Value::text("2024-02-30"), "LS-CST-001"),
+        (ColumnType::of(Kind::Date), Kind::Timestamp, Value::Timestamp(Timestamp(1)), "LS-CST-004"),
+        (ColumnType::of(Kind::Timestamp), Kind::Text, Value::text("2024-05-01T00:00:00"), "LS-CST-001"),
         (fraction(Kind::Timestamp, 0), Kind::Timestamp, Value::Timestamp(Timestamp(1_500_000)), "LS-CST-004"),
         (fraction(Kind::Timestamp, 3), Kind::Timestamp, Value::Timestamp(Timestamp(1_500)), "LS-CST-004"),
-        (of(Kind::Uuid), Kind::Text, Value::text("a0eebc99-9c0b-4ef8-bb6d"), "LS-CST-001"),
-        (of(Kind::Json), Kind::Text, Value::text("{"), "LS-CST-001"),
+        (ColumnType::of(Kind::Uuid), Kind::Text, Value::text("a0eebc99-9c0b-4ef8-bb6d"), "LS-CST-001"),
+        (ColumnType::of(Kind::Json), Kind::Text, Value::text("{"), "LS-CST-001"),
         (listed(&["a"]), Kind::Text, Value::text("A"), "LS-CST-005"),
-        (of(Kind::Text), Kind::List, items(&[Value::text("a;b")]), "LS-CST-006"),
-        (of(Kind::Text), Kind::List, items(&[Value::Null]), "LS-CST-006"),
-        (of(Kind::Text), Kind::List, items(&[Value::text("")]), "LS-CST-006"),
-        (of(Kind::Uuid), Kind::Int, Value::Int(1), "LS-CST-007"),
-        (of(Kind::Time), Kind::Timestamp, Value::Timestamp(Timestamp(0)), "LS-CST-007"),
+        (ColumnType::of(Kind::Text), Kind::List, items(&[Value::text("a;b")]), "LS-CST-006"),
+        (ColumnType::of(Kind::Text), Kind::List, items(&[Value::Null]), "LS-CST-006"),
+        (ColumnType::of(Kind::Text), Kind::List, items(&[Value::text("")]), "LS-CST-006"),
+        (ColumnType::of(Kind::Uuid), Kind::Int, Value::Int(1), "LS-CST-007"),
+        (ColumnType::of(Kind::Time), Kind::Timestamp, Value::Timestamp(Timestamp(0)), "LS-CST-007"),
     ] {
-        let cast = Cast::between(&column, &of(canonical)).cast;
+        let cast = Cast::between(&column, &ColumnType::of(canonical)).cast;
         let refused = cast.project(&value).map_err(|error| error.code());
         assert_eq!(refused, Err(code), "{column:?} {value:?}");
     }
@@ -197,7 +234,7 @@ fn what_does_not_fit_is_refused_and_never_cut() {
 
 #[test]
 fn a_refusal_never_repeats_the_value() {
-    let cast = Cast::between(&long(Kind::Text, 3), &of(Kind::Text)).cast;
+    let cast = Cast::between(&long(Kind::Text, 3), &ColumnType::of(Kind::Text)).cast;
     let error = cast.project(&Value::text("secret")).unwrap_err();
     assert_eq!(error.to_string(), "6 characters do not fit into 3");
     assert_eq!(error, CastError::TooLong { length: 6, length_max: 3, unit: "characters" });
@@ -207,8 +244,8 @@ fn a_refusal_never_repeats_the_value() {
 fn an_allowed_loss_rounds_and_still_never_cuts_text() {
     for (column, canonical, value, stored) in [
         (numeric(6, 2), Kind::Decimal, decimal("1.005"), decimal("1.01")),
-        (of(Kind::Int), Kind::Decimal, decimal("-2.5"), Value::Int(-3)),
-        (of(Kind::Date), Kind::Timestamp, Value::Timestamp(Timestamp(-1)), Value::Date(-1)),
+        (ColumnType::of(Kind::Int), Kind::Decimal, decimal("-2.5"), Value::Int(-3)),
+        (ColumnType::of(Kind::Date), Kind::Timestamp, Value::Timestamp(Timestamp(-1)), Value::Date(-1)),
         (
             fraction(Kind::Timestamp, 0),
             Kind::Timestamp,
@@ -223,11 +260,11 @@ fn an_allowed_loss_rounds_and_still_never_cuts_text() {
         ),
         (long(Kind::Float, 32), Kind::Float, Value::Float(0.123_456_789), Value::Float(0.123_456_79)),
     ] {
-        let plan = Cast::between(&column, &of(canonical));
+        let plan = Cast::between(&column, &ColumnType::of(canonical));
         assert!(!plan.lossless && plan.loss.is_some(), "{column:?}");
         assert_eq!(plan.lossy().project(&value), Ok(stored), "{column:?}");
     }
-    let short = Cast::between(&long(Kind::Text, 1), &of(Kind::Text));
+    let short = Cast::between(&long(Kind::Text, 1), &ColumnType::of(Kind::Text));
     assert!(short.lossless && short.narrows.is_some());
     assert_eq!(short.lossy().project(&Value::text("ab")).map_err(|error| error.code()), Err("LS-CST-002"));
 }
@@ -236,16 +273,16 @@ fn an_allowed_loss_rounds_and_still_never_cuts_text() {
 fn what_a_person_writes_becomes_a_value_of_the_field() {
     for (written, canonical, value) in [
         ("12.5", numeric(6, 2), Ok(decimal("12.50"))),
-        ("\"12345678901234567890.1\"", of(Kind::Decimal), Ok(decimal("12345678901234567890.1"))),
-        ("true", of(Kind::Bool), Ok(Value::Bool(true))),
-        ("7", of(Kind::Text), Ok(Value::text("7"))),
-        ("\"null\"", of(Kind::Text), Ok(Value::text("null"))),
-        ("null", of(Kind::Text), Ok(Value::Null)),
+        ("\"12345678901234567890.1\"", ColumnType::of(Kind::Decimal), Ok(decimal("12345678901234567890.1"))),
+        ("true", ColumnType::of(Kind::Bool), Ok(Value::Bool(true))),
+        ("7", ColumnType::of(Kind::Text), Ok(Value::text("7"))),
+        ("\"null\"", ColumnType::of(Kind::Text), Ok(Value::text("null"))),
+        ("null", ColumnType::of(Kind::Text), Ok(Value::Null)),
         ("\"a;b\"", list(Kind::Text), Ok(items(&[Value::text("a"), Value::text("b")]))),
         ("[1, 2]", list(Kind::Int), Ok(items(&[Value::Int(1), Value::Int(2)]))),
-        ("\"x\"", of(Kind::Json), Ok(json("\"x\""))),
-        ("\"2024-05-01\"", of(Kind::Date), Ok(Value::Date(19_844))),
-        ("\"noon\"", of(Kind::Time), Err("LS-CST-001")),
+        ("\"x\"", ColumnType::of(Kind::Json), Ok(json("\"x\""))),
+        ("\"2024-05-01\"", ColumnType::of(Kind::Date), Ok(Value::Date(19_844))),
+        ("\"noon\"", ColumnType::of(Kind::Time), Err("LS-CST-001")),
         ("1.005", numeric(6, 2), Err("LS-CST-004")),
     ] {
         let written: serde_json::Value = serde_json::from_str(written).expect("JSON");
@@ -301,25 +338,31 @@ fn column() -> impl Strategy<Value = (ColumnType, Vec<Value>)> {
         Just("true")
     ];
     prop_oneof![
-        case(of(Kind::Bool), bools),
-        case(of(Kind::Int), ints.clone()),
+        case(ColumnType::of(Kind::Bool), bools),
+        case(ColumnType::of(Kind::Int), ints.clone()),
         case(long(Kind::Int, 16), any::<i16>().prop_map(|n| Value::Int(n.into())).boxed()),
         case(numeric(12, 2), scaled(12, 2)),
         case(numeric(5, 0), scaled(5, 0)),
-        case(of(Kind::Decimal), "-?[1-9][0-9]{0,30}(\\.[0-9]{1,20})?".prop_map(|text| decimal(&text)).boxed()),
-        case(of(Kind::Decimal), prop::sample::select(vec!["NaN", "Infinity"]).prop_map(decimal).boxed()),
-        case(of(Kind::Float), floats.prop_map(Value::Float).boxed()),
-        case(of(Kind::Text), text.clone()),
+        case(
+            ColumnType::of(Kind::Decimal),
+            "-?[1-9][0-9]{0,30}(\\.[0-9]{1,20})?".prop_map(|text| decimal(&text)).boxed()
+        ),
+        case(ColumnType::of(Kind::Decimal), prop::sample::select(vec!["NaN", "Infinity"]).prop_map(decimal).boxed()),
+        case(ColumnType::of(Kind::Float), floats.prop_map(Value::Float).boxed()),
+        case(ColumnType::of(Kind::Text), text.clone()),
         case(long(Kind::Text, 8), text.clone()),
-        case(of(Kind::Opaque), text.clone()),
-        case(of(Kind::Bytes), prop::collection::vec(any::<u8>(), 0..9).prop_map(|b| Value::Bytes(b.into())).boxed()),
-        case(of(Kind::Date), any::<i32>().prop_map(Value::Date).boxed()),
-        case(of(Kind::Time), (0..86_400_000_000i64).prop_map(Value::Time).boxed()),
-        case(of(Kind::Timestamp), times(1).prop_map(|at| Value::Timestamp(Timestamp(at))).boxed()),
+        case(ColumnType::of(Kind::Opaque), text.clone()),
+        case(
+            ColumnType::of(Kind::Bytes),
+            prop::collection::vec(any::<u8>(), 0..9).prop_map(|b| Value::Bytes(b.into())).boxed()
+        ),
+        case(ColumnType::of(Kind::Date), any::<i32>().prop_map(Value::Date).boxed()),
+        case(ColumnType::of(Kind::Time), (0..86_400_000_000i64).prop_map(Value::Time).boxed()),
+        case(ColumnType::of(Kind::Timestamp), times(1).prop_map(|at| Value::Timestamp(Timestamp(at))).boxed()),
         case(fraction(Kind::Timestamp, 3), times(1000).prop_map(|at| Value::Timestamp(Timestamp(at))).boxed()),
-        case(of(Kind::LocalTimestamp), times(1).prop_map(Value::LocalTimestamp).boxed()),
-        case(of(Kind::Uuid), any::<u128>().prop_map(Value::Uuid).boxed()),
-        case(of(Kind::Json), documents.prop_map(json).boxed()),
+        case(ColumnType::of(Kind::LocalTimestamp), times(1).prop_map(Value::LocalTimestamp).boxed()),
+        case(ColumnType::of(Kind::Uuid), any::<u128>().prop_map(Value::Uuid).boxed()),
+        case(ColumnType::of(Kind::Json), documents.prop_map(json).boxed()),
         case(listed(&["red", "green", "blue"]), words),
         case(list(Kind::Text), list_of(text)),
         case(list(Kind::Int), list_of(ints)),
@@ -332,22 +375,14 @@ fn mapped(a: &ColumnType, b: &ColumnType) -> Result<Compiled, Vec<MappingError>>
                 [syncs.s]\nsides = { a = \"t\", b = \"t\" }\nmatch = []\nfields = { v = \"v\" }\n";
     let config = Config::parse(text).unwrap_or_else(|errors| panic!("{errors:?}"));
     let column = |name: &str, column_type: &ColumnType, has_default: bool| Column {
-        name: name.into(),
-        label: String::new(),
-        column_type: column_type.clone(),
         nullable: !has_default,
         has_default,
-        createable: true,
-        updateable: true,
-        computed: false,
-        unique: false,
-        references: None,
-        comment: String::new(),
+        ..Column::new(name, column_type.clone())
     };
     let object = |column_type: &ColumnType| Object {
         name: "t".into(),
         label: String::new(),
-        columns: vec![column("id", &of(Kind::Int), true), column("v", column_type, false)],
+        columns: vec![column("id", &ColumnType::of(Kind::Int), true), column("v", column_type, false)],
         key: vec!["id".into()],
         unique_keys: Vec::new(),
         rows_estimate: None,

@@ -12,17 +12,11 @@ fn column(name: &str, kind: Kind) -> Column {
     let native = format!("{kind:?}").to_lowercase();
     let (precision, scale, values, element) = (None, None, Vec::new(), None);
     Column {
-        name: name.into(),
         label: name.into(),
-        column_type: ColumnType { kind, native, length, precision, scale, values, element },
         nullable: name != "id",
         has_default: name == "id",
-        createable: true,
         updateable: name != "id",
-        computed: false,
-        unique: false,
-        references: None,
-        comment: String::new(),
+        ..Column::new(name, ColumnType { kind, native, length, precision, scale, values, element })
     }
 }
 

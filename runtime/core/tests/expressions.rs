@@ -12,18 +12,6 @@ use lockstep_core::{
     value::{Timestamp, Value},
 };
 
-fn of(kind: Kind) -> ColumnType {
-    ColumnType {
-        kind,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
-    }
-}
-
 const FIELDS: [(&str, Kind); 9] = [
     ("name", Kind::Text),
     ("last", Kind::Text),
@@ -37,7 +25,7 @@ const FIELDS: [(&str, Kind); 9] = [
 ];
 
 fn compiled(text: &str) -> Result<Expression, String> {
-    let types: Vec<ColumnType> = FIELDS.iter().map(|(_, kind)| of(*kind)).collect();
+    let types: Vec<ColumnType> = FIELDS.iter().map(|(_, kind)| ColumnType::of(*kind)).collect();
     let variables: Vec<Variable<'_>> = FIELDS
         .iter()
         .zip(&types)

@@ -24,15 +24,7 @@ use world::{
 const C: SideId = SideId(2);
 
 fn expression(text: &str) -> Expression {
-    let column_type = ColumnType {
-        kind: Kind::Text,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
-    };
+    let column_type = ColumnType::of(Kind::Text);
     let variables: Vec<Variable<'_>> = ["land", "note"]
         .iter()
         .enumerate()

@@ -10,32 +10,8 @@ use lockstep_core::{
     value::Value,
 };
 
-fn column_type(kind: Kind) -> ColumnType {
-    ColumnType {
-        kind,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
-    }
-}
-
 fn column(name: &str, kind: Kind) -> Column {
-    Column {
-        name: name.into(),
-        label: name.into(),
-        column_type: column_type(kind),
-        nullable: true,
-        has_default: false,
-        createable: true,
-        updateable: true,
-        computed: false,
-        unique: false,
-        references: None,
-        comment: String::new(),
-    }
+    Column { label: name.into(), ..Column::new(name, ColumnType::of(kind)) }
 }
 
 fn with(column: Column, change: impl FnOnce(&mut Column)) -> Column {
@@ -195,28 +171,31 @@ const ONE: &str = "match = []\nfields = { v = \"v\" }";
 
 #[test]
 fn the_canonical_type_holds_what_every_side_holds() {
-    let numeric =
-        |precision, scale| ColumnType { precision: Some(precision), scale: Some(scale), ..column_type(Kind::Decimal) };
-    let text = |length| ColumnType { length: Some(length), ..column_type(Kind::Text) };
-    let int = |bits| ColumnType { length: Some(bits), ..column_type(Kind::Int) };
-    let list = |element| ColumnType { element: Some(element), ..column_type(Kind::List) };
+    let numeric = |precision, scale| ColumnType {
+        precision: Some(precision),
+        scale: Some(scale),
+        ..ColumnType::of(Kind::Decimal)
+    };
+    let text = |length| ColumnType { length: Some(length), ..ColumnType::of(Kind::Text) };
+    let int = |bits| ColumnType { length: Some(bits), ..ColumnType::of(Kind::Int) };
+    let list = |element| ColumnType { element: Some(element), ..ColumnType::of(Kind::List) };
     let listed = |values: &[&str]| ColumnType {
         values: values.iter().map(|value| (*value).to_owned()).collect(),
-        ..column_type(Kind::Enum)
+        ..ColumnType::of(Kind::Enum)
     };
     for (a, b, canonical) in [
         (text(10), text(80), text(80)),
-        (text(10), column_type(Kind::Text), column_type(Kind::Text)),
+        (text(10), ColumnType::of(Kind::Text), ColumnType::of(Kind::Text)),
         (int(16), int(64), int(64)),
         (int(32), numeric(12, 0), numeric(12, 0)),
-        (column_type(Kind::Bool), int(16), int(16)),
-        (column_type(Kind::Uuid), text(36), column_type(Kind::Text)),
-        (column_type(Kind::Timestamp), column_type(Kind::LocalTimestamp), column_type(Kind::Timestamp)),
+        (ColumnType::of(Kind::Bool), int(16), int(16)),
+        (ColumnType::of(Kind::Uuid), text(36), ColumnType::of(Kind::Text)),
+        (ColumnType::of(Kind::Timestamp), ColumnType::of(Kind::LocalTimestamp), ColumnType::of(Kind::Timestamp)),
         (listed(&["a", "b"]), listed(&["b", "c"]), listed(&["a", "b", "c"])),
-        (listed(&["a"]), text(9), column_type(Kind::Text)),
+        (listed(&["a"]), text(9), ColumnType::of(Kind::Text)),
         (list(Kind::Text), text(200), list(Kind::Text)),
-        (list(Kind::Int), column_type(Kind::Json), column_type(Kind::Json)),
-        (column_type(Kind::Date), column_type(Kind::Json), column_type(Kind::Json)),
+        (list(Kind::Int), ColumnType::of(Kind::Json), ColumnType::of(Kind::Json)),
+        (ColumnType::of(Kind::Date), ColumnType::of(Kind::Json), ColumnType::of(Kind::Json)),
     ] {
         for (a, b) in [(&a, &b), (&b, &a)] {
             let compiled = compiled(ONE, &typed(a.clone(), b.clone()));
@@ -236,14 +215,14 @@ fn types_that_do_not_go_together_are_refused() {
         (Kind::Date, Kind::Bool),
         (Kind::Bytes, Kind::List),
     ] {
-        let found = errors(ONE, &typed(column_type(a), column_type(b)));
+        let found = errors(ONE, &typed(ColumnType::of(a), ColumnType::of(b)));
         assert!(found[0].starts_with("LS-MAP-005 the columns of field `v` do not go together: a is "), "{found:?}");
     }
 }
 
 #[test]
 fn a_lossy_cast_is_refused_until_it_is_allowed() {
-    let there = typed(column_type(Kind::Timestamp), column_type(Kind::Date));
+    let there = typed(ColumnType::of(Kind::Timestamp), ColumnType::of(Kind::Date));
     assert_eq!(
         errors(ONE, &there),
         [
@@ -259,7 +238,7 @@ fn a_lossy_cast_is_refused_until_it_is_allowed() {
 
 #[test]
 fn a_loss_on_a_way_that_no_value_takes_does_not_matter() {
-    let there = typed(column_type(Kind::Timestamp), column_type(Kind::Date));
+    let there = typed(ColumnType::of(Kind::Timestamp), ColumnType::of(Kind::Date));
     let back = "match = []\nfields = { v = { a = \"v\", b = \"v\", one_way = \"b\" } }";
     assert_eq!(errors(back, &there), Vec::<String>::new());
     let forth = back.replace("one_way = \"b\"", "one_way = \"a\"");
@@ -268,8 +247,8 @@ fn a_loss_on_a_way_that_no_value_takes_does_not_matter() {
 
 #[test]
 fn values_that_may_not_fit_are_noted() {
-    let short = ColumnType { length: Some(10), ..column_type(Kind::Text) };
-    let notes = compiled(ONE, &typed(column_type(Kind::Text), short)).notes;
+    let short = ColumnType { length: Some(10), ..ColumnType::of(Kind::Text) };
+    let notes = compiled(ONE, &typed(ColumnType::of(Kind::Text), short)).notes;
     assert_eq!(notes.len(), 1);
     assert_eq!(
         notes[0].message,
@@ -279,9 +258,12 @@ fn values_that_may_not_fit_are_noted() {
 
 #[test]
 fn times_without_a_zone_are_noted_to_be_taken_as_utc() {
-    let notes = compiled(ONE, &typed(column_type(Kind::LocalTimestamp), column_type(Kind::Timestamp))).notes;
+    let notes = compiled(ONE, &typed(ColumnType::of(Kind::LocalTimestamp), ColumnType::of(Kind::Timestamp))).notes;
     assert_eq!(notes[0].message, "field `v`: times without a zone at `a` are taken as UTC");
-    assert_eq!(compiled(ONE, &typed(column_type(Kind::LocalTimestamp), column_type(Kind::LocalTimestamp))).notes, []);
+    assert_eq!(
+        compiled(ONE, &typed(ColumnType::of(Kind::LocalTimestamp), ColumnType::of(Kind::LocalTimestamp))).notes,
+        []
+    );
 }
 
 #[test]
@@ -360,7 +342,7 @@ fn policies_that_do_not_fit_the_type_are_refused() {
         ("append", Kind::Date, false),
     ] {
         let text = format!("match = []\nfields = {{ v = {{ a = \"v\", b = \"v\", conflict = \"{policy}\" }} }}");
-        let found = errors(&text, &typed(column_type(kind), column_type(kind)));
+        let found = errors(&text, &typed(ColumnType::of(kind), ColumnType::of(kind)));
         assert_eq!(found.is_empty(), fits, "{policy} {kind:?} {found:?}");
         assert!(fits || found[0].starts_with("LS-MAP-013"), "{found:?}");
     }
@@ -399,7 +381,7 @@ fn match_fields_have_to_be_able_to_match() {
     let text = PLAIN.replace("b = \"Email\"", "b = \"Email\", one_way = \"a\"");
     assert!(errors(&text, &names_match())[0].starts_with("LS-MAP-012 records cannot find each other by field `email`"));
     let json = ONE.replace("[]", "[\"v\"]");
-    assert!(errors(&json, &typed(column_type(Kind::Json), column_type(Kind::Json)))[0].starts_with("LS-MAP-012"));
+    assert!(errors(&json, &typed(ColumnType::of(Kind::Json), ColumnType::of(Kind::Json)))[0].starts_with("LS-MAP-012"));
 }
 
 #[test]
@@ -475,8 +457,8 @@ fn all_mistakes_are_reported_at_once() {
     let text = format!("groups = {{ g = [\"email\", \"name\"] }}\n{PLAIN}\nnick = {{ a = \"nick\", b = \"alias\" }}");
     let mut there = names_match();
     there.get_mut("b").unwrap().columns.push(with(column("country", Kind::Text), |c| c.nullable = false));
-    there.get_mut("b").unwrap().columns[1].column_type = column_type(Kind::Bytes);
-    there.get_mut("a").unwrap().columns[1].column_type = column_type(Kind::Int);
+    there.get_mut("b").unwrap().columns[1].column_type = ColumnType::of(Kind::Bytes);
+    there.get_mut("a").unwrap().columns[1].column_type = ColumnType::of(Kind::Int);
     let codes: Vec<&str> = run(&text, &there).unwrap_err().iter().map(|error| error.code).collect();
     assert_eq!(codes, ["LS-MAP-009", "LS-MAP-005", "LS-MAP-003", "LS-MAP-003"]);
 }

@@ -12,36 +12,16 @@ use lockstep_core::{
 };
 use proptest::prelude::*;
 
-fn of(kind: Kind) -> ColumnType {
-    ColumnType {
-        kind,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
-    }
-}
-
 fn object(column_type: &ColumnType) -> Object {
     let column = |name: &str, column_type: &ColumnType, has_default: bool| Column {
-        name: name.into(),
-        label: String::new(),
-        column_type: column_type.clone(),
         nullable: !has_default,
         has_default,
-        createable: true,
-        updateable: true,
-        computed: false,
-        unique: false,
-        references: None,
-        comment: String::new(),
+        ..Column::new(name, column_type.clone())
     };
     Object {
         name: "t".into(),
         label: String::new(),
-        columns: vec![column("id", &of(Kind::Int), true), column("v", column_type, false)],
+        columns: vec![column("id", &ColumnType::of(Kind::Int), true), column("v", column_type, false)],
         key: vec!["id".into()],
         unique_keys: Vec::new(),
         rows_estimate: None,
@@ -88,10 +68,11 @@ const SUMMER_EVE: i64 = 1_774_744_200_000_000;
 
 #[test]
 fn what_one_side_writes_arrives_in_the_others_form() {
-    let (text, int, float) = (of(Kind::Text), of(Kind::Int), of(Kind::Float));
-    let (date, instant, local) = (of(Kind::Date), of(Kind::Timestamp), of(Kind::LocalTimestamp));
-    let money = ColumnType { precision: Some(12), scale: Some(2), ..of(Kind::Decimal) };
-    let list = ColumnType { element: Some(Kind::Text), ..of(Kind::List) };
+    let (text, int, float) = (ColumnType::of(Kind::Text), ColumnType::of(Kind::Int), ColumnType::of(Kind::Float));
+    let (date, instant, local) =
+        (ColumnType::of(Kind::Date), ColumnType::of(Kind::Timestamp), ColumnType::of(Kind::LocalTimestamp));
+    let money = ColumnType { precision: Some(12), scale: Some(2), ..ColumnType::of(Kind::Decimal) };
+    let list = ColumnType { element: Some(Kind::Text), ..ColumnType::of(Kind::List) };
     let at = |micros| Value::Timestamp(Timestamp(micros));
     for (field, a, b, value, arrives) in [
         (
@@ -144,14 +125,14 @@ fn what_one_side_writes_arrives_in_the_others_form() {
         (
             r#"a = { column = "v", as = { number = "1.234,56" } }, b = "v""#,
             &text,
-            &of(Kind::Decimal),
+            &ColumnType::of(Kind::Decimal),
             Value::text("-1.234.567,50"),
             Ok(decimal("-1234567.50")),
         ),
         (
             r#"a = { column = "v", as = { number = "1,234.56" } }, b = "v""#,
             &text,
-            &of(Kind::Decimal),
+            &ColumnType::of(Kind::Decimal),
             Value::text("12,5"),
             Err("LS-CST-001"),
         ),
@@ -165,14 +146,14 @@ fn what_one_side_writes_arrives_in_the_others_form() {
         (
             r#"a = { column = "v", as = { money = "EUR", number = "1.234,56" } }, b = "v""#,
             &text,
-            &of(Kind::Decimal),
+            &ColumnType::of(Kind::Decimal),
             Value::text("€ 1.234,50"),
             Ok(decimal("1234.50")),
         ),
         (
             r#"a = { column = "v", as = { money = "EUR" } }, b = "v""#,
             &text,
-            &of(Kind::Decimal),
+            &ColumnType::of(Kind::Decimal),
             Value::text("12.50 USD"),
             Err("LS-CST-001"),
         ),
@@ -192,7 +173,7 @@ fn what_one_side_writes_arrives_in_the_others_form() {
         ),
         (
             r#"a = { column = "v", as = "fraction" }, b = { column = "v", as = "percent" }"#,
-            &of(Kind::Decimal),
+            &ColumnType::of(Kind::Decimal),
             &text,
             decimal("0.125"),
             Ok(Value::text("12.5%")),
@@ -221,7 +202,7 @@ fn what_one_side_writes_arrives_in_the_others_form() {
         (
             r#"a = { column = "v", as = { time = "%I:%M:%S %p" } }, b = "v""#,
             &text,
-            &ColumnType { scale: Some(0), ..of(Kind::Time) },
+            &ColumnType { scale: Some(0), ..ColumnType::of(Kind::Time) },
             Value::text("01:05:00 PM"),
             Ok(Value::Time(47_100_000_000)),
         ),
@@ -291,7 +272,7 @@ fn what_one_side_writes_arrives_in_the_others_form() {
         (
             r#"a = { column = "v", as = { values = { true = "Ja", false = "Nein" } } }, b = "v""#,
             &text,
-            &of(Kind::Bool),
+            &ColumnType::of(Kind::Bool),
             Value::text("Nein"),
             Ok(Value::Bool(false)),
         ),
@@ -344,10 +325,11 @@ fn what_one_side_writes_arrives_in_the_others_form() {
 
 #[test]
 fn a_mapping_whose_notation_loses_or_fits_nowhere_is_refused_where_it_is_written() {
-    let (text, date, instant) = (of(Kind::Text), of(Kind::Date), of(Kind::Timestamp));
+    let (text, date, instant) =
+        (ColumnType::of(Kind::Text), ColumnType::of(Kind::Date), ColumnType::of(Kind::Timestamp));
     for (field, a, b, code) in [
         (r#"a = { column = "v", as = "html" }, b = "v""#, &text, &text, "LS-MAP-006"),
-        (r#"a = { column = "v", as = "epoch-seconds" }, b = "v""#, &of(Kind::Int), &instant, "LS-MAP-006"),
+        (r#"a = { column = "v", as = "epoch-seconds" }, b = "v""#, &ColumnType::of(Kind::Int), &instant, "LS-MAP-006"),
         (
             r#"a = { column = "v", as = { timestamp = "%Y-%m-%d %H:%M", zone = "UTC" } }, b = "v""#,
             &text,
@@ -398,7 +380,7 @@ fn what_a_notation_cannot_say_is_refused_in_the_file() {
 
 #[test]
 fn another_way_of_writing_the_same_is_no_news() {
-    let text = of(Kind::Text);
+    let text = ColumnType::of(Kind::Text);
     let compiled = held(r#"a = "v", b = "v", as = { phone = "DE" }"#, &text, &text);
     let cast = &compiled.spec.side(SideId(0)).expect("a side").field(FieldId(0)).expect("a field").cast;
     assert_eq!(cast.lift(&Value::text("030/901820")), cast.lift(&Value::text("+49 30 90 18 20")));
@@ -424,18 +406,18 @@ proptest! {
     ) {
         let (notation, native) = notation;
         let (other, value) = match notation {
-            n if n.contains("date") => (of(Kind::Date), Value::Date(i32::try_from(units / 10_000).unwrap())),
+            n if n.contains("date") => (ColumnType::of(Kind::Date), Value::Date(i32::try_from(units / 10_000).unwrap())),
             n if n.contains("timestamp") || n.contains("epoch") => {
-                (of(Kind::Timestamp), Value::Timestamp(Timestamp(units * 100_003)))
+                (ColumnType::of(Kind::Timestamp), Value::Timestamp(Timestamp(units * 100_003)))
             }
             n if n.contains("delimiter") => {
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                (ColumnType { element: Some(Kind::Text), ..of(Kind::List) }, texts(&words))
+                (ColumnType { element: Some(Kind::Text), ..ColumnType::of(Kind::List) }, texts(&words))
             }
-            n if n.contains("values") => (of(Kind::Text), Value::text(word)),
-            _ => (of(Kind::Decimal), decimal(&format!("{}.{:04}", units / 10_000, units.unsigned_abs() % 10_000))),
+            n if n.contains("values") => (ColumnType::of(Kind::Text), Value::text(word)),
+            _ => (ColumnType::of(Kind::Decimal), decimal(&format!("{}.{:04}", units / 10_000, units.unsigned_abs() % 10_000))),
         };
-        let compiled = held(&format!(r#"a = {{ column = "v", as = {notation} }}, b = "v""#), &of(native), &other);
+        let compiled = held(&format!(r#"a = {{ column = "v", as = {notation} }}, b = "v""#), &ColumnType::of(native), &other);
         let cast = |side: u8| &compiled.spec.side(SideId(side)).unwrap().field(FieldId(0)).unwrap().cast;
         let canonical = cast(1).lift(&value).unwrap();
         match cast(0).project(&canonical) {

@@ -376,24 +376,18 @@ impl Inside {
 
 fn column(name: &str, kind: Kind, in_key: bool) -> Column {
     Column {
-        name: name.to_owned(),
         label: name.to_owned(),
-        column_type: ColumnType {
-            kind,
-            native: format!("{kind:?}").to_lowercase(),
-            length: (kind == Kind::Int).then_some(64),
-            precision: None,
-            scale: None,
-            values: Vec::new(),
-            element: None,
-        },
         nullable: !in_key,
         has_default: in_key,
-        createable: true,
         updateable: !in_key,
-        computed: false,
         unique: in_key,
-        references: None,
-        comment: String::new(),
+        ..Column::new(
+            name,
+            ColumnType {
+                native: format!("{kind:?}").to_lowercase(),
+                length: (kind == Kind::Int).then_some(64),
+                ..ColumnType::of(kind)
+            },
+        )
     }
 }

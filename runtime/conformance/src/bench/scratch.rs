@@ -79,7 +79,7 @@ pub(crate) fn own(name: &str) -> EnsureRequest {
             wanted("title", Kind::Text),
             wanted("note", Kind::Text),
             WantedColumn {
-                column_type: ColumnType { precision: Some(12), scale: Some(2), ..plain(Kind::Decimal) },
+                column_type: ColumnType { precision: Some(12), scale: Some(2), ..ColumnType::of(Kind::Decimal) },
                 ..wanted("amount", Kind::Decimal)
             },
             wanted("visits", Kind::Int),
@@ -91,23 +91,11 @@ pub(crate) fn own(name: &str) -> EnsureRequest {
     }
 }
 
-fn plain(kind: Kind) -> ColumnType {
-    ColumnType {
-        kind,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
-    }
-}
-
 /// A column to ask for.
 pub(crate) fn wanted(name: &str, kind: Kind) -> WantedColumn {
     WantedColumn {
         name: name.into(),
-        column_type: plain(kind),
+        column_type: ColumnType::of(kind),
         nullable: true,
         unique: false,
         references: None,

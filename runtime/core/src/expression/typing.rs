@@ -43,24 +43,17 @@ impl Type {
 
     /// The column type that holds values of this one. `None`: none does.
     pub(super) fn column_type(&self) -> Option<ColumnType> {
-        let plain = |kind| ColumnType {
-            kind,
-            native: String::new(),
-            length: None,
-            precision: None,
-            scale: None,
-            values: Vec::new(),
-            element: None,
-        };
         Some(match self {
-            Type::Bool => plain(Kind::Bool),
-            Type::Int => plain(Kind::Int),
-            Type::Double => plain(Kind::Float),
-            Type::Decimal => plain(Kind::Decimal),
-            Type::Text => plain(Kind::Text),
-            Type::Bytes => plain(Kind::Bytes),
-            Type::Moment => plain(Kind::Timestamp),
-            Type::List(element) => ColumnType { element: Some(element.column_type()?.kind), ..plain(Kind::List) },
+            Type::Bool => ColumnType::of(Kind::Bool),
+            Type::Int => ColumnType::of(Kind::Int),
+            Type::Double => ColumnType::of(Kind::Float),
+            Type::Decimal => ColumnType::of(Kind::Decimal),
+            Type::Text => ColumnType::of(Kind::Text),
+            Type::Bytes => ColumnType::of(Kind::Bytes),
+            Type::Moment => ColumnType::of(Kind::Timestamp),
+            Type::List(element) => {
+                ColumnType { element: Some(element.column_type()?.kind), ..ColumnType::of(Kind::List) }
+            }
             Type::Span | Type::Null | Type::Unknown => return None,
         })
     }

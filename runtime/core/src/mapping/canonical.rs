@@ -20,15 +20,17 @@ fn join(a: &ColumnType, b: &ColumnType) -> Option<ColumnType> {
         (Bool, Int | Decimal | Float) => high.clone(),
         (Int, Decimal) => decimals(&int_as_decimal(low), high),
         (Int, Float) if low.length.is_some_and(|bits| bits <= 32) && high.length != Some(32) => high.clone(),
-        (Int | Decimal, Float) => plain(Decimal),
+        (Int | Decimal, Float) => ColumnType::of(Decimal),
         (Date, Timestamp | LocalTimestamp) => high.clone(),
-        (LocalTimestamp, Timestamp) => ColumnType { scale: finer(low, high), precision: None, ..plain(Timestamp) },
+        (LocalTimestamp, Timestamp) => {
+            ColumnType { scale: finer(low, high), precision: None, ..ColumnType::of(Timestamp) }
+        }
         (Enum | Opaque, Text) | (Enum, Opaque) => longer(low, high, Text),
         // Delimited text splits into text elements.
-        (List, Text | Enum | Opaque) => ColumnType { element: Some(Text), ..plain(List) },
-        (_, Text | Enum | Opaque) => plain(Text),
+        (List, Text | Enum | Opaque) => ColumnType { element: Some(Text), ..ColumnType::of(List) },
+        (_, Text | Enum | Opaque) => ColumnType::of(Text),
         (Bool | Int | Decimal | Float | Date | Time | LocalTimestamp | Timestamp | Uuid | Bytes | List, Json) => {
-            plain(Json)
+            ColumnType::of(Json)
         }
         _ => return None,
     })
@@ -55,32 +57,21 @@ fn rank(kind: Kind) -> u8 {
     }
 }
 
-/// A type without bounds.
-fn plain(kind: Kind) -> ColumnType {
-    ColumnType {
-        kind,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
-    }
-}
-
 fn same_kind(a: &ColumnType, b: &ColumnType) -> Option<ColumnType> {
     if same_bounds(a, b) {
         return Some(a.clone());
     }
     Some(match a.kind {
         Kind::Decimal => decimals(a, b),
-        Kind::Int => ColumnType { length: larger(a.length, b.length), ..plain(Kind::Int) },
-        Kind::Float => ColumnType { length: larger(a.length, b.length), ..plain(Kind::Float) },
-        Kind::Time | Kind::Timestamp | Kind::LocalTimestamp => ColumnType { scale: finer(a, b), ..plain(a.kind) },
+        Kind::Int => ColumnType { length: larger(a.length, b.length), ..ColumnType::of(Kind::Int) },
+        Kind::Float => ColumnType { length: larger(a.length, b.length), ..ColumnType::of(Kind::Float) },
+        Kind::Time | Kind::Timestamp | Kind::LocalTimestamp => {
+            ColumnType { scale: finer(a, b), ..ColumnType::of(a.kind) }
+        }
         Kind::Enum => enums(a, b),
         Kind::List => lists(a, b)?,
         Kind::Text | Kind::Opaque | Kind::Bytes => longer(a, b, a.kind),
-        Kind::Bool | Kind::Date | Kind::Uuid | Kind::Json => plain(a.kind),
+        Kind::Bool | Kind::Date | Kind::Uuid | Kind::Json => ColumnType::of(a.kind),
     })
 }
 
@@ -94,7 +85,7 @@ fn larger(a: Option<u32>, b: Option<u32>) -> Option<u32> {
 }
 
 fn longer(a: &ColumnType, b: &ColumnType, kind: Kind) -> ColumnType {
-    ColumnType { length: larger(a.length, b.length), ..plain(kind) }
+    ColumnType { length: larger(a.length, b.length), ..ColumnType::of(kind) }
 }
 
 /// Digits of the second's fraction; nothing said means six.
@@ -109,7 +100,7 @@ fn int_as_decimal(int: &ColumnType) -> ColumnType {
         17..=32 => 10,
         _ => 19,
     };
-    ColumnType { precision: Some(precision), scale: Some(0), ..plain(Kind::Decimal) }
+    ColumnType { precision: Some(precision), scale: Some(0), ..ColumnType::of(Kind::Decimal) }
 }
 
 fn decimals(a: &ColumnType, b: &ColumnType) -> ColumnType {
@@ -119,23 +110,23 @@ fn decimals(a: &ColumnType, b: &ColumnType) -> ColumnType {
         Some((precision - scale, scale))
     };
     let (Some((whole_a, scale_a)), Some((whole_b, scale_b))) = (parts(a), parts(b)) else {
-        return plain(Kind::Decimal);
+        return ColumnType::of(Kind::Decimal);
     };
     let (whole, scale) = (whole_a.max(whole_b), scale_a.max(scale_b));
     ColumnType {
         precision: u32::try_from(whole + scale).ok(),
         scale: i32::try_from(scale).ok(),
-        ..plain(Kind::Decimal)
+        ..ColumnType::of(Kind::Decimal)
     }
 }
 
 fn enums(a: &ColumnType, b: &ColumnType) -> ColumnType {
     if a.values.is_empty() || b.values.is_empty() {
-        return plain(Kind::Enum);
+        return ColumnType::of(Kind::Enum);
     }
     let mut values = a.values.clone();
     values.extend(b.values.iter().filter(|value| !a.values.contains(value)).cloned());
-    ColumnType { values, ..plain(Kind::Enum) }
+    ColumnType { values, ..ColumnType::of(Kind::Enum) }
 }
 
 fn lists(a: &ColumnType, b: &ColumnType) -> Option<ColumnType> {

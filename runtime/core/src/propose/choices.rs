@@ -75,27 +75,13 @@ mod tests {
     use crate::schema::ColumnType;
 
     fn column(values: &[&str]) -> Column {
-        Column {
-            name: "stage".into(),
-            label: String::new(),
-            column_type: ColumnType {
-                kind: Kind::Enum,
-                native: String::new(),
-                length: None,
-                precision: None,
-                scale: None,
+        Column::new(
+            "stage",
+            ColumnType {
                 values: values.iter().map(|value| (*value).to_owned()).collect(),
-                element: None,
+                ..ColumnType::of(Kind::Enum)
             },
-            nullable: true,
-            has_default: false,
-            createable: true,
-            updateable: true,
-            computed: false,
-            unique: false,
-            references: None,
-            comment: String::new(),
-        }
+        )
     }
 
     fn found(a: &[&str], b: &[&str]) -> Vec<Vec<(String, String)>> {

@@ -175,27 +175,7 @@ mod tests {
     use crate::schema::{Column, ColumnType, Kind};
 
     fn object(name: &str, columns: &[&str]) -> Object {
-        let column = |name: &&str| Column {
-            name: (*name).to_owned(),
-            label: String::new(),
-            column_type: ColumnType {
-                kind: Kind::Text,
-                native: String::new(),
-                length: None,
-                precision: None,
-                scale: None,
-                values: Vec::new(),
-                element: None,
-            },
-            nullable: true,
-            has_default: false,
-            createable: true,
-            updateable: true,
-            computed: false,
-            unique: false,
-            references: None,
-            comment: String::new(),
-        };
+        let column = |name: &&str| Column::new(*name, ColumnType::of(Kind::Text));
         Object {
             name: name.into(),
             label: String::new(),

@@ -34,19 +34,7 @@ fn column(line: &str) -> Column {
     let mut parts = line.split('|').map(str::trim);
     let mut next = || parts.next().unwrap_or_default().to_owned();
     let (name, label, native) = (next(), next(), next());
-    let mut column = Column {
-        name,
-        label,
-        column_type: column_type(&native),
-        nullable: true,
-        has_default: false,
-        createable: true,
-        updateable: true,
-        computed: false,
-        unique: false,
-        references: None,
-        comment: String::new(),
-    };
+    let mut column = Column { label, ..Column::new(name, column_type(&native)) };
     for remark in parts {
         match remark.split_once(' ').unwrap_or((remark, "")) {
             ("read-only", _) => (column.createable, column.updateable) = (false, false),

@@ -352,14 +352,16 @@ impl Actor {
         Ok(())
     }
 
-    /// What waited for the disk is written when it is there.
+    /// What waited for the disk is written when it is there; until then the disk is asked to hurry.
     fn look_at_disk(&mut self) {
-        for (side, record) in std::mem::take(&mut self.awaiting_disk) {
-            if self.core.awaits_disk(record) {
-                self.awaiting_disk.push((side, record));
-            } else if let Some(run) = self.sides.get_mut(&side) {
-                run.queue.push(record);
+        if self.core.look_at_disk() {
+            for (side, record) in std::mem::take(&mut self.awaiting_disk) {
+                if let Some(run) = self.sides.get_mut(&side) {
+                    run.queue.push(record);
+                }
             }
+        } else if !self.awaiting_disk.is_empty() {
+            self.core.store.sync_soon();
         }
     }
 

@@ -17,7 +17,7 @@ use lockstep_state::{Claim, Committed, StateError, Store, StreamChange, SyncId, 
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
-use super::cache::Cache;
+use super::{cache::Cache, displaced::Displaced};
 use crate::{Clock, EngineError};
 
 /// What a commit changes beside records.
@@ -53,8 +53,7 @@ pub(crate) struct Core {
     pub(crate) seq: u64,
     next_record: u64,
     next_entry: u64,
-    /// Records of which a decision displaced a value, by the commit that journals it.
-    displaced: BTreeMap<RecordId, u64>,
+    displaced: Displaced,
     parents: BTreeMap<Arc<str>, Parent>,
     /// The sweep looks at every record, whatever it seems to lack.
     pub(crate) thorough: bool,
@@ -70,7 +69,7 @@ impl Core {
             seq: state.commit_seq,
             next_record: state.next_record,
             next_entry: state.next_entry,
-            displaced: BTreeMap::new(),
+            displaced: Displaced::default(),
             parents: BTreeMap::new(),
             thorough: matches!(state.phase, SyncPhase::Sweep { .. }),
             spec,
@@ -364,22 +363,21 @@ impl Core {
             )
         };
         let records = delta.journal.iter().filter(displaces).filter_map(|entry| entry.record);
-        let seq = self.seq;
-        self.displaced.extend(records.map(|record| (record, seq)));
+        self.displaced.note(self.seq, records);
     }
 
-    /// Whether a write of this record has to wait for the disk; asks it to hurry.
-    pub(crate) fn awaits_disk(&mut self, record: RecordId) -> bool {
-        if !self.displaced.contains_key(&record) {
+    /// Whether a write of this record has to wait for the disk, as of the last look.
+    pub(crate) fn awaits_disk(&self, record: RecordId) -> bool {
+        self.displaced.waits(record)
+    }
+
+    /// Looks what the disk has. True: some record waits no longer.
+    pub(crate) fn look_at_disk(&mut self) -> bool {
+        if self.displaced.is_empty() {
             return false;
         }
         let on_disk = self.store.durable().get(&self.sync()).copied().unwrap_or(0);
-        self.displaced.retain(|_, seq| *seq > on_disk);
-        let awaits = self.displaced.contains_key(&record);
-        if awaits {
-            self.store.sync_soon();
-        }
-        awaits
+        self.displaced.reached(on_disk)
     }
 
     /// Commits and waits until the state has it: for single operations.

@@ -79,6 +79,7 @@ impl Actor {
             return Ok(false);
         };
         let mut records = Vec::new();
+        let waited = self.awaiting_disk.len();
         while records.len() < GROUP_ROWS_MAX
             && let Some(record) = run.queue.pop()
         {
@@ -91,6 +92,9 @@ impl Actor {
             } else {
                 records.push(record);
             }
+        }
+        if self.awaiting_disk.len() > waited {
+            self.core.store.sync_soon();
         }
         if records.is_empty() {
             return Ok(false);

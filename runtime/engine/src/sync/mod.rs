@@ -6,6 +6,7 @@ mod cache;
 mod compare;
 mod core;
 mod deliver;
+mod displaced;
 mod doubt;
 mod guard;
 mod hint;

@@ -319,25 +319,18 @@ fn shown(changes: &Changes) -> Vec<String> {
 
 fn object(unique: bool) -> Object {
     let column = |(place, name): (usize, &&str)| Column {
-        name: (*name).to_owned(),
         label: (*name).to_owned(),
-        column_type: ColumnType {
-            kind: if place == ID { Kind::Int } else { Kind::Text },
-            native: String::new(),
-            length: (place == ID).then_some(64),
-            precision: None,
-            scale: None,
-            values: Vec::new(),
-            element: None,
-        },
         nullable: place != ID && place != EMAIL,
         has_default: place == ID,
-        createable: true,
         updateable: place != ID,
-        computed: false,
         unique: place == ID || (place == EMAIL && unique),
-        references: None,
-        comment: String::new(),
+        ..Column::new(
+            *name,
+            ColumnType {
+                length: (place == ID).then_some(64),
+                ..ColumnType::of(if place == ID { Kind::Int } else { Kind::Text })
+            },
+        )
     };
     Object {
         name: OBJECT.to_owned(),

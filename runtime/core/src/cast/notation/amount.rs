@@ -139,7 +139,7 @@ pub(super) fn write_money(plain: &Value, currency: &str, separators: Separators)
 
 /// The type of a hundred times what a column holds.
 pub(super) fn hundredfold(native: &ColumnType) -> ColumnType {
-    let plain = ColumnType { kind: Kind::Decimal, ..super::unbounded() };
+    let plain = ColumnType::of(Kind::Decimal);
     match (native.kind, native.precision, native.scale) {
         (Kind::Decimal, Some(precision), scale) => {
             let scale = scale.unwrap_or(0);

@@ -72,33 +72,36 @@ impl Notation {
         let text = matches!(native.kind, Kind::Text | Kind::Opaque | Kind::Enum);
         let number = matches!(native.kind, Kind::Int | Kind::Decimal | Kind::Float);
         let needs = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err(what) };
-        let bare = |kind: Kind| ColumnType { kind, ..unbounded() };
         match self {
             Notation::Phone(_) => {
-                needs(text, "text").map(|()| ColumnType { length: Some(phone::E164_MAX), ..bare(Kind::Text) })
+                needs(text, "text").map(|()| ColumnType { length: Some(phone::E164_MAX), ..ColumnType::of(Kind::Text) })
             }
-            Notation::Country(_) => needs(text, "text").map(|()| ColumnType { length: Some(2), ..bare(Kind::Text) }),
-            Notation::Currency => needs(text, "text").map(|()| ColumnType { length: Some(3), ..bare(Kind::Text) }),
-            Notation::Money { .. } | Notation::Number(_) => needs(text, "text").map(|()| bare(Kind::Decimal)),
-            Notation::Percent => needs(text || number, "text or numbers").map(|()| bare(Kind::Decimal)),
+            Notation::Country(_) => {
+                needs(text, "text").map(|()| ColumnType { length: Some(2), ..ColumnType::of(Kind::Text) })
+            }
+            Notation::Currency => {
+                needs(text, "text").map(|()| ColumnType { length: Some(3), ..ColumnType::of(Kind::Text) })
+            }
+            Notation::Money { .. } | Notation::Number(_) => needs(text, "text").map(|()| ColumnType::of(Kind::Decimal)),
+            Notation::Percent => needs(text || number, "text or numbers").map(|()| ColumnType::of(Kind::Decimal)),
             Notation::Fraction => needs(text || number, "text or numbers").map(|()| amount::hundredfold(native)),
             Notation::Moment(moment) => needs(text, "text").map(|()| moment.plain()),
             Notation::Zone(_) => {
                 let local = native.kind == Kind::LocalTimestamp;
                 needs(local, "times without a zone")
-                    .map(|()| ColumnType { scale: native.scale, ..bare(Kind::Timestamp) })
+                    .map(|()| ColumnType { scale: native.scale, ..ColumnType::of(Kind::Timestamp) })
             }
             Notation::Epoch { millis } => needs(number || text, "numbers or text").map(|()| {
                 let fraction = matches!(native.kind, Kind::Decimal | Kind::Float);
                 let scale = if *millis { 3 } else { 0 };
-                ColumnType { scale: (!fraction).then_some(scale), ..bare(Kind::Timestamp) }
+                ColumnType { scale: (!fraction).then_some(scale), ..ColumnType::of(Kind::Timestamp) }
             }),
             Notation::Values(map) => map.plain(native),
             Notation::Delimited { values, .. } => needs(text, "text").map(|()| {
                 let known = values.as_ref().map(ValueMap::canonical).unwrap_or_default();
-                ColumnType { values: known, element: Some(Kind::Text), ..bare(Kind::List) }
+                ColumnType { values: known, element: Some(Kind::Text), ..ColumnType::of(Kind::List) }
             }),
-            Notation::Html => needs(text, "text").map(|()| bare(Kind::Text)),
+            Notation::Html => needs(text, "text").map(|()| ColumnType::of(Kind::Text)),
         }
     }
 
@@ -187,18 +190,6 @@ impl Notation {
             Notation::Html => Value::text(html::from_text(text_of(plain)?)),
         };
         convert::convert(&written, native, lossy)
-    }
-}
-
-pub(super) fn unbounded() -> ColumnType {
-    ColumnType {
-        kind: Kind::Text,
-        native: String::new(),
-        length: None,
-        precision: None,
-        scale: None,
-        values: Vec::new(),
-        element: None,
     }
 }
 

@@ -166,7 +166,7 @@ impl Moment {
             (_, ..1_000) => Some(3),
             _ => Some(0),
         };
-        ColumnType { kind: self.kind, scale, ..super::unbounded() }
+        ColumnType { scale, ..ColumnType::of(self.kind) }
     }
 
     /// What is lost in writing beyond fractions of a second, which the type says.

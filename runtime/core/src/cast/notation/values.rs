@@ -32,10 +32,10 @@ impl ValueMap {
     pub(super) fn plain(&self, native: &ColumnType) -> Result<ColumnType, &'static str> {
         let values = self.canonical();
         match native.kind {
-            Kind::List => Ok(ColumnType { kind: Kind::List, element: Some(Kind::Text), values, ..super::unbounded() }),
+            Kind::List => Ok(ColumnType { element: Some(Kind::Text), values, ..ColumnType::of(Kind::List) }),
             Kind::Text | Kind::Opaque | Kind::Enum | Kind::Int | Kind::Bool => Ok(match self.is_bool() {
-                true => ColumnType { kind: Kind::Bool, ..super::unbounded() },
-                false => ColumnType { kind: Kind::Enum, values, ..super::unbounded() },
+                true => ColumnType::of(Kind::Bool),
+                false => ColumnType { values, ..ColumnType::of(Kind::Enum) },
             }),
             _ => Err("text, choices, lists, whole numbers or true and false"),
         }
