@@ -2,6 +2,7 @@
 //! their connector; knows the engine only through its port.
 
 pub mod bench;
+pub mod people;
 pub mod seeded;
 pub mod session;
 pub mod system;

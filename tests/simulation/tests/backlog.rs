@@ -1,9 +1,10 @@
 //! What one side did while nothing was delivered is known late: nothing that
 //! the other side did meanwhile may be written over it.
 
-use lockstep_core::{schema::Kind, value::Value};
+use lockstep_core::value::Value;
 use lockstep_simulation::{
     bench::Bench,
+    people::system,
     system::{Fault, System},
 };
 use lockstep_state::Store;
@@ -27,12 +28,6 @@ name = { a = "name", b = "name" }
 
 fn shared_keys() -> String {
     format!("{SIDES}id = {{ a = \"id\", b = \"id\" }}\n")
-}
-
-fn system() -> System {
-    let system = System::new();
-    system.table("people", &[("id", Kind::Int), ("email", Kind::Text), ("name", Kind::Text)], &["id"]);
-    system
 }
 
 fn person(id: i64, email: &str, name: &str) -> Vec<Value> {

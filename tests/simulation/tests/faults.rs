@@ -1,9 +1,10 @@
 //! Sessions that fail, lose answers or vanish: nothing is lost, nothing is made twice.
 
-use lockstep_core::{schema::Kind, value::Value};
+use lockstep_core::value::Value;
 use lockstep_simulation::{
     bench::Bench,
-    system::{Fault, System},
+    people::{person, system},
+    system::Fault,
 };
 use lockstep_state::Store;
 
@@ -23,16 +24,6 @@ id = { a = "id", b = "id" }
 email = { a = "email", b = "email" }
 name = { a = "name", b = "name" }
 "#;
-
-fn system() -> System {
-    let system = System::new();
-    system.table("people", &[("id", Kind::Int), ("email", Kind::Text), ("name", Kind::Text)], &["id"]);
-    system
-}
-
-fn person(id: i64, name: &str) -> Vec<Value> {
-    vec![Value::Int(id), Value::text(format!("p{id}@example.org")), Value::text(name)]
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_whose_answer_was_lost_is_found_again_and_not_repeated() {

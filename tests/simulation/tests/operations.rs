@@ -1,8 +1,12 @@
 //! What people can do with a sync that runs, and with one that does not.
 
-use lockstep_core::{schema::Kind, value::Value};
+use lockstep_core::value::Value;
 use lockstep_engine::operations::{Decision, Filter, RecordName};
-use lockstep_simulation::{bench::Bench, system::System};
+use lockstep_simulation::{
+    bench::Bench,
+    people::{person, system},
+    system::System,
+};
 use lockstep_state::{QueryLimits, Store};
 
 const CONFIG: &str = r#"
@@ -21,16 +25,6 @@ id = { a = "id", b = "id" }
 email = { a = "email", b = "email" }
 name = { a = "name", b = "name" }
 "#;
-
-fn system() -> System {
-    let system = System::new();
-    system.table("people", &[("id", Kind::Int), ("email", Kind::Text), ("name", Kind::Text)], &["id"]);
-    system
-}
-
-fn person(id: i64, name: &str) -> Vec<Value> {
-    vec![Value::Int(id), Value::text(format!("p{id}@example.org")), Value::text(name)]
-}
 
 fn name_of(system: &System, id: i64) -> Option<Value> {
     Some(system.row("people", &[Value::Int(id)])?[2].clone())

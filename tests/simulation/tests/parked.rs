@@ -1,8 +1,12 @@
 //! What a stream tells of rows while a write to them is in flight waits for its
 //! outcome, and is taken in its order then.
 
-use lockstep_core::{schema::Kind, value::Value};
-use lockstep_simulation::{bench::Bench, system::System};
+use lockstep_core::value::Value;
+use lockstep_simulation::{
+    bench::Bench,
+    people::{person, system},
+    system::System,
+};
 use lockstep_state::Store;
 
 const CONFIG: &str = r#"
@@ -21,16 +25,6 @@ delete_storm = { count = 1, share = "100%" }
 email = { a = "email", b = "email" }
 name = { a = "name", b = "name" }
 "#;
-
-fn system() -> System {
-    let system = System::new();
-    system.table("people", &[("id", Kind::Int), ("email", Kind::Text), ("name", Kind::Text)], &["id"]);
-    system
-}
-
-fn person(id: i64, name: &str) -> Vec<Value> {
-    vec![Value::Int(id), Value::text(format!("p{id}@example.org")), Value::text(name)]
-}
 
 fn emails_and_names(system: &System) -> Vec<(Value, Value)> {
     let mut rows: Vec<_> = system.rows("people").into_iter().map(|row| (row[1].clone(), row[2].clone())).collect();

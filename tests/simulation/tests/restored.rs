@@ -1,8 +1,11 @@
 //! Starting again from an older state.
 
-use lockstep_core::{schema::Kind, value::Value};
+use lockstep_core::value::Value;
 use lockstep_engine::operations::Filter;
-use lockstep_simulation::{bench::Bench, system::System};
+use lockstep_simulation::{
+    bench::Bench,
+    people::{person, system},
+};
 use lockstep_state::Store;
 
 const CONFIG: &str = r#"
@@ -22,16 +25,6 @@ id = { a = "id", b = "id" }
 email = { a = "email", b = "email" }
 name = { a = "name", b = "name" }
 "#;
-
-fn system() -> System {
-    let system = System::new();
-    system.table("people", &[("id", Kind::Int), ("email", Kind::Text), ("name", Kind::Text)], &["id"]);
-    system
-}
-
-fn person(id: i64, name: &str) -> Vec<Value> {
-    vec![Value::Int(id), Value::text(format!("p{id}@example.org")), Value::text(name)]
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edit_of_a_row_deleted_before_the_stream_began_anew_is_on_record() {

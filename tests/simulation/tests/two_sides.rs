@@ -1,7 +1,10 @@
 //! Two systems kept in step by a whole engine.
 
-use lockstep_core::{schema::Kind, value::Value};
-use lockstep_simulation::{bench::Bench, system::System};
+use lockstep_core::value::Value;
+use lockstep_simulation::{
+    bench::Bench,
+    people::{person, system},
+};
 use lockstep_state::Store;
 
 const CONFIG: &str = r#"
@@ -20,16 +23,6 @@ id = { a = "id", b = "id" }
 email = { a = "email", b = "email" }
 name = { a = "name", b = "name" }
 "#;
-
-fn system() -> System {
-    let system = System::new();
-    system.table("people", &[("id", Kind::Int), ("email", Kind::Text), ("name", Kind::Text)], &["id"]);
-    system
-}
-
-fn person(id: i64, name: &str) -> Vec<Value> {
-    vec![Value::Int(id), Value::text(format!("p{id}@example.org")), Value::text(name)]
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_two_sides_hold_at_first_is_matched_and_what_one_lacks_is_created() {
