@@ -91,7 +91,24 @@ async fn first_copy(teller: &mut Teller, lockstep: &mut Runtime, systems: &Syste
         "{people} people with their companies are the same in all three, {:.1} s after the start",
         started.elapsed().as_secs_f64()
     ));
-    teller.lockstep(lockstep, "status", &["--wait-quiet"])
+    teller.lockstep(lockstep, "status", &["--wait-quiet"])?;
+    webhooks_of_the_copy(teller, systems).await
+}
+
+/// HubSpot tells of every row that the first copy made there; what people edit
+/// meanwhile is told after it.
+async fn webhooks_of_the_copy(teller: &Teller, systems: &Systems) -> Result<()> {
+    let started = Instant::now();
+    while systems.hub.undelivered() > 0 {
+        go_on()?;
+        ensure!(started.elapsed() < PATIENCE, "{} webhooks are not taken", systems.hub.undelivered());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    teller.good(&format!(
+        "HubSpot's webhooks about these writes are taken, {:.1} s later; edits there queue behind them until then",
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(())
 }
 
 fn typed(teller: &Teller, person: &Person<'_>, place: Place, names: &person::Names, value: &str) {
