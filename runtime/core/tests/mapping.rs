@@ -145,6 +145,16 @@ fn what_does_not_exist_is_named_with_a_suggestion() {
 }
 
 #[test]
+fn what_follows_from_an_object_that_does_not_exist_is_not_told() {
+    let mut there = names_match();
+    there.remove("b");
+    let (before, _) = PLAIN.split_once("[syncs.people.fields]").unwrap();
+    let found = errors(&format!("{before}fields = \"same-name\"\n"), &there);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("LS-MAP-001 connection `b` has no object `persons`"), "{found:#?}");
+}
+
+#[test]
 fn a_key_column_that_cannot_be_read_is_an_error() {
     let mut there = names_match();
     there.get_mut("a").unwrap().key.push("tenant".into());

@@ -67,6 +67,10 @@ fn compile_with(
 ) -> Result<Compiled, Vec<MappingError>> {
     let mut report = error::Report::default();
     side::check_objects(sync, objects, &mut report);
+    if sync.sides.iter().any(|side| !objects.contains_key(&side.name)) {
+        // Whatever else does not fit follows from that.
+        return Err(report.finish().err().unwrap_or_default());
+    }
     let fields = names::resolve(sync, objects, &mut report);
     let columns = columns::check(sync, &fields, objects, ids, &mut report);
     let sides = side::compile(sync, &columns, objects, ids, &mut report);
