@@ -1,7 +1,7 @@
 //! `cargo xtask ring`: Salesforce, HubSpot and PostgreSQL in one sync, through every
 //! trouble and a kill at every named place, many seeds, judged by the checker.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -21,12 +21,22 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let status = Command::new("cargo")
+    let built =
+        Command::new("cargo").args(["xtask", "guests"]).current_dir(root()).status().context("starting cargo")?;
+    ensure!(built.success(), "the connectors could not be built");
+    let ran = Command::new("cargo")
         .args(["test", "--workspace", "--test", "ring", "--", "--ignored", "--nocapture", TEST])
-        .env("E2E_SEEDS", format!("{}..{}", args.seed, args.seed + args.runs))
+        .env("E2E_SEEDS", format!("{}..{}", args.seed, args.seed.saturating_add(args.runs)))
         .current_dir(root())
-        .status()
+        .stderr(Stdio::inherit())
+        .output()
         .context("starting cargo")?;
-    ensure!(status.success(), "a run failed: `cargo xtask ring --seed SEED --runs 1` makes the same decisions again");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    print!("{said}");
+    ensure!(
+        ran.status.success(),
+        "a run failed: `cargo xtask ring --seed SEED --runs 1` makes the same decisions again"
+    );
+    ensure!(said.contains("1 passed"), "no test of the name {TEST} ran");
     Ok(())
 }

@@ -41,6 +41,9 @@ pub fn run(args: &Args) -> Result<()> {
     arguments.extend(args.shrink.then_some("--shrink"));
     arguments.extend(args.loud.then_some("--loud"));
     let status = Command::new("cargo").args(&arguments).current_dir(root()).status().context("starting cargo")?;
-    ensure!(status.success(), "some runs failed: `cargo xtask simulate --seed SEED --runs 1 --loud` replays one");
+    ensure!(
+        status.success(),
+        "the runs are not clean: `cargo xtask simulate --seed SEED --runs 1 --loud` replays one that fails"
+    );
     Ok(())
 }

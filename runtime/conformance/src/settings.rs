@@ -15,6 +15,8 @@ pub struct Settings {
     /// Texts for columns that do not take just any; `{n}` stands for a mark that
     /// is different in every row and every run.
     pub values: BTreeMap<String, String>,
+    /// Headers in which the connector looks for a webhook's signature and time.
+    pub webhook_headers: Vec<String>,
     /// How long a change may take to be told.
     pub wait_ms: u64,
     /// Rows that reading an object in full may meet; more, and reading rules are skipped.
@@ -31,6 +33,7 @@ impl Default for Settings {
             object: None,
             columns: Vec::new(),
             values: BTreeMap::new(),
+            webhook_headers: Vec::new(),
             wait_ms: 15_000,
             rows_max: 20_000,
             only: Vec::new(),

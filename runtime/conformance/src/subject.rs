@@ -51,7 +51,6 @@ pub trait Session: Send + Sync {
     async fn check(&self, objects: &[String]) -> Result<Vec<CheckItem>, HostError>;
     async fn discover(&self, objects: &[String]) -> Result<Vec<Object>, HostError>;
     async fn start(&self, selections: &[Selection]) -> Result<Cursor, HostError>;
-    async fn release(&self) -> Result<Vec<String>, HostError>;
     async fn read(&self, request: &PageRequest) -> Result<Page, HostError>;
     async fn changes(&self, request: &ChangesRequest) -> Result<Changes, HostError>;
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Found>, HostError>;
@@ -124,10 +123,6 @@ impl Session for lockstep_host::Session {
 
     async fn start(&self, selections: &[Selection]) -> Result<Cursor, HostError> {
         self.start(selections).await
-    }
-
-    async fn release(&self) -> Result<Vec<String>, HostError> {
-        self.release().await
     }
 
     async fn read(&self, request: &PageRequest) -> Result<Page, HostError> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use lockstep_conformance::{Report, Sandboxed, Settings};
+use lockstep_conformance::{Line, Report, Rule, Sandboxed, Settings, Verdict};
 use lockstep_conformance_tests::{connection, guest, judged, settings};
 use lockstep_harness::{Cluster, ClusterOptions};
 use lockstep_host::ConnectionConfig;
@@ -62,8 +62,10 @@ async fn hubspot_passes() -> Result<()> {
     let ready = |app_id: u64, token: &str| {
         let config = json!({
             "base_url": url, "app_id": app_id, "poll_interval_ms": 200, "archived_interval_ms": 1000,
+            "webhook_url": "https://kit.example/kit",
         });
-        let mut ready = connection(config, &[("token", token)], std::slice::from_ref(&grant));
+        let secrets = [("token", token), ("client_secret", "of the webhooks")];
+        let mut ready = connection(config, &secrets, std::slice::from_ref(&grant));
         ready.auth = Some("private-app".into());
         ready
     };
@@ -74,5 +76,10 @@ async fn hubspot_passes() -> Result<()> {
     let subject = Sandboxed::new(guest("hubspot").await?, ready(account.app_id(), account.token())).with_rival(rival);
     let columns = ["jobtitle", "city", "phone"].map(String::from).into();
     let values = values(&[("email", "kit-{n}@example.com")]);
-    conforms(&judged(&subject, &Settings { columns, values, ..settings(Some("contacts")) }).await?)
+    let webhook_headers = ["x-hubspot-signature-v3", "x-hubspot-request-timestamp"].map(String::from).into();
+    let told = Settings { columns, values, webhook_headers, ..settings(Some("contacts")) };
+    let report = judged(&subject, &told).await?;
+    let tried = |line: &&Line| line.rule == Rule::WebhookForged && matches!(line.verdict, Verdict::Passed);
+    ensure!(report.lines.iter().any(|line| tried(&line)), "forged webhooks were not tried");
+    conforms(&report)
 }

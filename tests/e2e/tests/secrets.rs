@@ -16,7 +16,7 @@ const SIGN_IN: &str = "/oauth2/token";
 const LOOKS: u32 = 4;
 
 /// What must not be found, each with its name.
-fn secrets(ring: &Ring) -> Vec<(&'static str, String)> {
+fn secrets(ring: &Ring) -> Result<Vec<(&'static str, String)>> {
     let environment = &ring.runtime.environment();
     let mut all: Vec<(&str, String)> = [
         ("the database's password", "E2E_PASSWORD"),
@@ -25,11 +25,14 @@ fn secrets(ring: &Ring) -> Vec<(&'static str, String)> {
         ("HubSpot's webhook secret", "E2E_HOOKS"),
     ]
     .into_iter()
-    .filter_map(|(what, name)| Some((what, environment.get(name)?.clone())))
-    .collect();
+    .map(|(what, name)| {
+        let secret = environment.get(name).with_context(|| format!("{what}: {name} is not set"))?;
+        Ok((what, secret.clone()))
+    })
+    .collect::<Result<_>>()?;
     let tokens = ring.org.with(|state| state.sessions.tokens().map(str::to_owned).collect::<Vec<_>>());
     all.extend(tokens.into_iter().map(|token| ("an access token of Salesforce", token)));
-    all
+    Ok(all)
 }
 
 fn shows(seen: &Seen, secret: &str) -> bool {
@@ -59,7 +62,7 @@ async fn secrets_are_on_the_wire_in_one_header_and_never_with_a_component() -> R
         for told in [ring.org.url(), ring.account.url()] {
             ensure!(scan.guests_hold(&told), "{told}, which a component knows, is not found in any");
         }
-        for (what, secret) in secrets(&ring) {
+        for (what, secret) in secrets(&ring)? {
             ensure!(!scan.guests_hold(&secret), "{what} is in a component's memory");
             process_knew += usize::from(scan.process_holds(&secret));
         }
@@ -75,7 +78,7 @@ fn check_traffic(ring: &Ring) -> Result<()> {
     let seen = [ring.org.traffic().seen(), ring.account.stage().traffic.seen()].concat();
     let sent: Vec<&Seen> = seen.iter().filter(|seen| !seen.path.ends_with(SIGN_IN)).collect();
     ensure!(sent.len() > 50, "only {} requests", sent.len());
-    for (what, secret) in secrets(ring) {
+    for (what, secret) in secrets(ring)? {
         let where_ = sent.iter().find(|seen| shows(seen, &secret));
         ensure!(where_.is_none(), "{what} is outside the header in {where_:?}");
     }
@@ -90,7 +93,7 @@ fn check_what_is_written(ring: &mut Ring) -> Result<()> {
     for verb in ["status", "conflicts", "failures"] {
         written.push((verb, ring.runtime.call(verb, &["--json"])?.into_bytes()));
     }
-    for (what, secret) in secrets(ring) {
+    for (what, secret) in secrets(ring)? {
         for (place, bytes) in &written {
             let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             ensure!(!found, "{what} is in {place}");

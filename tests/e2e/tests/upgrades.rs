@@ -4,7 +4,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use lockstep_e2e::{Config, Delays, Load, LoadShape, Side, World, variant};
+use lockstep_e2e::{Config, Delays, Load, LoadShape, World, variant};
 use lockstep_harness::{ClusterOptions, Finished};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -166,6 +166,5 @@ async fn who_asks_for_more_waits_for_approval_and_what_was_chosen_outlives_a_res
     {
         ensure!(who.contains(action), "{action} is not in the journal of operations: {who}");
     }
-    ensure!(versions.world.sql(Side::A, "SELECT 1")? == "1");
     Ok(())
 }

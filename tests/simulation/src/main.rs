@@ -117,6 +117,10 @@ fn main() -> ExitCode {
     if tally.failing.is_empty() && is_covered {
         return ExitCode::SUCCESS;
     }
+    if tally.failing.is_empty() {
+        println!("every run is clean, but not every trouble met every deed");
+        return ExitCode::FAILURE;
+    }
     println!("failing seeds ({}): {:?}", tally.failing.len(), tally.failing);
     if asked.shrink
         && let Some(seed) = tally.failing.first()

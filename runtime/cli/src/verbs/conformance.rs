@@ -7,7 +7,7 @@ use std::{
 };
 
 use lockstep_conformance::{Line, Report, Rule, Sandboxed, Settings, Verdict};
-use lockstep_core::config::Connection;
+use lockstep_core::config::{Config, Connection};
 
 use crate::{
     bridge::Guest,
@@ -40,6 +40,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let config = configuration::load(context.config_path())?;
     let folder = context.config_path().with_file_name("");
     let connection = chosen(&config.connections, args)?;
+    refuse_in_use(&config, connection)?;
     secrets::resolve(connection, &folder)?;
     let source = match &args.connector {
         Some(named) => connectors::source(named, Path::new(""))?,
@@ -100,6 +101,16 @@ fn named<'a>(connections: &'a [Connection], name: &str) -> Result<&'a Connection
     })
 }
 
+/// The kit reads the stream to its end and writes rows: a sync that stands there would lose its place.
+fn refuse_in_use(config: &Config, connection: &Connection) -> Result<(), Failure> {
+    let uses = |sync: &&lockstep_core::config::Sync| sync.sides.iter().any(|side| side.connection == connection.name);
+    let Some(sync) = config.syncs.iter().find(uses) else { return Ok(()) };
+    let summary =
+        format!("sync `{}` uses the connection `{}`: the kit would take over its stream", sync.name, connection.name);
+    Err(Failure::usage("LS-KIT-005", summary)
+        .remedy("Give the kit a connection of its own, to a test account or database; for PostgreSQL with a `name` of its own in `config`."))
+}
+
 fn names(connections: &[Connection]) -> String {
     connections.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")
 }
@@ -111,6 +122,7 @@ fn settings(connection: &Connection, only: Vec<Rule>) -> Settings {
         object: told.object.clone(),
         columns: told.columns.clone(),
         values: told.values.clone(),
+        webhook_headers: told.webhook_headers.clone(),
         wait_ms: told.wait_ms,
         rows_max: usize::try_from(told.rows_max).unwrap_or(usize::MAX),
         only,

@@ -43,6 +43,7 @@ pub(crate) struct Bench<'a> {
     tail: Option<Tail>,
     serial: u64,
     made: Vec<Key>,
+    has_started: bool,
 }
 
 /// A row of the kit's own, as the system stored it.
@@ -54,8 +55,13 @@ pub(crate) struct Made {
 
 impl Made {
     pub fn cell(&self, at: usize) -> Cell {
-        self.row.cells.get(at).cloned().flatten()
+        cell(&self.row, at)
     }
+}
+
+/// What a row shows in one column.
+pub(crate) fn cell(row: &Row, at: usize) -> Cell {
+    row.cells.get(at).cloned().flatten()
 }
 
 impl<'a> Bench<'a> {
@@ -71,6 +77,7 @@ impl<'a> Bench<'a> {
             tail: None,
             serial: 0,
             made: Vec::new(),
+            has_started: false,
         }
     }
 
@@ -173,16 +180,30 @@ impl<'a> Bench<'a> {
         let writer = self.writer().await?;
         let outcomes = self.write(&*writer, intents).await?;
         let mut rows = Vec::with_capacity(count);
+        let mut refused = None;
         for outcome in outcomes {
             match outcome {
                 Outcome::Applied(row) => {
                     self.made.push(row.key.clone());
                     rows.push(Made { key: row.key.clone(), row });
                 }
-                other => return Err(Stop::failed("a create to be applied", describe(&other))),
+                other => refused = refused.or(Some(other)),
             }
         }
-        Ok(rows)
+        match refused {
+            None => Ok(rows),
+            Some(other) => Err(Stop::failed("a create to be applied", describe(&other))),
+        }
+    }
+
+    /// A row of the kit's own.
+    pub async fn create_one(&mut self) -> Checked<Made> {
+        self.create(1).await?.into_iter().next().ok_or_else(|| Stop::skip("no row"))
+    }
+
+    /// What a row holds now in one column; the row has to be there.
+    pub async fn held(&mut self, key: &Key, at: usize) -> Checked<Cell> {
+        Ok(cell(&self.fetch_one(key).await?, at))
     }
 
     /// Remembers a row for tidying up.
@@ -267,6 +288,10 @@ impl<'a> Bench<'a> {
     pub async fn clean(&mut self) -> Vec<String> {
         self.leave().await;
         let mut left = Vec::new();
+        if self.has_started {
+            // Another Lockstep may stand there too, so it is not given back.
+            left.push("the stream's place at the source, such as a replication slot, if it keeps one".into());
+        }
         let Some(Ok(scratch)) = self.scratch.clone() else { return left };
         if scratch.is_own {
             left.push(format!("the object {}, which the kit made", scratch.object.name));
@@ -277,8 +302,12 @@ impl<'a> Bench<'a> {
         {
             for keys in made.chunks(TIDY_ROWS) {
                 let intents = keys.iter().map(|key| removal(key, vec![None; scratch.columns.len()])).collect();
-                if send(&*writer, &scratch, intents).await.is_err() {
-                    left.push(format!("up to {} rows of {}", keys.len(), scratch.object.name));
+                let there = match send(&*writer, &scratch, intents).await {
+                    Ok(outcomes) => outcomes.iter().filter(|outcome| !is_away(outcome)).count(),
+                    Err(_) => keys.len(),
+                };
+                if there > 0 {
+                    left.push(format!("up to {there} rows of {}", scratch.object.name));
                 }
             }
         } else if !made.is_empty() {
@@ -350,6 +379,11 @@ pub(crate) async fn send(session: &dyn Session, scratch: &Scratch, intents: Vec<
 
 fn one(outcomes: Vec<Outcome>) -> Checked<Outcome> {
     outcomes.into_iter().next().ok_or_else(|| Stop::failed("one outcome for one intent", "none"))
+}
+
+/// Whether the row of a delete is there no more.
+fn is_away(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Applied(_) | Outcome::Gone)
 }
 
 /// An outcome in words.

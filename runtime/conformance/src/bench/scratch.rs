@@ -50,7 +50,7 @@ impl Scratch {
                 .into());
         }
         let mut found = look(session, &name).await?;
-        if found.is_none() && can_ensure {
+        if found.is_none() && is_own && can_ensure {
             session.ensure(&own(&name)).await.map_err(|error| format!("`ensure` of {name}: {}", told(&error)))?;
             found = look(session, &name).await?;
         }

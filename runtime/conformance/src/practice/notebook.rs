@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 /// Letters a title may have.
 const TITLE_MAX: usize = 200;
+const BODY_MAX: usize = 10_000;
 const ID_MAX: usize = 64;
 /// Changes that are remembered.
 const CHANGES_MAX: usize = 100_000;
@@ -207,6 +208,9 @@ fn fill(fields: &mut Map<String, Value>, given: &Map<String, Value>) -> Result<(
         }
         if name == "title" && value.as_str().is_some_and(|title| title.chars().count() > TITLE_MAX) {
             return Err(invalid("too_long", name, format!("a title has at most {TITLE_MAX} letters")));
+        }
+        if name == "body" && value.as_str().is_some_and(|body| body.chars().count() > BODY_MAX) {
+            return Err(invalid("too_long", name, format!("a body has at most {BODY_MAX} letters")));
         }
         fields.insert(name.clone(), value.clone());
     }

@@ -53,7 +53,7 @@ fn number<T: std::str::FromStr>(asked: &HashMap<String, String>, name: &str) -> 
 }
 
 fn limit(asked: &HashMap<String, String>) -> usize {
-    number(asked, "limit").unwrap_or(LIMIT).min(LIMIT_MAX)
+    number(asked, "limit").unwrap_or(LIMIT).clamp(1, LIMIT_MAX)
 }
 
 async fn list(State(book): Book, Query(asked): Asked) -> Response {

@@ -5,7 +5,7 @@ use lockstep_core::write::Outcome;
 
 use crate::{
     bench::{
-        Bench, Made, describe, edit, send,
+        Bench, describe, edit, send,
         value::{same, show},
     },
     report::{Checked, Stop, expect},
@@ -14,24 +14,20 @@ use crate::{
 /// How often two writers run against each other.
 const ROUNDS: u32 = 5;
 
-async fn row(bench: &mut Bench<'_>) -> Checked<Made> {
-    bench.create(1).await?.into_iter().next().ok_or_else(|| Stop::skip("no row"))
-}
-
 /// The other writer was first: ours is a conflict that shows theirs.
 pub(crate) async fn stale(bench: &mut Bench<'_>) -> Checked {
     bench.writes()?;
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let scratch = bench.scratch().await?;
     let at = scratch.edited;
     let (writer, rival) = (bench.writer().await?, bench.rival().await?);
     let theirs = bench.value(at, 1).await?;
     let outcome = bench.update(&*rival, &made.key, at, made.cell(at), theirs).await?;
     expect(matches!(outcome, Outcome::Applied(_)), "the other writer to be first", || describe(&outcome))?;
-    let theirs = bench.fetch_one(&made.key).await?.cells.get(at).cloned().flatten();
+    let theirs = bench.held(&made.key, at).await?;
     let ours = bench.value(at, 2).await?;
     let outcome = bench.update(&*writer, &made.key, at, made.cell(at), ours).await?;
-    let held = bench.fetch_one(&made.key).await?.cells.get(at).cloned().flatten();
+    let held = bench.held(&made.key, at).await?;
     expect(same(&held, &theirs), "the other writer's value to stay", || {
         format!("{} ({})", show(&held), describe(&outcome))
     })?;
@@ -49,12 +45,12 @@ pub(crate) async fn stale(bench: &mut Bench<'_>) -> Checked {
     let from = before.cells.get(other).cloned().flatten();
     let outcome = bench.update(&*rival, &made.key, other, from, aside).await?;
     expect(matches!(outcome, Outcome::Applied(_)), "the other writer's other column", || describe(&outcome))?;
-    let aside = bench.fetch_one(&made.key).await?.cells.get(other).cloned().flatten();
+    let aside = bench.held(&made.key, other).await?;
     let ours = bench.value(at, 4).await?;
     let outcome = bench.update(&*writer, &made.key, at, theirs, ours).await?;
     let fits = matches!(outcome, Outcome::Applied(_) | Outcome::Conflict(_));
     expect(fits, "an edit of another column to be `applied`, or `conflict`", || describe(&outcome))?;
-    let held = bench.fetch_one(&made.key).await?.cells.get(other).cloned().flatten();
+    let held = bench.held(&made.key, other).await?;
     expect(same(&held, &aside), "the other writer's other column to stay", || show(&held))
 }
 
@@ -65,7 +61,7 @@ pub(crate) async fn race(bench: &mut Bench<'_>) -> Checked {
     let at = scratch.edited;
     let (writer, rival) = (bench.writer().await?, bench.rival().await?);
     for round in 0..ROUNDS {
-        let made = row(bench).await?;
+        let made = bench.create_one().await?;
         let (ours, theirs) = (bench.value(at, 2 * round + 1).await?, bench.value(at, 2 * round + 2).await?);
         let intent = |to| vec![edit(&made.key, scratch.columns.len(), at, made.cell(at), to)];
         let both =
@@ -77,13 +73,20 @@ pub(crate) async fn race(bench: &mut Bench<'_>) -> Checked {
         let shown = format!("{} and {}", describe(first), describe(second));
         let applied = [first, second].iter().filter(|outcome| matches!(outcome, Outcome::Applied(_))).count();
         expect(applied < 2, "two writers that expect the same not both to be `applied`", || shown.clone())?;
-        let held = bench.fetch_one(&made.key).await?.cells.get(at).cloned().flatten();
+        let held = bench.held(&made.key, at).await?;
         let is_held = |value| same(&held, &Some(value));
         let wrote = |outcome: &Outcome| matches!(outcome, Outcome::Applied(_) | Outcome::Overwrote(..));
         if wrote(first) && !wrote(second) {
             expect(is_held(ours), "the value of the writer that was applied", || format!("{} ({shown})", show(&held)))?;
         } else if wrote(second) && !wrote(first) {
             expect(is_held(theirs), "the value of the writer that was applied", || {
+                format!("{} ({shown})", show(&held))
+            })?;
+        } else if wrote(first) {
+            let fits = is_held(ours) || is_held(theirs);
+            expect(fits, "the value of one of the two", || format!("{} ({shown})", show(&held)))?;
+        } else {
+            expect(same(&held, &made.cell(at)), "the value of before, as neither wrote", || {
                 format!("{} ({shown})", show(&held))
             })?;
         }
@@ -94,7 +97,7 @@ pub(crate) async fn race(bench: &mut Bench<'_>) -> Checked {
 pub(crate) async fn delete_stale(bench: &mut Bench<'_>) -> Checked {
     bench.needs("delete")?;
     bench.writes()?;
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let scratch = bench.scratch().await?;
     let at = scratch.edited;
     let (writer, rival) = (bench.writer().await?, bench.rival().await?);

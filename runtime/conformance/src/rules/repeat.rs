@@ -43,7 +43,7 @@ pub(crate) async fn create_twice(bench: &mut Bench<'_>) -> Checked {
 }
 
 pub(crate) async fn again(bench: &mut Bench<'_>) -> Checked {
-    let made = bench.create(1).await?.into_iter().next().ok_or_else(|| Stop::skip("no row"))?;
+    let made = bench.create_one().await?;
     let at = bench.scratch().await?.edited;
     let to = bench.value(at, 1).await?;
     bench.edit(&made.key, at, made.cell(at), to.clone()).await?;

@@ -39,8 +39,10 @@ pub(crate) async fn no_gap(bench: &mut Bench<'_>) -> Checked {
     // The last one is deleted.
     let mut edited = made.iter().take(ROWS - 1);
     let mut pages = 0;
+    let mut read = 0;
     loop {
         let page = bench.page(&*reader, &after, PAGE_ROWS).await?;
+        read += page.rows.len();
         rows.extend(page.rows.into_iter().filter(|row| keys.contains(&row.key)));
         pages += 1;
         // Some of these were read already, some not yet.
@@ -58,8 +60,11 @@ pub(crate) async fn no_gap(bench: &mut Bench<'_>) -> Checked {
                 expect(matches!(outcome, Outcome::Applied(_)), "the delete to be applied", || describe(&outcome))?;
             }
         }
-        if page.next.is_empty() || rows.len() > bench.settings.rows_max {
+        if page.next.is_empty() {
             break;
+        }
+        if read > bench.settings.rows_max {
+            return Err(Stop::skip(format!("the object holds more than {read} rows: name a smaller one")));
         }
         after = page.next;
     }
@@ -137,5 +142,5 @@ fn joined(whole: &Told, step: usize, later: &Told) -> Told {
     let first_with = whole.steps.iter().position(|step| step.changes.cursor == kept).unwrap_or(0);
     let mut events: Vec<_> = whole.events.iter().filter(|event| event.step <= first_with).cloned().collect();
     events.extend(later.events.iter().cloned());
-    Told { steps: Vec::new(), events, strange: Vec::new(), gaps: Vec::new() }
+    Told { steps: Vec::new(), events, gaps: Vec::new() }
 }

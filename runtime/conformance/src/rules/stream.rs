@@ -6,7 +6,7 @@ use lockstep_core::{key::Key, value::Cell, write::Outcome};
 
 use crate::{
     bench::{
-        Bench, Made, describe,
+        Bench, describe,
         stream::{Event, RECORDS, Shown, Told, name_of},
         value::{same, show},
     },
@@ -18,10 +18,6 @@ const EDITS: u32 = 5;
 /// More changes than an answer may have.
 const MANY: usize = 8;
 const FEW: u32 = 3;
-
-async fn row(bench: &mut Bench<'_>) -> Checked<Made> {
-    bench.create(1).await?.into_iter().next().ok_or_else(|| Stop::skip("no row"))
-}
 
 /// Cursors of a stretch: none comes again once another came after it.
 pub(crate) async fn forward(bench: &mut Bench<'_>) -> Checked {
@@ -55,7 +51,7 @@ pub(crate) async fn forward(bench: &mut Bench<'_>) -> Checked {
 
 pub(crate) async fn order(bench: &mut Bench<'_>) -> Checked {
     bench.follow().await?;
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let at = bench.scratch().await?.edited;
     let mut values = vec![made.cell(at)];
     for turn in 1..=EDITS {
@@ -120,7 +116,7 @@ pub(crate) async fn tombstone(bench: &mut Bench<'_>) -> Checked {
 /// Every told cell is what the row holds, whether it was edited or not.
 pub(crate) async fn unchanged(bench: &mut Bench<'_>) -> Checked {
     bench.follow().await?;
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let (_, missing) = bench.collect_rows(RECORDS, std::slice::from_ref(&made.key), &[]).await?;
     if let Some(missing) = missing {
         return Err(Stop::failed("the new row to be told", missing));
@@ -167,7 +163,7 @@ pub(crate) async fn bounds(bench: &mut Bench<'_>) -> Checked {
 /// A competing writer's edit is newer than what our own write and a read said before it.
 pub(crate) async fn version(bench: &mut Bench<'_>) -> Checked {
     bench.follow().await?;
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let at = bench.scratch().await?.edited;
     let first = bench.value(at, 1).await?;
     let written = bench.edit(&made.key, at, made.cell(at), first).await?;
@@ -177,7 +173,7 @@ pub(crate) async fn version(bench: &mut Bench<'_>) -> Checked {
     let from: Cell = written.cells.get(at).cloned().flatten();
     let outcome = bench.update(&*rival, &made.key, at, from, second.clone()).await?;
     expect(matches!(outcome, Outcome::Applied(_)), "the other writer's edit to be applied", || describe(&outcome))?;
-    let last = bench.fetch_one(&made.key).await?.cells.get(at).cloned().flatten();
+    let last = bench.held(&made.key, at).await?;
     let tells = |event: &&Event| {
         let told = event.cells.as_ref().and_then(|cells| cells.get(at).cloned().flatten());
         told.is_some() && same(&told, &last)

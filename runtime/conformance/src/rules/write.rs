@@ -4,16 +4,12 @@ use lockstep_core::{change::Row, key::Key, value::Value, write::Outcome};
 
 use crate::{
     bench::{
-        Bench, Made, describe,
+        Bench, describe,
         stream::name_of,
         value::{same, show},
     },
     report::{Checked, Stop, expect},
 };
-
-async fn row(bench: &mut Bench<'_>) -> Checked<Made> {
-    bench.create(1).await?.into_iter().next().ok_or_else(|| Stop::skip("no row"))
-}
 
 /// What an outcome showed is what is there.
 async fn holds(bench: &mut Bench<'_>, told: &Row) -> Checked<Row> {
@@ -45,7 +41,7 @@ pub(crate) async fn create(bench: &mut Bench<'_>) -> Checked {
 }
 
 pub(crate) async fn update(bench: &mut Bench<'_>) -> Checked {
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let scratch = bench.scratch().await?;
     let at = scratch.edited;
     let to = bench.value(at, 1).await?;
@@ -64,19 +60,19 @@ pub(crate) async fn update(bench: &mut Bench<'_>) -> Checked {
 pub(crate) async fn null(bench: &mut Bench<'_>) -> Checked {
     let scratch = bench.scratch().await?;
     let at = scratch.nullable.ok_or_else(|| Stop::skip("no column that may be null"))?;
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let before = made.cell(at);
     if before.as_ref().is_none_or(Value::is_null) {
         return Err(Stop::skip("the column holds nothing to begin with"));
     }
     bench.edit(&made.key, at, before, Value::Null).await?;
-    let held = bench.fetch_one(&made.key).await?.cells.get(at).cloned().flatten();
+    let held = bench.held(&made.key, at).await?;
     expect(held.as_ref().is_some_and(Value::is_null), "null", || show(&held))
 }
 
 pub(crate) async fn delete(bench: &mut Bench<'_>) -> Checked {
     bench.needs("delete")?;
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let scratch = bench.scratch().await?;
     let writer = bench.writer().await?;
     let mut expected = vec![None; scratch.columns.len()];
@@ -91,7 +87,7 @@ pub(crate) async fn delete(bench: &mut Bench<'_>) -> Checked {
 
 pub(crate) async fn gone(bench: &mut Bench<'_>) -> Checked {
     bench.needs("delete")?;
-    let made = row(bench).await?;
+    let made = bench.create_one().await?;
     let scratch = bench.scratch().await?;
     let key: Key = made.key.clone();
     let writer = bench.writer().await?;

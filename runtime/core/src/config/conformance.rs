@@ -20,6 +20,8 @@ pub struct Conformance {
     /// The connection that the competing writer uses, for systems that tell
     /// writers apart by their application only.
     pub rival: Option<String>,
+    /// Headers in which a webhook's signature is looked for, to try forged ones in.
+    pub webhook_headers: Vec<String>,
     /// How long a change may take to be told.
     pub wait_ms: u64,
     /// Rows that reading the object may meet.
@@ -33,6 +35,7 @@ impl Default for Conformance {
             columns: Vec::new(),
             values: BTreeMap::new(),
             rival: None,
+            webhook_headers: Vec::new(),
             wait_ms: 15_000,
             rows_max: 20_000,
         }
@@ -45,10 +48,8 @@ pub(super) fn read(connection: &mut Section<'_>, problems: &mut Problems<'_>) ->
         return conformance;
     };
     conformance.object = section.text("object", problems);
-    if let Some(node) = section.get("columns") {
-        let path = section.join("columns");
-        conformance.columns = texts(&path, node, problems).into_iter().map(|(name, _)| name.to_owned()).collect();
-    }
+    conformance.columns = listed(&mut section, "columns", problems);
+    conformance.webhook_headers = listed(&mut section, "webhook_headers", problems);
     if let Some(table) = section.table("values", problems) {
         for entry in table.entries() {
             if let Some(value) = text(&table.join(&entry.key), &entry.node, problems) {
@@ -64,4 +65,10 @@ pub(super) fn read(connection: &mut Section<'_>, problems: &mut Problems<'_>) ->
     conformance.rows_max = rows.unwrap_or(conformance.rows_max);
     section.finish(problems);
     conformance
+}
+
+fn listed(section: &mut Section<'_>, key: &'static str, problems: &mut Problems<'_>) -> Vec<String> {
+    let path = section.join(key);
+    let Some(node) = section.get(key) else { return Vec::new() };
+    texts(&path, node, problems).into_iter().map(|(name, _)| name.to_owned()).collect()
 }

@@ -78,6 +78,7 @@ fn connection() -> Value {
                 "columns": { "type": "array", "items": { "type": "string" } },
                 "values": { "type": "object", "additionalProperties": { "type": "string" } },
                 "rival": { "type": "string", "description": "The connection of the competing writer" },
+                "webhook_headers": { "type": "array", "items": { "type": "string" } },
                 "wait": { "$ref": "#/$defs/duration" },
                 "rows_max": { "type": "integer", "minimum": 1, "maximum": 10_000_000 }
             }), &[]),

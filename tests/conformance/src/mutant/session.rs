@@ -67,10 +67,6 @@ impl Session for BrokenSession {
         self.inner.start(selections).await
     }
 
-    async fn release(&self) -> Result<Vec<String>, HostError> {
-        self.inner.release().await
-    }
-
     async fn read(&self, request: &PageRequest) -> Result<Page, HostError> {
         reading::read(self, request).await
     }
