@@ -138,18 +138,18 @@ impl Loader {
     /// Puts the component at a source aside under its digest.
     pub async fn keep(&self, source: &Source, digest: &str) -> Result<(), HostError> {
         let Some(shelf) = self.shelf() else { return Ok(()) };
+        let unkept = |error: std::io::Error| HostError::Unreadable {
+            what: format!("the folder of components in use, {}", shelf.path(digest).display()),
+            reason: error.to_string(),
+        };
         if shelf.has(digest) {
-            return Ok(());
+            return shelf.touch(digest).map_err(unkept);
         }
         let bytes = self.bytes(source).await?;
         let found = digest_of(&bytes);
         if found != digest {
             return Err(HostError::Digest { expected: digest.to_owned(), found });
         }
-        let unkept = |error: std::io::Error| HostError::Unreadable {
-            what: format!("the folder of components in use, {}", shelf.path(digest).display()),
-            reason: error.to_string(),
-        };
         shelf.put(digest, &bytes).map_err(unkept)
     }
 

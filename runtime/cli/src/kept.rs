@@ -68,6 +68,14 @@ impl Keeper for Folder {
     }
 }
 
+/// Of [`copy`], only the components in use and those before them.
+pub fn copy_components(from: &Path, to: &Path) -> io::Result<usize> {
+    match Shelf::beside(&beside(from)).copy(&Shelf::beside(&beside(to))) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        copied => copied,
+    }
+}
+
 /// Copies what is kept beside one state file to where it is looked for beside
 /// another, each file whole or not at all. How many files there were.
 pub fn copy(from: &Path, to: &Path) -> io::Result<usize> {
@@ -81,7 +89,7 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<usize> {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             // The components in use and those before them.
-            copied += Shelf::beside(&beside(from)).copy(&Shelf::beside(&beside(to)))?;
+            copied += copy_components(from, to)?;
             continue;
         }
         let name = entry.file_name();

@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::SystemTime,
 };
 
 /// Components kept; those that were used longest ago go first.
@@ -29,6 +30,14 @@ impl Shelf {
 
     pub fn has(&self, digest: &str) -> bool {
         self.path(digest).is_file()
+    }
+
+    /// Notes that it is in use: those that were not for longest go first.
+    ///
+    /// # Errors
+    /// When the file cannot be touched.
+    pub fn touch(&self, digest: &str) -> io::Result<()> {
+        File::options().append(true).open(self.path(digest))?.set_modified(SystemTime::now())
     }
 
     /// What is read from here is checked against its digest by whoever loads it.
@@ -108,6 +117,9 @@ mod tests {
             shelf.put(&format!("{number:03}"), b"component").unwrap();
         }
         assert!(shelf.has("042"));
+        shelf.touch("003").unwrap();
+        shelf.put("new", b"component").unwrap();
+        assert!(shelf.has("003") && !shelf.has("004"), "what is in use stays");
         assert_eq!(fs::read(shelf.path("042")).unwrap(), b"component");
         assert_eq!(fs::read_dir(kept.path().join("connectors")).unwrap().count(), COMPONENTS_MAX);
     }

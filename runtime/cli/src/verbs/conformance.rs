@@ -48,7 +48,9 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     };
     let loader = Arc::new(Loader::new());
     let bar = screen.progress("loading", None);
-    let component = loader.load(&source, None).await;
+    // A connection's own connector is the one it is pinned to.
+    let digest = connection.digest.as_deref().filter(|_| args.connector.is_none());
+    let component = loader.load(&source, digest).await;
     bar.finish_and_clear();
     let component = component?;
     let ready = |connection: &Connection| {

@@ -55,10 +55,12 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
 /// Puts back what was kept beside the saved state, where nothing is: what is
 /// there already is newer, and of tokens that change only the newest is good.
 fn sign_in_as_then(backup: &Path, state: &Path) -> Result<(), Failure> {
-    if kept::beside(state).exists() {
-        return Ok(());
-    }
-    kept::copy(backup, state).map(|_| ()).map_err(|error| {
+    // Components are named by what they are: the state's own are never in the way.
+    let copied = match kept::beside(state).exists() {
+        true => kept::copy_components(backup, state),
+        false => kept::copy(backup, state),
+    };
+    copied.map(|_| ()).map_err(|error| {
         let (from, to) = (kept::beside(backup), kept::beside(state));
         Failure::new("LS-CLI-027", format!("the state is in place, but not what was kept beside it: {error}"))
             .remedy(format!("Copy the folder {} to {}.", from.display(), to.display()))

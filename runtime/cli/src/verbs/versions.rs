@@ -188,6 +188,11 @@ pub async fn upgrade(args: &UpgradeArgs, context: &Context<'_>) -> Result<Exit, 
         pin: args.pin,
         probation_ms,
     };
+    if order.pin && order.to.from == lockstep_engine::port::KEPT {
+        let lies = "a component that was put aside has no path to write into the file";
+        return Err(Failure::usage("LS-CLI-031", lies)
+            .remedy("Name the component's own path, or write its digest into the file yourself."));
+    }
     let bar = context.screen.progress("comparing with the version in use", None);
     let report: Result<UpgradeReport, _> = client.post("/v1/connector/upgrade", &order).await;
     bar.finish_and_clear();
@@ -295,12 +300,14 @@ async fn proved(client: &Client, report: &UpgradeReport, context: &Context<'_>) 
                 .remedy("The version before serves again; nothing was lost."));
         }
         if view.in_use.is_some_and(|one| one.about.digest == digest && !one.probation) {
-            break;
+            bar.finish_and_clear();
+            return Ok(());
         }
         tokio::time::sleep(LOOK).await;
     }
     bar.finish_and_clear();
-    Ok(())
+    Err(Failure::new("LS-CLI-030", "the new version serves, and its probation has not ended in time")
+        .remedy("Only a running Lockstep watches a version: start it, then look at `lockstep connector list`."))
 }
 
 /// What a running Lockstep, which may stand in another folder, understands.

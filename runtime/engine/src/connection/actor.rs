@@ -334,7 +334,7 @@ impl Actor {
             ),
         );
         error.remedy = format!(
-            "Go back to the connector that wrote it with `lockstep connector rollback {}`, or use one that reads cursor version {}.",
+            "Name in the configuration of '{}' the connector that wrote it, or another that reads cursor version {}.",
             self.name, other.cursor_version
         );
         Err(error)

@@ -133,6 +133,11 @@ impl Beside {
                         sleep(LOOK).await;
                     }
                     let rests = Step::Rests(Instant::now());
+                    if self.too_many {
+                        // Too much happened while it waited: it is read again.
+                        self.step = rests;
+                        return Came::Due;
+                    }
                     if let Step::Read(page) = std::mem::replace(&mut self.step, rests) {
                         return Came::Page(page);
                     }

@@ -415,6 +415,9 @@ fn casts(spec: &SyncSpec) -> String {
             }
         }
     }
+    if text.is_empty() {
+        return text;
+    }
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -13,7 +13,7 @@ use lockstep_core::{
 };
 
 use super::{
-    switch::{Switch, Tail},
+    switch::Switch,
     trial::{self, Trial},
 };
 use crate::{
@@ -40,7 +40,7 @@ macro_rules! ask {
             let answer = $ask.await;
             match answer {
                 Ok(answer) => {
-                    $face.switch.went_well($face.epoch);
+                    $face.switch.went_well($face.epoch, $call);
                     break Ok(answer);
                 }
                 Err(error) if $face.switch.failed($face.epoch, $call, &error) => {}
@@ -135,10 +135,14 @@ impl Session for Face {
     }
 
     async fn read(&mut self, request: &PageRequest) -> Result<Page, SessionError> {
-        if self.role == Role::Tail {
-            self.switch.tail_is(Tail::FirstCopy);
+        if !request.after.is_empty() || self.role == Role::Tail {
+            self.switch.copies(true);
         }
-        ask!(self, "read", |session| session.read(request))
+        let answer: Result<Page, SessionError> = ask!(self, "read", |session| session.read(request));
+        if answer.as_ref().is_ok_and(|page| page.next.is_empty()) {
+            self.switch.copies(false);
+        }
+        answer
     }
 
     async fn changes(&mut self, request: &ChangesRequest) -> Result<Changes, SessionError> {
@@ -146,6 +150,11 @@ impl Session for Face {
         let request = held_back.as_ref().unwrap_or(request);
         if request.records_max == 0 {
             return ask!(self, "changes", |session| session.changes(request));
+        }
+        if self.switch.takes_doubt() {
+            let message =
+                "a version of the connector that told the stream was given up: what it left out is looked for";
+            return Err(SessionError::new(SessionErrorKind::CursorInvalid, message));
         }
         if let Some(trial) = self.switch.trial()
             && let Some(changes) = self.try_out(trial, request).await
@@ -167,7 +176,7 @@ impl Session for Face {
         let answer = self.ready().await?.write(request).await;
         match &answer {
             Ok(outcomes) => {
-                self.switch.went_well(self.epoch);
+                self.switch.went_well(self.epoch, "write");
                 self.switch.written(self.epoch, outcomes);
             }
             // Not asked again: it may have been done.

@@ -29,6 +29,9 @@ pub(super) fn change(
     (by, action, note): (&str, &str, String),
     change: impl FnOnce(&mut Remembered),
 ) -> Result<(), EngineError> {
+    // Read and written in one go: whoever watches a version writes, too.
+    let switch = shared.switch(connection)?;
+    let _remembering = switch.remembering.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut remembered = read(shared, connection)?;
     change(&mut remembered);
     let why = Operation {

@@ -137,7 +137,12 @@ pub(crate) async fn approve(
             "`lockstep connector list` shows what waits",
         ));
     };
-    let order = to_kept(connection, &waiting.about.digest, by);
+    let order = Order {
+        accept_differences: waiting.accept_differences,
+        pin: waiting.pin,
+        probation_ms: waiting.probation_ms,
+        ..to_kept(connection, &waiting.about.digest, by)
+    };
     apart(shared, &order, Allowed { wider: true, back: false }).await
 }
 

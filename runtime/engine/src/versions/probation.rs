@@ -2,6 +2,8 @@
 //! and whether that is worse than what the version before it came to. Pure; time
 //! is somebody else's.
 
+use std::collections::BTreeMap;
+
 use lockstep_core::write::Outcome;
 
 use crate::port::SessionErrorKind;
@@ -39,21 +41,22 @@ impl Writes {
 pub(super) struct Probation {
     before: Writes,
     writes: Writes,
-    streak: u32,
+    /// Failures in a row, by call: one that works says nothing of another.
+    streaks: BTreeMap<&'static str, u32>,
 }
 
 impl Probation {
     /// `before`: what writes came to under the version before.
     pub(super) fn new(before: Writes) -> Self {
-        Probation { before, writes: Writes::default(), streak: 0 }
+        Probation { before, writes: Writes::default(), streaks: BTreeMap::new() }
     }
 
-    pub(super) fn went_well(&mut self) {
-        self.streak = 0;
+    pub(super) fn went_well(&mut self, call: &'static str) {
+        self.streaks.remove(call);
     }
 
     /// Why this failure is one too many.
-    pub(super) fn failed(&mut self, call: &str, kind: SessionErrorKind, message: &str) -> Option<String> {
+    pub(super) fn failed(&mut self, call: &'static str, kind: SessionErrorKind, message: &str) -> Option<String> {
         let blamed = match kind {
             SessionErrorKind::Crashed
             | SessionErrorKind::Internal
@@ -67,8 +70,9 @@ impl Probation {
             | SessionErrorKind::Throttled
             | SessionErrorKind::Unavailable
             | SessionErrorKind::Auth => {
-                self.streak += 1;
-                self.streak >= STREAK_MAX
+                let streak = self.streaks.entry(call).or_default();
+                *streak += 1;
+                *streak >= STREAK_MAX
             }
         };
         blamed.then(|| format!("{call} failed ({}): {message}", kind.code()))
@@ -107,9 +111,21 @@ mod tests {
         for _ in 1..STREAK_MAX {
             assert_eq!(failed(&mut probation, SessionErrorKind::Unavailable), None);
         }
-        probation.went_well();
+        probation.went_well("changes");
         assert_eq!(failed(&mut probation, SessionErrorKind::Throttled), None);
         assert!(failed(&mut probation, SessionErrorKind::Crashed).is_some());
+    }
+
+    #[test]
+    fn a_stream_that_works_does_not_excuse_writes_that_never_do() {
+        let mut probation = Probation::new(Writes::default());
+        let mut blamed = None;
+        for _ in 0..STREAK_MAX {
+            assert_eq!(blamed, None);
+            blamed = probation.failed("write", SessionErrorKind::Unavailable, "x");
+            probation.went_well("changes");
+        }
+        assert!(blamed.is_some());
     }
 
     #[test]

@@ -52,6 +52,10 @@ pub struct Waiting {
     pub about: About,
     /// What it asks for that the version in use does not.
     pub wider: Vec<String>,
+    /// What else its order said, for the operator's word to hold for that, too.
+    pub accept_differences: bool,
+    pub pin: bool,
+    pub probation_ms: Option<u64>,
     pub by: String,
     pub at: Timestamp,
 }
@@ -115,6 +119,7 @@ impl Remembered {
         if self.waiting.as_ref().is_some_and(|waiting| waiting.about.digest == digest) {
             self.waiting = None;
         }
+        self.refused.retain(|one| one.about.digest != digest);
         self.before.retain(|one| one.about.digest != digest);
         if let Some(last) = self.in_use.replace(next).filter(|last| last.about.digest != digest) {
             self.before.retain(|one| one.about.digest != last.about.digest);

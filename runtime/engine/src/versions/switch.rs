@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Connector, Role, Session, SessionError, SessionErrorKind,
-    port::{About, Budget, ChangesRequest, ComponentName, Request, Usage},
+    port::{Budget, ChangesRequest, Request, Usage},
 };
 
 /// A disabled connection is asked for again so often.
@@ -87,6 +87,10 @@ struct Now {
     frozen: bool,
     last: Option<Recorded>,
     tail: Option<(Instant, Tail)>,
+    /// When a full read was last asked for a page.
+    copied: Option<Instant>,
+    /// What the stream told under a version that was given up is not relied on.
+    doubted: bool,
     writes: Writes,
 }
 
@@ -97,6 +101,8 @@ pub(crate) struct Switch {
     turned: watch::Sender<u64>,
     /// Held by whoever changes the version.
     pub(super) changing: tokio::sync::Mutex<()>,
+    /// Held while what is remembered of the versions is read and written.
+    pub(super) remembering: Mutex<()>,
 }
 
 impl Switch {
@@ -111,6 +117,8 @@ impl Switch {
             frozen: false,
             last: None,
             tail: None,
+            copied: None,
+            doubted: false,
             writes: Writes::default(),
         };
         Arc::new(Switch {
@@ -118,6 +126,7 @@ impl Switch {
             now: Mutex::new(now),
             turned: watch::Sender::new(0),
             changing: tokio::sync::Mutex::default(),
+            remembering: Mutex::default(),
         })
     }
 
@@ -225,15 +234,22 @@ impl Switch {
         };
         tracing::error!(connection = %self.name, "the new version of the connector is given up: {why}");
         now.current = before;
+        now.doubted = true;
         now.fallen = Some(why);
         now.writes = Writes::default();
         self.turn(now);
         true
     }
 
+    /// Whether the stream is to begin anew, with a comparison of everything: once
+    /// after a version was given up, which may have left changes out.
+    pub(super) fn takes_doubt(&self) -> bool {
+        std::mem::take(&mut self.now().doubted)
+    }
+
     /// A call failed under the version of this turn; true: another version serves
     /// now, and may be asked instead.
-    pub(super) fn failed(&self, epoch: u64, call: &str, error: &SessionError) -> bool {
+    pub(super) fn failed(&self, epoch: u64, call: &'static str, error: &SessionError) -> bool {
         let mut now = self.now();
         if now.epoch != epoch {
             return now.disabled.is_none();
@@ -242,12 +258,12 @@ impl Switch {
         why.is_some_and(|why| self.go_back(&mut now, why))
     }
 
-    pub(super) fn went_well(&self, epoch: u64) {
+    pub(super) fn went_well(&self, epoch: u64, call: &'static str) {
         let mut now = self.now();
         if now.epoch == epoch
             && let Some(before) = &mut now.before
         {
-            before.probation.went_well();
+            before.probation.went_well(call);
         }
     }
 
@@ -283,15 +299,20 @@ impl Switch {
         self.now().last.clone()
     }
 
+    /// A page of a full read is asked for, in the stream's session or beside it; or it was the last.
+    pub(super) fn copies(&self, goes_on: bool) {
+        self.now().copied = goes_on.then(Instant::now);
+    }
+
     pub(crate) fn tail(&self) -> Tail {
-        match self.now().tail {
+        let now = self.now();
+        if now.copied.is_some_and(|at| at.elapsed() < STREAMING_WITHIN) {
+            return Tail::FirstCopy;
+        }
+        match now.tail {
             Some((at, tail)) if at.elapsed() < STREAMING_WITHIN => tail,
             _ => Tail::Idle,
         }
-    }
-
-    pub(super) fn tail_is(&self, tail: Tail) {
-        self.now().tail = Some((Instant::now(), tail));
     }
 
     /// A part of the stream was handed on.
@@ -348,22 +369,6 @@ impl Connector for Switched {
         let mut face = Face::new(self.0.clone(), role);
         face.ready().await?;
         Ok(Box::new(face))
-    }
-
-    fn configured(&self) -> String {
-        self.0.current().configured()
-    }
-
-    async fn about(&self) -> Result<About, SessionError> {
-        self.0.current().about().await
-    }
-
-    fn with(&self, component: &ComponentName) -> Result<Arc<dyn Connector>, SessionError> {
-        self.0.current().with(component)
-    }
-
-    async fn keep(&self) -> Result<(), SessionError> {
-        self.0.current().keep().await
     }
 
     fn usage(&self) -> Usage {

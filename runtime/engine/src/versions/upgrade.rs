@@ -70,8 +70,8 @@ pub(super) async fn upgrade(
         return Err(refused("another change of this connection's version is under way", "wait until it is done"));
     };
     if switch.tail() == Tail::FirstCopy {
-        let remedy = "wait until `lockstep status` shows it live, then upgrade";
-        return Err(refused("a first copy of this connection is being read", remedy));
+        let remedy = "wait until that is done, then upgrade; `lockstep status` shows it";
+        return Err(refused("this connection is being read in full", remedy));
     }
     if switch.is_watched() && !allowed.back {
         let remedy = format!("wait for its end, or go back with `lockstep connector rollback {}`", order.connection);
@@ -166,7 +166,8 @@ impl Attempt<'_> {
         let connection = self.shared.config.connection(&self.order.connection);
         let pinned = connection.and_then(|connection| connection.digest.as_deref());
         match pinned {
-            Some(pinned) if pinned != to.digest && !self.order.pin => Err(No::new(
+            // Going back is the operator's word, too; the file is for the next start.
+            Some(pinned) if pinned != to.digest && !self.order.pin && !self.allowed.back => Err(No::new(
                 PINNED,
                 format!("the configuration allows sha256:{pinned} only"),
                 format!("`--pin` writes digest = \"sha256:{}\" into it once the version has proved itself.", to.digest),
@@ -318,7 +319,9 @@ fn put_off(shared: &Shared, order: &Order, about: Option<About>, no: &No) -> Res
     memory::change(shared, &order.connection, (&order.by, action, note), |remembered| match no.came {
         Came::Waits => {
             let wider = no.differences.clone();
-            remembered.waiting = Some(Waiting { about, wider, by: order.by.clone(), at });
+            let Order { accept_differences, pin, probation_ms, .. } = *order;
+            let by = order.by.clone();
+            remembered.waiting = Some(Waiting { about, wider, accept_differences, pin, probation_ms, by, at });
         }
         Came::Switched | Came::Refused => {
             remembered.refuse(Refused { about, code: no.code.to_owned(), why: no.message.clone(), at });

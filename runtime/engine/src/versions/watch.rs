@@ -6,15 +6,13 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    memory, probe,
+    ITSELF, memory, probe,
     record::{Chosen, Refused, Use},
     report::WORSE,
     switch::{Both, Switch},
 };
 use crate::{Connector, EngineError, engine::Shared, port::About};
 
-/// Who goes back by itself.
-const ITSELF: &str = "lockstep";
 /// How often in a probation rows are read by both versions.
 const LOOKS: u32 = 4;
 
@@ -22,10 +20,10 @@ const LOOKS: u32 = 4;
 pub(super) fn begin(shared: &Arc<Shared>, switch: &Arc<Switch>, connection: &str, probation_ms: u64) {
     let (shared, switch, connection) = (shared.clone(), switch.clone(), connection.to_owned());
     tokio::spawn(async move {
-        let fallen = watch(&shared, &switch, &connection, Duration::from_millis(probation_ms)).await;
-        let told = match fallen {
-            Some(why) => fell(&shared, &connection, &why),
-            None => proved(&shared, &connection),
+        let told = match watch(&shared, &switch, &connection, Duration::from_millis(probation_ms)).await {
+            Ended::Fell(why) => fell(&shared, &connection, &why),
+            Ended::Proved => proved(&shared, &connection),
+            Ended::Replaced => Ok(()),
         };
         if let Err(error) = told {
             tracing::error!(connection = %connection, code = error.code(), "how a version did is not remembered: {error}");
@@ -33,18 +31,25 @@ pub(super) fn begin(shared: &Arc<Shared>, switch: &Arc<Switch>, connection: &str
     });
 }
 
-/// Why it was given up; `None`: it proved itself.
-async fn watch(shared: &Shared, switch: &Switch, connection: &str, probation: Duration) -> Option<String> {
+/// How a probation ended.
+enum Ended {
+    Proved,
+    /// It was given up, and why.
+    Fell(String),
+    /// Somebody went back, or on: whoever did has said so.
+    Replaced,
+}
+
+async fn watch(shared: &Shared, switch: &Switch, connection: &str, probation: Duration) -> Ended {
     let mut turns = switch.turns();
     let begun = Instant::now();
     let mut look = 1;
     loop {
         if let Some(why) = switch.fallen() {
-            return Some(why);
+            return Ended::Fell(why);
         }
         if !switch.is_watched() {
-            // Somebody went back, or on.
-            return None;
+            return Ended::Replaced;
         }
         if look > LOOKS {
             break;
@@ -57,7 +62,10 @@ async fn watch(shared: &Shared, switch: &Switch, connection: &str, probation: Du
             _ = turns.changed() => {}
         }
     }
-    if switch.settle() { None } else { switch.fallen() }
+    match switch.settle() {
+        true => Ended::Proved,
+        false => switch.fallen().map_or(Ended::Replaced, Ended::Fell),
+    }
 }
 
 /// Reads the same by both versions; a difference is the end of the new one.

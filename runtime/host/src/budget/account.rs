@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Priority, limit::Limit};
+use super::{
+    Priority,
+    limit::{DAY, Limit},
+};
 
 /// Limits that an account may have; a connector that makes names up gets no further.
 const LIMITS_MAX: usize = 32;
@@ -113,6 +116,8 @@ impl Account {
         most: Option<u64>,
         resets_in: Option<u64>,
     ) -> bool {
+        // A guest says it: no limit's period is longer.
+        let resets_in = resets_in.map(|ms| ms.min(DAY));
         let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_BYTES_MAX).collect();
         // The answer that carries the report is to a request that is still counted as under way.
         let under_way = self.under_way.saturating_sub(1);

@@ -9,7 +9,7 @@ use super::Priority;
 
 const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
-const DAY: u64 = 24 * HOUR;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// Hundredths of a day's limit that are left to the account's other users.
 const DAY_PERCENT_LEFT: u64 = 10;
@@ -83,6 +83,14 @@ impl Limit {
         limit.resets_at = now + resets_in.unwrap_or(limit.period());
         limit.left = most.saturating_sub(used.unwrap_or(0));
         Some(limit)
+    }
+
+    /// After a restart: when our own requests went is not kept, so what only they
+    /// would give back is there again.
+    pub(crate) fn restored(&mut self) {
+        if matches!(self.kind, Kind::Window { .. }) && !self.is_told {
+            self.left = self.most;
+        }
     }
 
     /// From a later report. `under_way`: requests that the system has not counted in it, perhaps.

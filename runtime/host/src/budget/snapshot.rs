@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{account::Account, limit::Kind};
+use super::{
+    account::Account,
+    limit::{Kind, Limit},
+};
 
 /// What is kept begins with this; another version is not read.
 const VERSION: u32 = 1;
@@ -74,7 +77,9 @@ impl Account {
     /// What was kept; `None` when it is of another version or damaged.
     pub(crate) fn restore(kept: &[u8]) -> Option<Self> {
         let kept: Kept = serde_json::from_slice(kept).ok()?;
-        (kept.version == VERSION).then_some(kept.account)
+        let mut account = (kept.version == VERSION).then_some(kept.account)?;
+        account.limits.values_mut().for_each(Limit::restored);
+        Some(account)
     }
 }
 
@@ -84,6 +89,17 @@ mod tests {
         super::{Priority, Verdict},
         *,
     };
+
+    #[test]
+    fn a_limit_that_no_answer_tells_is_whole_again_after_a_restart() {
+        let mut account = Account::default();
+        account.told(1_000, "search@/search", None, Some(1), Some(1_000));
+        assert_eq!(account.ask(1_000, Priority::Edits, "/search"), Verdict::Go);
+        assert!(matches!(account.ask(1_000, Priority::Edits, "/search"), Verdict::Wait(_)));
+        let mut restored = Account::restore(&account.keep().expect("kept")).expect("restored");
+        assert_eq!(restored.ask(60_000, Priority::Edits, "/search"), Verdict::Go);
+        restored.told(1_000, "endless", Some(1), Some(1), Some(u64::MAX));
+    }
 
     #[test]
     fn a_budget_survives_a_restart_and_what_was_under_way_does_not() {

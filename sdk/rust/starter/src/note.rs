@@ -54,7 +54,7 @@ impl Note {
             None | Some(Value::Null) => Cell::Null,
             Some(Value::Bool(value)) => Cell::from(*value),
             Some(Value::String(text)) => Cell::from(text.as_str()),
-            Some(Value::Number(number)) => number.as_i64().map_or(Cell::Null, Cell::from),
+            Some(Value::Number(number)) => number.as_i64().map_or_else(|| Cell::json(number.to_string()), Cell::from),
             Some(other) => Cell::json(other.to_string()),
         }
     }

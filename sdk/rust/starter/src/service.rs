@@ -147,7 +147,8 @@ impl<C: Client> Service<C> {
             404 => Answer::NotFound,
             412 => Answer::Precondition(serde_json::from_value(body["note"].clone()).ok()),
             429 => Answer::Throttled(answer.retry_after_ms().unwrap_or(1_000)),
-            502..=504 => Answer::Unknown(words(&answer)),
+            // It may have been done all the same.
+            500.. => Answer::Unknown(words(&answer)),
             _ => Answer::Refused { code: text("code"), field: text("field"), message: words(&answer) },
         })
     }
