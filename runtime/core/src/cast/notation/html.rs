@@ -60,13 +60,21 @@ pub(super) fn to_text(markup: &str) -> Result<String, CastError> {
             lines.end_if_begun();
         }
         if HIDDEN.contains(&name.as_str()) && !tail.starts_with("</") {
-            let close = format!("</{name}");
-            let end = rest.to_ascii_lowercase().find(&close).ok_or_else(|| broken.clone())?;
+            let end = closing(rest, &name).ok_or_else(|| broken.clone())?;
             rest = rest.get(end..).unwrap_or_default();
         }
     }
     lines.words(rest);
     Ok(lines.finish())
+}
+
+/// Where the end tag of this element begins.
+fn closing(markup: &str, name: &str) -> Option<usize> {
+    let is_it = |at: &usize| {
+        let word = markup.get(at + 2..at + 2 + name.len());
+        word.is_some_and(|word| word.eq_ignore_ascii_case(name))
+    };
+    markup.match_indices("</").map(|(at, _)| at).find(is_it)
 }
 
 #[derive(Default)]
@@ -113,4 +121,17 @@ impl Lines {
 pub(super) fn from_text(text: &str) -> String {
     let escaped = html_escape::encode_text(text);
     escaped.replace("\r\n", "<br>").replace(['\n', '\r'], "<br>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_reads_is_left_out_however_its_end_is_spelt() {
+        let markup = "<STYLE>p { color: red }</style><p>One<script>if (a < b) { x(\"</p>\") }</SCRIPT> two</p>";
+        assert_eq!(to_text(markup).unwrap(), "One two");
+        assert!(to_text("<script>without an end").is_err());
+        assert_eq!(to_text("<title>é</titel></title>kept").unwrap(), "kept");
+    }
 }
