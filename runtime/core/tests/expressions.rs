@@ -138,6 +138,26 @@ fn mistakes_are_found_before_anything_runs() {
     assert!(compiled(&"x".repeat(5_000)).is_err_and(|problem| problem.contains("longer than")));
 }
 
+/// Tests run on stacks of two megabytes, as what works expressions out does.
+#[test]
+fn no_text_is_so_deep_that_a_stack_runs_over() {
+    let sum = |ones: usize| format!("{} == 1", vec!["1"; ones].join("+"));
+    for text in [
+        sum(2_000),
+        format!("{}active", "active?active:".repeat(250)),
+        format!("active{}", ".b".repeat(1_900)),
+        vec!["active"; 450].join("=="),
+        format!("'a'{} == 'a'", ".trim()".repeat(500)),
+        format!("{}active", "active in ".repeat(350)),
+        format!("[1]{}", ".map(x,x)".repeat(400)),
+    ] {
+        assert!(compiled(&text).is_err(), "{text}");
+    }
+    for text in [sum(30), vec!["active"; 400].join("&&"), format!("{}active", "!".repeat(4_000))] {
+        assert!(matches!(said(&text), Ok(Outcome::Value(Value::Bool(_)))), "{text}");
+    }
+}
+
 #[test]
 fn nothing_that_could_run_away_is_let_in() {
     let doubled = "[name].map(a, a + a)".to_owned() + &".map(a, a + a)".repeat(12);

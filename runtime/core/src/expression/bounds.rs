@@ -15,6 +15,28 @@ const COST_MAX: u64 = 64 << 20;
 /// Bytes of any value that is made on the way.
 const SIZE_MAX: u64 = 4 << 20;
 
+/// Steps from the whole to its innermost operand.
+pub(super) fn levels(expression: &IdedExpr) -> usize {
+    let below = match &expression.expr {
+        Expr::Call(call) => call.target.iter().map(AsRef::as_ref).chain(&call.args).map(levels).max().unwrap_or(0),
+        Expr::List(list) => list.elements.iter().map(levels).max().unwrap_or(0),
+        Expr::Comprehension(comprehension) => [
+            &comprehension.iter_range,
+            &comprehension.accu_init,
+            &comprehension.loop_cond,
+            &comprehension.loop_step,
+            &comprehension.result,
+        ]
+        .into_iter()
+        .map(|part| levels(part))
+        .max()
+        .unwrap_or(0),
+        Expr::Select(select) => levels(&select.operand),
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => 0,
+    };
+    below + 1
+}
+
 /// How large a value can be, and what making it costs.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bound {

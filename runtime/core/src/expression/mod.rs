@@ -26,6 +26,11 @@ use self::typing::Type;
 pub const TEXT_BYTES_MAX: usize = 4_096;
 /// Brackets within brackets.
 const DEPTH_MAX: usize = 24;
+/// Steps from the whole to its innermost operand: each takes stack when it is worked out.
+const LEVELS_MAX: usize = 32;
+/// The parser takes some tens of kilobytes a level, and a text of
+/// [`TEXT_BYTES_MAX`] may have a level every two bytes. Only what is used is real.
+const PARSER_STACK_BYTES: usize = 256 << 20;
 
 /// A field that an expression may name.
 #[derive(Clone, Debug)]
@@ -77,17 +82,7 @@ impl Problem {
 impl Expression {
     /// Parses and checks an expression over these fields.
     pub fn compile(text: &str, variables: &[Variable<'_>]) -> Result<Expression, Problem> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Problem::new(format!("it is longer than {TEXT_BYTES_MAX} bytes"));
-        }
-        if depth(text) > DEPTH_MAX {
-            return Problem::new(format!("its brackets are nested deeper than {DEPTH_MAX}"));
-        }
-        let environment = environment::standard()?;
-        let program = environment.compile(text).map_err(|errors| {
-            let first = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
-            Problem { message: format!("it cannot be read: {}", first.lines().next().unwrap_or_default()) }
-        })?;
+        let program = parse(text)?;
         let mut checker = check::Checker::new(variables);
         let result = checker.expression(program.expression())?;
         bounds::check(program.expression(), variables)?;
@@ -154,13 +149,37 @@ impl Expression {
 /// The names that an expression mentions, whether or not it holds. Empty: it
 /// cannot be read.
 pub fn names(text: &str) -> Vec<String> {
-    if text.len() > TEXT_BYTES_MAX || depth(text) > DEPTH_MAX {
-        return Vec::new();
+    parse(text)
+        .map(|program| program.references().variables().into_iter().map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+/// On a stack of its own, so that no text is too deep for it. What it gives is
+/// shallow enough for any.
+fn parse(text: &str) -> Result<Program, Problem> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Problem::new(format!("it is longer than {TEXT_BYTES_MAX} bytes"));
     }
-    let Ok(program) = environment::standard().map(|environment| environment.compile(text)) else {
-        return Vec::new();
-    };
-    program.map(|program| program.references().variables().into_iter().map(str::to_owned).collect()).unwrap_or_default()
+    if depth(text) > DEPTH_MAX {
+        return Problem::new(format!("its brackets are nested deeper than {DEPTH_MAX}"));
+    }
+    let failed = || Problem { message: "it cannot be read".to_owned() };
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().name("expression".into()).stack_size(PARSER_STACK_BYTES);
+        let parser = parser.spawn_scoped(scope, || {
+            let program = environment::standard()?.compile(text).map_err(|errors| {
+                let first = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
+                Problem { message: format!("it cannot be read: {}", first.lines().next().unwrap_or_default()) }
+            })?;
+            if bounds::levels(program.expression()) > LEVELS_MAX {
+                return Problem::new(format!(
+                    "it is more than {LEVELS_MAX} steps deep: put long sums into brackets, half by half"
+                ));
+            }
+            Ok(program)
+        });
+        parser.map_err(|_| failed())?.join().unwrap_or_else(|_| Err(failed()))
+    })
 }
 
 /// The deepest nesting of brackets, strings aside.
@@ -175,8 +194,8 @@ fn depth(text: &str) -> usize {
             (Some(open), sign) if sign == open => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(sign),
-            (None, '(' | '[' | '{' | '?' | '!' | '-') => {
-                depth += usize::from(matches!(sign, '(' | '[' | '{'));
+            (None, '(' | '[' | '{') => {
+                depth += 1;
                 deepest = deepest.max(depth);
             }
             (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
