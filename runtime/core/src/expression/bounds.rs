@@ -28,7 +28,7 @@ pub(super) fn levels(expression: &IdedExpr) -> usize {
             &comprehension.result,
         ]
         .into_iter()
-        .map(|part| levels(part))
+        .map(levels)
         .max()
         .unwrap_or(0),
         Expr::Select(select) => levels(&select.operand),
