@@ -1,6 +1,8 @@
 //! Where the stream resumes, and how changes are ordered. Both are bytes to
 //! everybody else.
 
+use std::collections::BTreeMap;
+
 use crate::failure::{Failure, Result};
 use crate::wire::frame::Reader;
 
@@ -20,11 +22,17 @@ pub struct Cursor {
     /// How many of its rows were given.
     pub partial_rows: u32,
     pub slot: String,
+    /// Which table was followed under which name: [`name_mark`] and the catalog's
+    /// identifier. One that is dropped and made anew is another table.
+    pub tables: BTreeMap<u64, u32>,
 }
+
+/// Ends the slot's name, which never has it, where tables follow.
+const TABLES: u8 = 0;
 
 impl Cursor {
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(33 + self.slot.len());
+        let mut bytes = Vec::with_capacity(34 + self.slot.len() + 12 * self.tables.len());
         bytes.push(CURSOR_VERSION as u8);
         bytes.extend_from_slice(&self.system.to_be_bytes());
         bytes.extend_from_slice(&self.timeline.to_be_bytes());
@@ -32,6 +40,13 @@ impl Cursor {
         bytes.extend_from_slice(&self.partial_lsn.to_be_bytes());
         bytes.extend_from_slice(&self.partial_rows.to_be_bytes());
         bytes.extend_from_slice(self.slot.as_bytes());
+        if !self.tables.is_empty() {
+            bytes.push(TABLES);
+        }
+        for (mark, table) in &self.tables {
+            bytes.extend_from_slice(&mark.to_be_bytes());
+            bytes.extend_from_slice(&table.to_be_bytes());
+        }
         bytes
     }
 
@@ -44,15 +59,31 @@ impl Cursor {
         if u32::from(reader.u8()?) != CURSOR_VERSION {
             return Err(Failure::Protocol("cursor version".into()));
         }
-        Ok(Cursor {
+        let mut cursor = Cursor {
             system: reader.u64()?,
             timeline: reader.u32()?,
             lsn: reader.u64()?,
             partial_lsn: reader.u64()?,
             partial_rows: reader.u32()?,
-            slot: std::str::from_utf8(reader.rest()).map_err(|_| Failure::Protocol("slot name".into()))?.to_owned(),
-        })
+            slot: String::new(),
+            tables: BTreeMap::new(),
+        };
+        let rest = reader.rest();
+        let end = rest.iter().position(|byte| *byte == TABLES).unwrap_or(rest.len());
+        let (slot, tables) = rest.split_at(end);
+        cursor.slot = std::str::from_utf8(slot).map_err(|_| Failure::Protocol("slot name".into()))?.to_owned();
+        let mut tables = Reader::new(tables.get(1..).unwrap_or_default());
+        while !tables.is_empty() {
+            cursor.tables.insert(tables.u64()?, tables.u32()?);
+        }
+        Ok(cursor)
     }
+}
+
+/// A name in eight bytes (FNV-1a), so that cursors stay short. Two names that share
+/// them would have both tables read again now and then, and lose nothing.
+pub fn name_mark(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |mark, byte| (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The order of a change: bytes that compare as (timeline, LSN, row).
@@ -82,9 +113,20 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back() {
-        let cursor =
-            Cursor { system: 1, timeline: 2, lsn: 3, partial_lsn: 4, partial_rows: 5, slot: "lockstep".into() };
+        let mut cursor = Cursor {
+            system: 1,
+            timeline: 2,
+            lsn: 3,
+            partial_lsn: 4,
+            partial_rows: 5,
+            slot: "lockstep".into(),
+            tables: BTreeMap::new(),
+        };
         assert_eq!(Cursor::parse(&cursor.to_bytes()).expect("ours"), cursor);
+        cursor.tables = [(name_mark("public.a"), 7), (name_mark("public.b"), 0)].into();
+        assert_eq!(Cursor::parse(&cursor.to_bytes()).expect("ours"), cursor);
+        let cut = cursor.to_bytes();
+        assert!(Cursor::parse(&cut[..cut.len() - 1]).is_err());
     }
 
     #[test]

@@ -549,6 +549,67 @@ fn a_table_added_later_joins_the_stream_that_is_there() {
     assert_eq!(objects, ["public.b", "public.a"]);
 }
 
+/// Batches from here on until one of this kind came, by a session of its own.
+fn until(cluster: &Cluster, wanted: &Selection, cursor: &mut Vec<u8>, kind: &str) -> Vec<String> {
+    let mut tail = open(cluster, Role::Tail);
+    let mut kinds = Vec::new();
+    while !kinds.iter().any(|told| told == kind) {
+        let answer = changes(&mut tail, std::slice::from_ref(wanted), cursor, 100);
+        kinds.extend(answer.batches.into_iter().map(|batch| batch.kind));
+        *cursor = answer.cursor;
+    }
+    kinds
+}
+
+#[test]
+fn a_table_made_anew_under_the_same_name_is_followed_again_and_told_as_a_gap() {
+    let cluster = cluster();
+    let make = "CREATE TABLE t (id int PRIMARY KEY, name text)";
+    sql(&cluster, make);
+    let wanted = selection("public.t", &["id", "name"]);
+    let mut cursor = open(&cluster, Role::Read).start(std::slice::from_ref(&wanted)).expect("a start").cursor;
+    sql(&cluster, "INSERT INTO t VALUES (1, 'old')");
+    assert_eq!(until(&cluster, &wanted, &mut cursor, "upsert"), ["upsert"]);
+    // While nobody looked.
+    sql(&cluster, &format!("DROP TABLE t; {make}; INSERT INTO t VALUES (2, 'new')"));
+    assert_eq!(until(&cluster, &wanted, &mut cursor, "gap"), ["gap"]);
+    sql(&cluster, "INSERT INTO t VALUES (3, 'newer')");
+    assert_eq!(until(&cluster, &wanted, &mut cursor, "upsert"), ["upsert"], "told once, and followed again");
+    // And somebody published the new one before we looked.
+    let publication = sql(&cluster, "SELECT pubname FROM pg_publication");
+    sql(&cluster, &format!("DROP TABLE t; {make}; ALTER PUBLICATION {publication} ADD TABLE t"));
+    assert_eq!(until(&cluster, &wanted, &mut cursor, "gap"), ["gap"]);
+}
+
+#[test]
+fn what_was_written_to_a_new_table_before_it_was_followed_is_seen_by_the_compare() {
+    let cluster = cluster();
+    let make = "CREATE TABLE t (id int PRIMARY KEY)";
+    sql(&cluster, make);
+    let wanted = selection("public.t", &["id"]);
+    let mut cursor = open(&cluster, Role::Read).start(std::slice::from_ref(&wanted)).expect("a start").cursor;
+    sql(&cluster, "INSERT INTO t VALUES (1)");
+    until(&cluster, &wanted, &mut cursor, "upsert");
+    sql(&cluster, &format!("DROP TABLE t; {make}"));
+    let mut other = open_raw(&cluster);
+    other.simple("BEGIN; INSERT INTO t VALUES (2)").expect("written");
+    let mut tail = open(&cluster, Role::Tail);
+    let ask = |tail: &mut Session, after: &[u8]| {
+        let selections = vec![wanted.clone()];
+        let (after, durable) = (after.to_vec(), Vec::new());
+        tail.changes(&ChangesRequest { selections, after, durable, max_records: 10, max_bytes: 1000, wait_ms: 0 })
+            .expect("changes")
+    };
+    for _ in 0..3 {
+        let answer = ask(&mut tail, &cursor);
+        assert!(answer.batches.is_empty(), "the other transaction may be in no stream: {:?}", answer.batches);
+        cursor = answer.cursor;
+    }
+    other.simple("COMMIT").expect("committed");
+    let answer = ask(&mut tail, &cursor);
+    assert!(answer.batches.iter().any(|batch| batch.kind == "gap"), "{:?}", answer.batches);
+}
+
 #[test]
 fn the_source_may_forget_only_what_is_durable() {
     let cluster = cluster();

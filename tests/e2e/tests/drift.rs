@@ -124,3 +124,65 @@ async fn a_write_to_a_dropped_column_finds_out_and_a_change_during_an_outage_is_
     ensure!(aside(&world)? == ["phone", "note"], "a person's word changes nothing of the mapping");
     Ok(())
 }
+
+/// As migrations do that rewrite a table: copied, changed on the way, and put in its place.
+fn made_anew(world: &World, side: Side, on_the_way: &str, owner: &str) -> Result<()> {
+    world.sql(
+        side,
+        &format!(
+            "BEGIN;
+             CREATE TABLE people_new (LIKE people INCLUDING ALL);
+             INSERT INTO people_new SELECT * FROM people;
+             {on_the_way};
+             ALTER TABLE people_new OWNER TO {owner};
+             DROP TABLE people;
+             ALTER TABLE people_new RENAME TO people;
+             COMMIT"
+        ),
+    )?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_made_anew_under_its_name_is_compared_and_followed_again() -> Result<()> {
+    let mut world = World::in_step(Config::default(), fast(), 20).await?;
+    let first = "email 1 seeded";
+    let edit = format!("UPDATE people_new SET city = 'city on the way' WHERE email = '{first}'");
+    made_anew(&world, Side::A, &edit, "app")?;
+    wait_for(&mut world, "what was edited on the way", |world| {
+        Ok(value(world, Side::B, "city", first)? == "city on the way")
+    })?;
+    world.sql(Side::A, &format!("UPDATE people SET name = 'name a' WHERE email = '{first}'"))?;
+    world.sql(Side::B, &format!("UPDATE people SET phone = 'phone b' WHERE email = '{first}'"))?;
+    wait_for(&mut world, "what was edited after", |world| {
+        Ok(value(world, Side::B, "name", first)? == "name a" && value(world, Side::A, "phone", first)? == "phone b")
+    })?;
+
+    // While it does not run.
+    world.stop_delivery()?;
+    let second = "email 2 seeded";
+    let edit = format!("UPDATE people_new SET city = 'city at night' WHERE email = '{second}'");
+    made_anew(&world, Side::A, &edit, "app")?;
+    start(&mut world)?;
+    wait_for(&mut world, "what was edited at night", |world| {
+        Ok(value(world, Side::B, "city", second)? == "city at night")
+    })?;
+    world.settle().await?;
+    for side in Side::BOTH {
+        ensure!(world.sql(side, "SELECT count(*) FROM people")? == "21", "no row came or went");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_table_that_cannot_be_followed_says_so_and_which_statement_cures_it() -> Result<()> {
+    let mut world = World::in_step(Config::default(), fast(), 5).await?;
+    made_anew(&world, Side::A, "SELECT 1", "postgres")?;
+    wait_for(&mut world, "it to say so", |world| {
+        Ok(world.runtime.try_call("status", &[])?.stdout.contains("ADD TABLE"))
+    })?;
+    world.sql(Side::A, "ALTER TABLE people OWNER TO app")?;
+    world.sql(Side::A, "UPDATE people SET name = 'name a' WHERE email = 'email 1 seeded'")?;
+    wait_for(&mut world, "it to go on", |world| Ok(value(world, Side::B, "name", "email 1 seeded")? == "name a"))?;
+    Ok(())
+}

@@ -19,10 +19,10 @@ pub fn changes(session: &mut Session, request: &ChangesRequest) -> Result<Change
     let after = Cursor::parse(&request.after)?;
     let platform = session.platform.clone();
     let deadline = platform.monotonic_ms() + u64::from(request.wait_ms);
+    let config = session.config.clone();
     session.database()?;
     if session.tail.as_ref().is_none_or(|tail| !tail.continues(&after)) {
         session.tail = None;
-        let config = session.config.clone();
         let database = session.database()?;
         session.tail = Some(Tail::start(platform.clone(), &config, database, &after)?);
     }
@@ -32,6 +32,9 @@ pub fn changes(session: &mut Session, request: &ChangesRequest) -> Result<Change
     tail.select(&request.selections);
     if let Ok(durable) = Cursor::parse(&request.durable) {
         tail.confirm(&durable)?;
+    }
+    if request.max_records > 0 {
+        tail.look_for_replaced(database, &config, &request.selections)?;
     }
     let mut budget = Budget::new(request.max_records, request.max_bytes);
     let mut more = false;

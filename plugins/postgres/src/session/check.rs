@@ -195,7 +195,11 @@ fn table(database: &mut Database, config: &Config, object: &str, name: &ObjectNa
     let item = |suffix: &str| format!("{suffix}:{object}");
     let Some(known) = database.find_table(object)? else {
         let message = format!("there is no table {object}, or its schema may not be used");
-        return Ok(vec![CheckItem::warn(item("table"), message, "create it, or map the fields one by one: then `lockstep plan` shows the statement that makes it")]);
+        return Ok(vec![CheckItem::warn(
+            item("table"),
+            message,
+            "create it, or map the fields one by one: then `lockstep plan` shows the statement that makes it",
+        )]);
     };
     let mut items = Vec::new();
     items.push(if known.table.obstacle.is_empty() {

@@ -82,6 +82,14 @@ impl Follower {
         }
     }
 
+    /// A batch without rows, behind all that was told so far.
+    pub fn tell(&mut self, object: &str, kind: &str) {
+        self.batches.push(ChangeBatch::signal(object.to_owned(), kind));
+        for known in self.relations.values_mut() {
+            known.followed = None;
+        }
+    }
+
     pub fn has_batches(&self) -> bool {
         !self.batches.is_empty()
     }

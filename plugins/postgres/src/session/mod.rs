@@ -10,6 +10,7 @@ mod follow;
 mod publication;
 mod read;
 mod release;
+mod replaced;
 mod shape;
 mod start;
 mod tail;

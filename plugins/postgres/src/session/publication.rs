@@ -119,3 +119,24 @@ pub fn publish(database: &mut Database, config: &Config, tables: &[Rc<Known>]) -
         Err(failure) => Err(failure),
     }
 }
+
+/// Where transactions that have not begun yet will be counted from.
+pub fn next_transaction(database: &mut Database) -> Result<String> {
+    let now = database.ask("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").or_else(|failure| match failure
+        .sqlstate()
+    {
+        // Before PostgreSQL 13 the functions had other names.
+        Some("42883") => database.ask("SELECT txid_snapshot_xmax(txid_current_snapshot())::text"),
+        _ => Err(failure),
+    })?;
+    match now.into_iter().next() {
+        Some(next) => Ok(next),
+        None => Err(Failure::Protocol("no current snapshot".into())),
+    }
+}
+
+/// Whether every transaction before [`next_transaction`]'s answer has ended.
+pub fn have_ended_before(database: &mut Database, next: &str) -> Result<bool> {
+    let older = database.ask(&format!("SELECT txid_snapshot_xmin(txid_current_snapshot()) < {next}"))?;
+    Ok(older.first().is_none_or(|value| value != "t"))
+}

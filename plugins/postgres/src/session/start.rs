@@ -1,7 +1,7 @@
 //! Preparing the change stream: publication, slot, and the snapshot that shows
 //! the database exactly as it was where the slot starts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lockstep_sdk::model::{Extra, Position, Selection};
 
@@ -11,7 +11,7 @@ use crate::sql::{identifier, literal};
 use crate::wire::{Connection, Kind};
 
 use super::Session;
-use super::publication::{Published, publish, slot};
+use super::publication::{Published, have_ended_before, next_transaction, publish, slot};
 use super::read::Snapshot;
 
 /// How long a new slot may wait for transactions that are open when it is made.
@@ -75,23 +75,11 @@ fn continued(session: &mut Session, published: Published, confirmed_lsn: u64) ->
         }
     };
     let extended = published != Published::Already;
-    let now = database.ask("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").or_else(|failure| match failure
-        .sqlstate()
-    {
-        // Before PostgreSQL 13 the functions had other names.
-        Some("42883") => database.ask("SELECT txid_snapshot_xmax(txid_current_snapshot())::text"),
-        _ => Err(failure),
-    })?;
-    let [xmax] = now.as_slice() else {
-        return Err(Failure::Protocol("no current snapshot".into()));
-    };
+    let next = next_transaction(database)?;
     let wait_ms = if extended { OLDER_TRANSACTIONS_WAIT_MS } else { VISIBLE_WAIT_MS };
     let deadline = platform.monotonic_ms() + wait_ms;
     loop {
-        let older = database.ask(&format!(
-            "SELECT txid_snapshot_xmin(txid_current_snapshot()) < {xmax}, pg_sleep({OLDER_TRANSACTIONS_POLL})"
-        ))?;
-        if older.first().is_none_or(|value| value != "t") {
+        if have_ended_before(database, &next)? {
             break;
         }
         if platform.monotonic_ms() >= deadline {
@@ -104,9 +92,11 @@ fn continued(session: &mut Session, published: Published, confirmed_lsn: u64) ->
                 retry_after_ms: 5_000,
             });
         }
+        database.ask(&format!("SELECT pg_sleep({OLDER_TRANSACTIONS_POLL})"))?;
     }
     let (system, timeline) = (database.system, database.timeline);
-    let cursor = Cursor { system, timeline, lsn: first_lsn, partial_lsn: 0, partial_rows: 0, slot };
+    let cursor =
+        Cursor { system, timeline, lsn: first_lsn, partial_lsn: 0, partial_rows: 0, slot, tables: BTreeMap::new() };
     Ok(Position { cursor: cursor.to_bytes(), extras: vec![extra("slot", "existing")] })
 }
 
@@ -143,7 +133,8 @@ fn create_slot(session: &mut Session, selections: &[Selection]) -> Result<Positi
         unread: selections.iter().map(|selection| selection.object.clone()).collect::<HashSet<_>>(),
         row_bytes: HashMap::new(),
     });
-    let cursor = Cursor { system, timeline, lsn, partial_lsn: 0, partial_rows: 0, slot: config.slot };
+    let (slot, tables) = (config.slot, BTreeMap::new());
+    let cursor = Cursor { system, timeline, lsn, partial_lsn: 0, partial_rows: 0, slot, tables };
     Ok(Position {
         cursor: cursor.to_bytes(),
         extras: vec![extra("slot", "created"), extra("position", &lsn_text(lsn))],

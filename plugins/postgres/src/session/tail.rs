@@ -2,6 +2,7 @@
 //! positioned. Knows what is in the stream only as far as transactions go; rows
 //! are the follower's business.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use lockstep_sdk::model::{ChangeBatch, Selection};
@@ -18,6 +19,7 @@ use crate::wire::{Connection, Kind};
 use super::database::Database;
 use super::follow::{Follower, Transaction};
 use super::publication::slot;
+use super::replaced::Replaced;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 const EPOCH_2000_US: i64 = 946_684_800_000_000;
@@ -65,6 +67,9 @@ pub struct Tail {
     skip: Option<(u64, u32)>,
     transaction: Option<Transaction>,
     follower: Follower,
+    /// As the cursor has them.
+    tables: BTreeMap<u64, u32>,
+    replaced: Replaced,
     durable_lsn: u64,
     status_at_ms: u64,
     source_lsn: u64,
@@ -96,6 +101,8 @@ impl Tail {
             skip,
             transaction: None,
             follower: Follower::new(after.timeline),
+            tables: after.tables.clone(),
+            replaced: Replaced::default(),
             durable_lsn: 0,
             status_at_ms: platform.monotonic_ms(),
             source_lsn: 0,
@@ -125,11 +132,27 @@ impl Tail {
             partial_lsn,
             partial_rows,
             slot: self.slot.clone(),
+            tables: self.tables.clone(),
         }
     }
 
     pub fn select(&mut self, selections: &[Selection]) {
         self.follower.select(selections);
+    }
+
+    /// Tells of tables that took another's place.
+    pub fn look_for_replaced(
+        &mut self,
+        database: &mut Database,
+        config: &Config,
+        selections: &[Selection],
+    ) -> Result<()> {
+        let now = self.platform.monotonic_ms();
+        for object in self.replaced.look(&mut self.tables, database, config, selections, now)? {
+            self.platform.log("warn", &format!("{object} was dropped and made anew: it is compared in full"));
+            self.follower.tell(&object, "gap");
+        }
+        Ok(())
     }
 
     pub fn has_batches(&self) -> bool {
