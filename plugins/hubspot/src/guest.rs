@@ -100,4 +100,4 @@ impl Connector for Guest {
     }
 }
 
-lockstep_sdk::export!(Guest);
+lockstep_sdk::export!(Guest, "connector.json");

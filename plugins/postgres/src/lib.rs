@@ -17,4 +17,4 @@ pub mod sql;
 pub mod value;
 pub mod wire;
 
-lockstep_sdk::export!(guest::Guest);
+lockstep_sdk::export!(guest::Guest, "connector.json");

@@ -101,4 +101,4 @@ impl Connector for Guest {
     }
 }
 
-lockstep_sdk::export!(Guest);
+lockstep_sdk::export!(Guest, "connector.json");

@@ -2,6 +2,7 @@
 //! engine's port. Translates words and errors; decides nothing.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -15,7 +16,7 @@ use lockstep_core::{
     write::{Outcome, WriteRequest},
 };
 use lockstep_engine::{Connector, Role, Session, SessionError, SessionErrorKind, port};
-use lockstep_host::{self as host, Component, ConnectionConfig, HostError, HttpLimits, Limits, Meter, digest_of};
+use lockstep_host::{self as host, Component, ConnectionConfig, HostError, Limits, LoadLimits, Meter, digest_of};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -43,21 +44,36 @@ pub struct Guest {
 struct Sessions {
     live: Vec<Meter>,
     gone: port::Usage,
+    gone_bounds: BTreeMap<String, u64>,
 }
 
 impl Sessions {
     fn usage(&mut self) -> port::Usage {
-        let gone = &mut self.gone;
+        let (gone, gone_bounds) = (&mut self.gone, &mut self.gone_bounds);
         self.live.retain(|meter| {
             let is_final = meter.is_final();
             if is_final {
                 add(gone, meter);
+                add_bounds(gone_bounds, meter);
             }
             !is_final
         });
         let mut all = self.gone;
         self.live.iter().for_each(|meter| add(&mut all, meter));
         all
+    }
+
+    fn bounds(&mut self) -> BTreeMap<String, u64> {
+        self.usage();
+        let mut all = self.gone_bounds.clone();
+        self.live.iter().for_each(|meter| add_bounds(&mut all, meter));
+        all
+    }
+}
+
+fn add_bounds(all: &mut BTreeMap<String, u64>, meter: &Meter) {
+    for (bound, count) in meter.bounds() {
+        *all.entry(bound.to_owned()).or_default() += count;
     }
 }
 
@@ -84,7 +100,8 @@ impl Guest {
     }
 
     async fn component(&self) -> Result<&Component, SessionError> {
-        let load = || self.loader.load(&self.source, self.digest.as_deref());
+        let limits = self.load_limits();
+        let load = || self.loader.load(&self.source, self.digest.as_deref(), &limits);
         self.component.get_or_try_init(load).await.map_err(failed)
     }
 
@@ -110,6 +127,10 @@ impl Guest {
 }
 
 impl Guest {
+    fn load_limits(&self) -> LoadLimits {
+        limits(&self.connection.limits).unwrap_or_default().load
+    }
+
     fn root_certificates(&self) -> Result<Option<Vec<u8>>, SessionError> {
         let Some(path) = &self.connection.root_certificates else { return Ok(None) };
         let path = self.folder.join(path);
@@ -154,6 +175,19 @@ fn request(sent: host::Sent) -> port::Request {
     }
 }
 
+fn incident(incident: host::Incident) -> port::Incident {
+    let since = incident.at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    port::Incident {
+        at_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        role: incident.role.into(),
+        code: incident.code.into(),
+        what: incident.what,
+        remedy: incident.remedy,
+        bound: incident.bound.into(),
+        count: incident.count,
+    }
+}
+
 fn limit(limit: host::LimitSnapshot) -> port::BudgetLimit {
     port::BudgetLimit {
         name: limit.name,
@@ -164,28 +198,18 @@ fn limit(limit: host::LimitSnapshot) -> port::BudgetLimit {
     }
 }
 
-/// The operator's limits over the host's own.
-fn limits(wanted: &Wanted) -> Option<Limits> {
-    if *wanted == Wanted::default() {
+/// The operator's limits over the host's own; `None` where there are none.
+pub fn limits(wanted: &Wanted) -> Option<Limits> {
+    if wanted.is_empty() {
         return None;
     }
-    let own = Limits::default();
-    let size = |wanted: Option<u64>, own: usize| wanted.map_or(own, |size| usize::try_from(size).unwrap_or(usize::MAX));
-    Some(Limits {
-        memory_bytes_max: size(wanted.memory_bytes, own.memory_bytes_max),
-        call_ms_max: wanted.call_timeout_ms.unwrap_or(own.call_ms_max),
-        rows_max: size(wanted.batch_rows, own.rows_max),
-        answer_bytes_max: size(wanted.batch_bytes, own.answer_bytes_max),
-        connections_max: size(wanted.sockets, own.connections_max),
-        http: HttpLimits {
-            requests_at_once_max: size(wanted.requests, own.http.requests_at_once_max),
-            request_body_bytes_max: size(wanted.request_bytes, own.http.request_body_bytes_max),
-            response_body_bytes_max: size(wanted.response_bytes, own.http.response_body_bytes_max),
-            total_ms_max: wanted.request_timeout_ms.unwrap_or(own.http.total_ms_max),
-            ..own.http
-        },
-        ..own
-    })
+    let mut limits = Limits::default();
+    for (key, amount) in wanted.iter() {
+        if let Some(bound) = host::Bound::named(key) {
+            bound.set(&mut limits, amount);
+        }
+    }
+    Some(limits)
 }
 
 #[async_trait]
@@ -256,7 +280,15 @@ impl Connector for Guest {
 
     async fn keep(&self) -> Result<(), SessionError> {
         let digest = self.component().await?.digest();
-        self.loader.keep(&self.source, digest).await.map_err(failed)
+        self.loader.keep(&self.source, digest, &self.load_limits()).await.map_err(failed)
+    }
+
+    fn incidents(&self) -> Vec<port::Incident> {
+        self.loader.incidents(&self.connection.name).into_iter().map(incident).collect()
+    }
+
+    fn bounds(&self) -> BTreeMap<String, u64> {
+        self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).bounds()
     }
 
     fn requests(&self) -> Vec<port::Request> {
@@ -413,12 +445,15 @@ fn failed(error: HostError) -> SessionError {
         | HostError::Compile { .. }
         | HostError::Engine { .. }
         | HostError::SignIn { .. }
+        | HostError::CompileBound { .. }
+        | HostError::BeyondManifest { .. }
         | HostError::Config { .. } => SessionErrorKind::Config,
+        // Nothing of it ran: whatever was to be written was not.
+        HostError::Parked { .. } | HostError::Crowded { .. } => SessionErrorKind::Unavailable,
         HostError::Trap { .. }
         | HostError::Timeout { .. }
         | HostError::Cancelled { .. }
         | HostError::Fault { .. }
-        | HostError::Parked { .. }
         | HostError::Closed => SessionErrorKind::Crashed,
         HostError::Request { .. } => SessionErrorKind::Internal,
     };
@@ -431,4 +466,24 @@ fn failed(error: HostError) -> SessionError {
         other => (other.to_string(), None),
     };
     SessionError { kind, message, remedy, retry_after_ms }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_core::config::{LIMITS, LimitKind};
+    use lockstep_host::{BOUNDS, Unit};
+
+    #[test]
+    fn every_bound_of_the_host_can_be_set_and_nothing_else() {
+        let kinds = BOUNDS.iter().map(|bound| (bound.key, bound.unit));
+        let settings = LIMITS.iter().map(|(key, kind)| {
+            let unit = match kind {
+                LimitKind::Size => Unit::Bytes,
+                LimitKind::Duration => Unit::Milliseconds,
+                LimitKind::Count(_) => Unit::Count,
+            };
+            (*key, unit)
+        });
+        assert_eq!(settings.collect::<Vec<_>>(), kinds.collect::<Vec<_>>());
+    }
 }

@@ -10,7 +10,9 @@ use std::{
 };
 
 use lockstep_core::config::Connection;
-use lockstep_host::{BudgetSnapshot, Component, Host, HostError, HostOptions, Keeper, Sent, digest_of};
+use lockstep_host::{
+    BudgetSnapshot, Compiler, Component, Host, HostError, HostOptions, Incident, Keeper, LoadLimits, Sent, digest_of,
+};
 use tokio::sync::OnceCell;
 
 use crate::{failure::Failure, kept::Folder, shelf::Shelf};
@@ -99,10 +101,6 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub fn new() -> Self {
-        Loader::keeping(None)
-    }
-
     /// With a folder for what the host must remember, made when it is first needed.
     pub fn keeping(kept: Option<PathBuf>) -> Self {
         Loader { host: OnceCell::new(), kept, loaded: std::sync::Mutex::default() }
@@ -118,9 +116,19 @@ impl Loader {
         self.host.get().map(|host| host.sent(connection)).unwrap_or_default()
     }
 
+    /// What a connection's connector did wrong or was refused.
+    pub fn incidents(&self, connection: &str) -> Vec<Incident> {
+        self.host.get().map(|host| host.incidents(connection)).unwrap_or_default()
+    }
+
     /// The component at a source as it is now. `digest`: the SHA-256 it must have.
-    pub async fn load(&self, source: &Source, digest: Option<&str>) -> Result<Component, HostError> {
-        let bytes = self.bytes(source).await?;
+    pub async fn load(
+        &self,
+        source: &Source,
+        digest: Option<&str>,
+        limits: &LoadLimits,
+    ) -> Result<Component, HostError> {
+        let bytes = self.bytes(source, limits).await?;
         let found = digest_of(&bytes);
         if let Some(expected) = digest.filter(|expected| *expected != found) {
             return Err(HostError::Digest { expected: expected.to_owned(), found });
@@ -131,12 +139,12 @@ impl Loader {
             loaded.entry(found.clone()).or_default().clone()
         };
         let host = self.host().await?;
-        let component = cell.get_or_try_init(|| host.load(bytes, Some(&found))).await?;
+        let component = cell.get_or_try_init(|| host.load_within(bytes, Some(&found), limits)).await?;
         Ok(component.clone())
     }
 
     /// Puts the component at a source aside under its digest.
-    pub async fn keep(&self, source: &Source, digest: &str) -> Result<(), HostError> {
+    pub async fn keep(&self, source: &Source, digest: &str, limits: &LoadLimits) -> Result<(), HostError> {
         let Some(shelf) = self.shelf() else { return Ok(()) };
         let unkept = |error: std::io::Error| HostError::Unreadable {
             what: format!("the folder of components in use, {}", shelf.path(digest).display()),
@@ -145,7 +153,7 @@ impl Loader {
         if shelf.has(digest) {
             return shelf.touch(digest).map_err(unkept);
         }
-        let bytes = self.bytes(source).await?;
+        let bytes = self.bytes(source, limits).await?;
         let found = digest_of(&bytes);
         if found != digest {
             return Err(HostError::Digest { expected: digest.to_owned(), found });
@@ -161,12 +169,13 @@ impl Loader {
         self.host.get_or_try_init(|| host(self.kept.clone())).await
     }
 
-    async fn bytes(&self, source: &Source) -> Result<Vec<u8>, HostError> {
+    /// A component's bytes. Nothing of them is looked at.
+    pub async fn bytes(&self, source: &Source, limits: &LoadLimits) -> Result<Vec<u8>, HostError> {
         match source {
-            Source::File(path) => self.host().await?.read_file(path).await,
+            Source::File(path) => self.host().await?.read_file(path, limits).await,
             Source::Inside(name) => Ok(inside(name).to_vec()),
             Source::Kept(digest) => match self.shelf() {
-                Some(shelf) => self.host().await?.read_file(&shelf.path(digest)).await,
+                Some(shelf) => self.host().await?.read_file(&shelf.path(digest), limits).await,
                 None => Err(HostError::Unreadable {
                     what: format!("the component sha256:{digest}"),
                     reason: "nothing is put aside without a state file".to_owned(),
@@ -183,7 +192,10 @@ pub fn inside(name: &str) -> &'static [u8] {
 
 async fn host(kept: Option<PathBuf>) -> Result<Host, HostError> {
     let keeper = kept.map(|folder| Arc::new(Folder::new(folder)) as Arc<dyn Keeper>);
-    Host::new(HostOptions { cache_dir: cache_folder(), keeper, ..HostOptions::default() })
+    // This program again, in a process that may take so much and no more.
+    let again = |program| Compiler { program, arguments: vec![crate::COMPILE.into()] };
+    let compiler = std::env::current_exe().ok().map(again);
+    Host::new(HostOptions { cache_dir: cache_folder(), compiler, keeper, ..HostOptions::default() })
 }
 
 /// Where compiled connectors are kept: LOCKSTEP_CACHE, else the user's cache folder.

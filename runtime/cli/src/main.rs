@@ -33,7 +33,27 @@ use crate::{args::Cli, failure::Exit, screen::Screen};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What the host starts this program with to compile a component; nobody types it.
+const COMPILE: &str = "__compile";
+
+/// The process that compiles: bounded, without a runtime, a component in and machine code out.
+fn compile(arguments: &[String]) -> ExitCode {
+    let bound = |at: usize| arguments.get(at).and_then(|text| text.parse().ok());
+    let (Some(memory), Some(seconds)) = (bound(0), bound(1)) else { return Exit::Usage.into() };
+    match lockstep_host::compile_child(memory, seconds, std::io::stdin().lock(), std::io::stdout().lock()) {
+        Ok(()) => Exit::Done.into(),
+        Err(words) => {
+            eprintln!("{words}");
+            Exit::Failed.into()
+        }
+    }
+}
+
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().is_some_and(|first| first == COMPILE) {
+        return compile(&arguments.collect::<Vec<_>>());
+    }
     trouble::install();
     let cli = Cli::parse();
     let screen = Screen::new(&cli.globals);

@@ -88,10 +88,10 @@ fn connections_are_read_with_their_secrets_as_references() {
     let db = config.connection("db").unwrap();
     assert_eq!(db.grants, ["tcp:db.internal:5432", "private-network"]);
     assert_eq!(db.config["tls"]["verify"], "full");
-    assert_eq!(db.limits.memory_bytes, Some(256 << 20));
-    assert_eq!(db.limits.call_timeout_ms, Some(30_000));
-    assert_eq!(db.limits.batch_rows, Some(500));
-    assert_eq!(db.limits.sockets, None);
+    assert_eq!(db.limits.get("memory"), Some(256 << 20));
+    assert_eq!(db.limits.get("call_timeout"), Some(30_000));
+    assert_eq!(db.limits.get("batch_rows"), Some(500));
+    assert_eq!(db.limits.get("sockets"), None);
 }
 
 #[test]

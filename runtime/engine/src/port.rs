@@ -2,7 +2,7 @@
 //! connector, or an in-memory system in a simulation. Knows the core's
 //! vocabulary and nothing of components, sockets or files.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use lockstep_core::{
@@ -259,6 +259,16 @@ pub trait Connector: Send + Sync {
         Vec::new()
     }
 
+    /// What its connector did wrong or was refused since the process started, oldest first.
+    fn incidents(&self) -> Vec<Incident> {
+        Vec::new()
+    }
+
+    /// How often each of the connector's bounds was reached, by its name in the configuration.
+    fn bounds(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
+
     /// What its system allows the account to ask, as far as is known; `None` for one without limits.
     fn budget(&self) -> Option<Budget> {
         None
@@ -310,6 +320,22 @@ pub struct Request {
     pub took_ms: u64,
     /// The trace id that was sent along.
     pub trace: String,
+}
+
+/// A crash, a time-out, a broken answer or a refusal of a connector.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Microseconds since 1970, of the latest of those counted.
+    pub at_us: i64,
+    /// What the session was for.
+    pub role: String,
+    pub code: String,
+    pub what: String,
+    /// What the operator can do; empty where nothing is known.
+    pub remedy: String,
+    /// The bound that was reached, by its name in the configuration; empty otherwise.
+    pub bound: String,
+    pub count: u64,
 }
 
 /// What a system allows an account to ask; connections of one account share it.

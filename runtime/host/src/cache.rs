@@ -19,12 +19,11 @@ const SEAL_BYTES: usize = 32;
 pub(crate) struct Cache {
     folder: PathBuf,
     key: [u8; 32],
-    bytes_max: u64,
 }
 
 impl Cache {
     /// Open or begin a cache. The folder and its key are readable by their owner only.
-    pub(crate) fn open(folder: &Path, bytes_max: u64) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         restrict(folder, 0o700)?;
         let path = folder.join(KEY_FILE);
@@ -33,13 +32,13 @@ impl Cache {
             Err(error) if error.kind() == io::ErrorKind::NotFound => new_key(folder, &path)?,
             Err(error) => return Err(error),
         };
-        Ok(Cache { folder: folder.to_owned(), key, bytes_max })
+        Ok(Cache { folder: folder.to_owned(), key })
     }
 
     /// The compiled code of a component for an engine, if an untouched one is there.
-    pub(crate) fn get(&self, digest: &str, engine: &str) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, digest: &str, engine: &str, bytes_max: u64) -> Option<Vec<u8>> {
         let path = self.path(digest, engine);
-        if fs::metadata(&path).ok()?.len() > self.bytes_max {
+        if fs::metadata(&path).ok()?.len() > bytes_max.saturating_add(SEAL_BYTES as u64) {
             return None;
         }
         let mut bytes = fs::read(&path).ok()?;
@@ -116,33 +115,33 @@ mod tests {
     #[test]
     fn only_what_was_put_for_that_component_and_engine_is_given_back() {
         let folder = tempfile::tempdir().expect("a folder");
-        let cache = Cache::open(folder.path(), 1000).expect("a cache");
+        let cache = Cache::open(folder.path()).expect("a cache");
         cache.put("aa", "e1", b"code").expect("put");
-        assert_eq!(cache.get("aa", "e1").as_deref(), Some(&b"code"[..]));
-        let again = Cache::open(folder.path(), 1000).expect("a cache");
-        assert_eq!(again.get("aa", "e1").as_deref(), Some(&b"code"[..]));
+        assert_eq!(cache.get("aa", "e1", 1000).as_deref(), Some(&b"code"[..]));
+        let again = Cache::open(folder.path()).expect("a cache");
+        assert_eq!(again.get("aa", "e1", 1000).as_deref(), Some(&b"code"[..]));
         fs::copy(folder.path().join("aa-e1.aot"), folder.path().join("bb-e1.aot")).expect("copy");
-        assert_eq!(cache.get("bb", "e1"), None);
+        assert_eq!(cache.get("bb", "e1", 1000), None);
         fs::copy(folder.path().join("aa-e1.aot"), folder.path().join("aa-e2.aot")).expect("copy");
-        assert_eq!(cache.get("aa", "e2"), None);
+        assert_eq!(cache.get("aa", "e2", 1000), None);
     }
 
     #[test]
     fn a_changed_or_forged_file_is_not_used() {
         let folder = tempfile::tempdir().expect("a folder");
-        let cache = Cache::open(folder.path(), 1000).expect("a cache");
+        let cache = Cache::open(folder.path()).expect("a cache");
         cache.put("aa", "e1", b"code").expect("put");
         let path = folder.path().join("aa-e1.aot");
         let mut bytes = fs::read(&path).expect("read");
         *bytes.last_mut().expect("a byte") ^= 1;
         fs::write(&path, &bytes).expect("write");
-        assert_eq!(cache.get("aa", "e1"), None);
+        assert_eq!(cache.get("aa", "e1", 1000), None);
         fs::write(&path, b"short").expect("write");
-        assert_eq!(cache.get("aa", "e1"), None);
+        assert_eq!(cache.get("aa", "e1", 1000), None);
         let elsewhere = tempfile::tempdir().expect("a folder");
-        let other = Cache::open(elsewhere.path(), 1000).expect("a cache");
+        let other = Cache::open(elsewhere.path()).expect("a cache");
         other.put("aa", "e1", b"evil").expect("put");
         fs::copy(elsewhere.path().join("aa-e1.aot"), &path).expect("copy");
-        assert_eq!(cache.get("aa", "e1"), None);
+        assert_eq!(cache.get("aa", "e1", 1000), None);
     }
 }

@@ -110,7 +110,20 @@ impl Component {
 
     /// What the connector says of itself. Asked once, in an instance that may reach nothing.
     pub async fn spec(&self) -> Result<&ConnectorSpec, HostError> {
-        self.0.spec.get_or_try_init(|| scratch::spec(self)).await
+        self.0.spec.get_or_try_init(|| self.ask_spec()).await
+    }
+
+    /// The spec, which asks for nothing that a manifest left out.
+    async fn ask_spec(&self) -> Result<ConnectorSpec, HostError> {
+        let spec = scratch::spec(self).await?;
+        if let Some(manifest) = &self.anatomy().manifest {
+            let asked = [(&spec.permissions, &manifest.permissions), (&spec.credentials, &manifest.credentials)];
+            let beyond = asked.into_iter().flat_map(|(asked, said)| asked.iter().filter(|ask| !said.contains(ask)));
+            if let Some(ask) = beyond.into_iter().next() {
+                return Err(HostError::BeyondManifest { ask: ask.clone() });
+            }
+        }
+        Ok(spec)
     }
 
     /// Everything the connector asks for.
@@ -138,6 +151,7 @@ impl Component {
         let roots =
             Roots::new(connection.root_certificates_pem.as_deref()).map_err(|reason| HostError::Config { reason })?;
         let (policy, roots, host) = (Arc::new(policy), Arc::new(roots), &self.0.host.0);
+        let ledger = host.ledgers.of(&connection.name);
         let scheme = scheme(&spec.auth_schemes, &connection)?;
         let budget = host.budgets.of(connection.account.as_deref().unwrap_or(&connection.name)).await;
         let egress = host.egresses.of(self.identity(&connection, &limits), || {
@@ -164,6 +178,7 @@ impl Component {
             roots,
             egress,
             denials,
+            ledger,
             limits,
         }))
     }

@@ -32,6 +32,15 @@ pub enum HostError {
     TooLarge { bytes: u64, bytes_max: u64 },
     #[error("the component does not compile: {reason}")]
     Compile { reason: String },
+    /// Compiling was stopped at a bound, named as in the configuration.
+    #[error("compiling the component was stopped at its bound {bound}: {reason}")]
+    CompileBound { bound: &'static str, reason: String },
+    /// Besides those that live, none may be made.
+    #[error("the connection has {instances_max} instances of its connector already")]
+    Crowded { instances_max: usize },
+    /// The component's own metadata asks for less than it asks for when it runs.
+    #[error("the connector asks for {ask}, which its manifest does not say")]
+    BeyondManifest { ask: String },
     #[error("the runtime for components cannot start: {reason}")]
     Engine { reason: String },
     #[error("{reason}")]
@@ -39,14 +48,16 @@ pub enum HostError {
     /// The connector's own answer.
     #[error(transparent)]
     Guest(GuestError),
-    #[error("the connector crashed in {call}: {reason}")]
-    Trap { call: &'static str, reason: String },
-    #[error("{call} took longer than {limit_ms} ms and was stopped")]
-    Timeout { call: &'static str, limit_ms: u64 },
+    /// `bound`: the limit it had reached, by its name in the configuration; empty where there is none.
+    #[error("the connector crashed in {call}: {reason}{}", reached(bound))]
+    Trap { call: &'static str, reason: String, bound: &'static str },
+    #[error("{call} took longer than {limit_ms} ms ({bound}) and was stopped")]
+    Timeout { call: &'static str, limit_ms: u64, bound: &'static str },
     #[error("{call} was cancelled")]
     Cancelled { call: &'static str },
-    #[error("the connector broke the contract in {call}: {reason}")]
-    Fault { call: &'static str, reason: String },
+    /// `bound`: the limit its answer went beyond; empty where that is not the matter.
+    #[error("the connector broke the contract in {call}: {reason}{}", reached(bound))]
+    Fault { call: &'static str, reason: String, bound: &'static str },
     #[error("the connector failed {failures} times and is parked; last: {reason}")]
     Parked { failures: u32, reason: String },
     #[error("the session is closed")]
@@ -80,6 +91,9 @@ impl HostError {
             HostError::Closed => "LS-H016",
             HostError::Request { .. } => "LS-H017",
             HostError::SignIn { .. } => "LS-H018",
+            HostError::CompileBound { .. } => "LS-H019",
+            HostError::Crowded { .. } => "LS-H020",
+            HostError::BeyondManifest { .. } => "LS-H021",
         }
     }
 
@@ -94,16 +108,25 @@ impl HostError {
             HostError::ForeignImport { .. } | HostError::ContractVersion { .. } | HostError::NotAComponent { .. } => {
                 "Rebuild the connector with this version's SDK.".into()
             }
-            HostError::Parked { .. } => "Correct the cause, then resume the connection.".into(),
-            HostError::TooLarge { .. }
-            | HostError::Unreadable { .. }
+            HostError::Parked { .. } => {
+                "Correct the cause. It gets one try every so often (`park` in the connection's limits; `failures` says how \
+                 many park it), and at the next start."
+                    .into()
+            }
+            HostError::BeyondManifest { .. } => {
+                "Do not use it: what was reviewed is not what would run. Its author has to build it anew.".into()
+            }
+            HostError::Trap { bound, .. }
+            | HostError::Timeout { bound, .. }
+            | HostError::Fault { bound, .. }
+            | HostError::CompileBound { bound, .. } => raise(bound),
+            HostError::Crowded { .. } => raise("instances"),
+            HostError::TooLarge { .. } => raise("component_bytes"),
+            HostError::Unreadable { .. }
             | HostError::Compile { .. }
             | HostError::Engine { .. }
             | HostError::Config { .. }
-            | HostError::Trap { .. }
-            | HostError::Timeout { .. }
             | HostError::Cancelled { .. }
-            | HostError::Fault { .. }
             | HostError::Closed
             | HostError::Request { .. } => String::new(),
         }
@@ -129,7 +152,38 @@ impl HostError {
             | HostError::Parked { .. }
             | HostError::Closed
             | HostError::SignIn { .. }
+            | HostError::CompileBound { .. }
+            | HostError::Crowded { .. }
+            | HostError::BeyondManifest { .. }
             | HostError::Request { .. } => false,
         }
+    }
+
+    /// The bound that was reached, by its name in the configuration; empty where none was.
+    pub fn bound(&self) -> &'static str {
+        match self {
+            HostError::Trap { bound, .. }
+            | HostError::Timeout { bound, .. }
+            | HostError::Fault { bound, .. }
+            | HostError::CompileBound { bound, .. } => bound,
+            HostError::Crowded { .. } => "instances",
+            HostError::TooLarge { .. } => "component_bytes",
+            _ => "",
+        }
+    }
+}
+
+fn reached(bound: &str) -> String {
+    if bound.is_empty() { String::new() } else { format!(" (beyond its bound `{bound}`)") }
+}
+
+/// What to write to allow more.
+pub(crate) fn raise(bound: &str) -> String {
+    match crate::bounds::Bound::named(bound) {
+        Some(known) => {
+            let now = known.unit.show(known.of(&crate::limits::Limits::default()));
+            format!("If it may have more, say so in the connection: limits = {{ {bound} = … }} (unless said, {now}).")
+        }
+        None => String::new(),
     }
 }

@@ -1,9 +1,10 @@
 //! What a component says about itself before anything of it is compiled or run:
-//! its imports and exports, read from its bytes.
+//! its imports, its contract version and its manifest, read from its bytes.
 
+use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::error::HostError;
+use crate::{credentials::hex, error::HostError, manifest::Manifest};
 
 const EXPORT: &str = "lockstep:connector/connector";
 const OWN: &str = "lockstep:connector/";
@@ -20,6 +21,13 @@ pub struct Anatomy {
     pub imports: Vec<String>,
     /// Such as `0.1.0`.
     pub contract_version: String,
+    /// What it asks for, where it says so.
+    pub manifest: Option<Manifest>,
+}
+
+/// The SHA-256 of a component, in hexadecimal.
+pub fn digest_of(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Read a component's imports and exports.
@@ -31,6 +39,7 @@ pub fn examine(bytes: &[u8]) -> Result<Anatomy, HostError> {
     let no_component = |reason: String| HostError::NotAComponent { reason };
     let mut imports = Vec::new();
     let mut version = None;
+    let mut manifest = None;
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| no_component(error.message().to_owned()))? {
@@ -54,12 +63,19 @@ pub fn examine(bytes: &[u8]) -> Result<Anatomy, HostError> {
                     }
                 }
             }
+            // Compilers put it into the core module, tools behind the component.
+            Payload::CustomSection(section) if section.name() == Manifest::SECTION => {
+                let found = Manifest::read(section.data()).map_err(no_component)?;
+                if manifest.replace(found).is_some() {
+                    return Err(no_component("it carries two manifests".into()));
+                }
+            }
             _ => {}
         }
     }
     let served = SERVED.join(", ");
     match version {
-        Some(found) if SERVED.contains(&found.as_str()) => Ok(Anatomy { imports, contract_version: found }),
+        Some(found) if SERVED.contains(&found.as_str()) => Ok(Anatomy { imports, contract_version: found, manifest }),
         Some(found) => Err(HostError::ContractVersion { found: format!("{EXPORT}@{found}"), served }),
         None => Err(HostError::ContractVersion { found: format!("something without {EXPORT}"), served }),
     }

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
 use wasmtime::{
     Config, Engine,
     component::{self, Linker},
@@ -17,12 +16,14 @@ use wasmtime::{
 use crate::{
     budget::{BudgetSnapshot, Budgets},
     cache::Cache,
+    compile::Compiler,
     component::Component,
-    credentials::hex,
     error::HostError,
-    examine::examine,
+    examine::{digest_of, examine},
     http::{Egresses, Sent},
+    incidents::Incident,
     keeper::Keeper,
+    ledger::Ledgers,
     limits::{Limits, LoadLimits},
     network::{Resolver, SystemResolver},
     store::StoreData,
@@ -37,8 +38,9 @@ pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 pub struct HostOptions {
     /// Where compiled components are kept; `None` compiles at every load.
     pub cache_dir: Option<PathBuf>,
-    pub load: LoadLimits,
-    /// The bounds of sessions that ask for no others.
+    /// Who compiles; `None`: this process, whose memory is then not bounded meanwhile.
+    pub compiler: Option<Compiler>,
+    /// The bounds of sessions and components for which no others are given.
     pub limits: Limits,
     /// Knows the addresses that requests over HTTP go to; `None`: the operating system does.
     pub resolver: Option<Arc<dyn Resolver>>,
@@ -58,7 +60,8 @@ pub(crate) struct Inner {
     pub(crate) egresses: Egresses,
     pub(crate) budgets: Budgets,
     pub(crate) keeper: Option<Arc<dyn Keeper>>,
-    load: LoadLimits,
+    pub(crate) ledgers: Ledgers,
+    compiler: Option<Compiler>,
     cache: Option<Cache>,
     /// Names this engine and its settings, for the cache.
     engine_name: String,
@@ -72,13 +75,13 @@ impl Host {
     /// engine compiles for.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
         let failed = |error: wasmtime::Error| HostError::Engine { reason: format!("{error:#}") };
-        let engine = Engine::new(&engine_config()).map_err(failed)?;
+        let engine = engine().map_err(failed)?;
         let linker = v0_1::linker(&engine).map_err(failed)?;
         let cache = options
             .cache_dir
             .as_deref()
             .map(|folder| {
-                Cache::open(folder, options.load.compiled_bytes_max).map_err(|error| HostError::Unreadable {
+                Cache::open(folder).map_err(|error| HostError::Unreadable {
                     what: format!("the cache of compiled connectors in {}", folder.display()),
                     reason: error.to_string(),
                 })
@@ -96,7 +99,8 @@ impl Host {
             egresses: Egresses::default(),
             budgets: Budgets::new(options.keeper.clone()),
             keeper: options.keeper,
-            load: options.load,
+            ledgers: Ledgers::default(),
+            compiler: options.compiler,
             cache,
             engine_name,
         })))
@@ -112,18 +116,23 @@ impl Host {
         self.0.egresses.sent(connection)
     }
 
+    /// What a connection's sessions did wrong or were refused, oldest first.
+    pub fn incidents(&self, connection: &str) -> Vec<Incident> {
+        self.0.ledgers.incidents(connection)
+    }
+
     /// Load a component from a file. `expected` is its SHA-256 in hexadecimal, with
     /// or without `sha256:` before it.
     pub async fn load_file(&self, path: &Path, expected: Option<&str>) -> Result<Component, HostError> {
-        let content = self.read_file(path).await?;
-        self.load(content, expected).await
+        let limits = &self.0.limits.load;
+        self.load_within(self.read_file(path, limits).await?, expected, limits).await
     }
 
     /// A component's file, unless it is too large to be one.
-    pub async fn read_file(&self, path: &Path) -> Result<Vec<u8>, HostError> {
+    pub async fn read_file(&self, path: &Path, limits: &LoadLimits) -> Result<Vec<u8>, HostError> {
         let unreadable = |reason: String| HostError::Unreadable { what: path.display().to_string(), reason };
         let bytes = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-        let bytes_max = self.0.load.component_bytes_max;
+        let bytes_max = limits.component_bytes_max;
         if bytes > bytes_max {
             return Err(HostError::TooLarge { bytes, bytes_max });
         }
@@ -135,64 +144,75 @@ impl Host {
     /// # Errors
     /// When it is not the expected one, no connector, too large, or does not compile.
     pub async fn load(&self, bytes: Vec<u8>, expected: Option<&str>) -> Result<Component, HostError> {
-        let bytes_max = self.0.load.component_bytes_max;
+        self.load_within(bytes, expected, &self.0.limits.load).await
+    }
+
+    /// [`Host::load`] within other bounds than the host's own.
+    pub async fn load_within(
+        &self,
+        bytes: Vec<u8>,
+        expected: Option<&str>,
+        limits: &LoadLimits,
+    ) -> Result<Component, HostError> {
+        let bytes_max = limits.component_bytes_max;
         if bytes.len() as u64 > bytes_max {
             return Err(HostError::TooLarge { bytes: bytes.len() as u64, bytes_max });
         }
         let host = self.clone();
         tokio::task::spawn_blocking({
             let expected = expected.map(|text| text.trim_start_matches("sha256:").to_ascii_lowercase());
-            move || host.load_now(&bytes, expected)
+            let limits = limits.clone();
+            move || host.load_now(&bytes, expected, &limits)
         })
         .await
         .map_err(|error| HostError::Compile { reason: error.to_string() })?
     }
 
-    fn load_now(self, bytes: &[u8], expected: Option<String>) -> Result<Component, HostError> {
+    fn load_now(self, bytes: &[u8], expected: Option<String>, limits: &LoadLimits) -> Result<Component, HostError> {
         let digest = digest_of(bytes);
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(HostError::Digest { expected, found: digest });
         }
         let anatomy = examine(bytes)?;
-        let compiled = self.0.compiled(bytes, &digest)?;
+        let compiled = self.0.compiled(bytes, &digest, limits)?;
         Component::new(self, compiled, digest, bytes.len() as u64, anatomy)
     }
 }
 
 impl Inner {
-    fn compiled(&self, bytes: &[u8], digest: &str) -> Result<component::Component, HostError> {
-        let failed = |error: wasmtime::Error| HostError::Compile { reason: format!("{error:#}") };
-        if let Some(code) = self.cache.as_ref().and_then(|cache| cache.get(digest, &self.engine_name)) {
+    fn compiled(&self, bytes: &[u8], digest: &str, limits: &LoadLimits) -> Result<component::Component, HostError> {
+        let kept =
+            self.cache.as_ref().and_then(|cache| cache.get(digest, &self.engine_name, limits.compiled_bytes_max));
+        if let Some(code) = kept {
             match self.deserialize(&code) {
                 Ok(component) => return Ok(component),
                 Err(error) => tracing::warn!(%digest, %error, "a cached component does not load; compiling anew"),
             }
         }
-        let component = component::Component::from_binary(&self.engine, bytes).map_err(failed)?;
-        if let Some(cache) = &self.cache {
-            let kept = component.serialize().map_err(failed).and_then(|code| {
-                cache
-                    .put(digest, &self.engine_name, &code)
-                    .map_err(|error| HostError::Unreadable { what: "the cache".into(), reason: error.to_string() })
-            });
-            if let Err(error) = kept {
-                tracing::warn!(%digest, %error, "a compiled component could not be kept");
-            }
+        let failed = |error: wasmtime::Error| HostError::Compile { reason: format!("{error:#}") };
+        let code = match &self.compiler {
+            Some(compiler) => compiler.compile(bytes, limits)?,
+            None => self.engine.precompile_component(bytes).map_err(failed)?,
+        };
+        if let Some(cache) = &self.cache
+            && let Err(error) = cache.put(digest, &self.engine_name, &code)
+        {
+            tracing::warn!(%digest, %error, "a compiled component could not be kept");
         }
-        Ok(component)
+        self.deserialize(&code).map_err(failed)
     }
 
     #[allow(unsafe_code)]
     fn deserialize(&self, code: &[u8]) -> wasmtime::Result<component::Component> {
-        // SAFETY: the cache hands out only what this host compiled itself for this
-        // component and engine and sealed with its own key.
+        // SAFETY: what the cache hands out this host compiled itself for this component and
+        // engine, and sealed with its own key; else it comes from the compiler just now.
         unsafe { component::Component::deserialize(&self.engine, code) }
     }
 }
 
-/// What identifies a component: the SHA-256 of its bytes, in hexadecimal.
-pub fn digest_of(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+/// The engine of this version, the same in the process that compiles.
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    Engine::new(&engine_config())
 }
 
 fn engine_config() -> Config {

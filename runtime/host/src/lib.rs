@@ -6,17 +6,22 @@
 //! crate names wasmtime; it knows the core's vocabulary, and nothing of what the engine does
 //! with it.
 
+mod bounds;
 mod budget;
 mod cache;
+mod compile;
 mod component;
 mod credentials;
 mod error;
 mod examine;
 mod host;
 mod http;
+mod incidents;
 mod keeper;
+mod ledger;
 mod limits;
 mod lines;
+mod manifest;
 mod metrics;
 mod network;
 mod request;
@@ -25,16 +30,20 @@ mod store;
 mod template;
 mod v0_1;
 
+pub use bounds::{BOUNDS, Bound, Unit};
 pub use budget::{BudgetSnapshot, LimitSnapshot};
+pub use compile::{Compiler, compile_child};
 pub use component::{Component, ConnectionConfig, Permission, PermissionKind};
 pub use credentials::Secrets;
 pub use error::{GuestError, HostError};
-pub use examine::{Anatomy, examine};
-pub use host::{Host, HostOptions, digest_of};
+pub use examine::{Anatomy, digest_of, examine};
+pub use host::{Host, HostOptions};
 pub use http::{HttpLimits, Sent};
+pub use incidents::Incident;
 pub use keeper::Keeper;
 pub use limits::{Limits, LoadLimits};
+pub use manifest::Manifest;
 pub use metrics::{Meter, Metrics};
-pub use network::{BadRule, Denial, Resolver, SystemResolver};
+pub use network::{BadRule, Denial, Resolver, Right, Standing, SystemResolver, rights};
 pub use request::{ChangesRequest, EnsureRequest, FetchRequest, PageRequest, Role, WantedColumn};
 pub use session::Session;

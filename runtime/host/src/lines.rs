@@ -54,6 +54,7 @@ impl Lines {
     pub(crate) fn say(&self, level: &str, message: &str) {
         let Some(dropped) = self.take_one() else {
             add(&self.0.counters.log_lines_dropped, 1);
+            self.0.counters.reached("log_lines");
             return;
         };
         add(&self.0.counters.log_lines, 1);

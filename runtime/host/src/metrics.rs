@@ -1,15 +1,24 @@
 //! What a session did, counted. Numbers only ever grow.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
+
+use parking_lot::Mutex;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// The counters of one session, as the host adds to them.
         #[derive(Debug, Default)]
-        pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)* }
+        pub(crate) struct Counters {
+            $(pub(crate) $name: AtomicU64,)*
+            /// How often each bound was reached, by its name in the configuration.
+            bounds: Mutex<BTreeMap<&'static str, u64>>,
+        }
 
         /// The counters of one session at a moment.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +27,15 @@ macro_rules! counters {
         impl Counters {
             pub(crate) fn snapshot(&self) -> Metrics {
                 Metrics { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+
+            /// A bound was reached.
+            pub(crate) fn reached(&self, bound: &'static str) {
+                *self.bounds.lock().entry(bound).or_default() += 1;
+            }
+
+            pub(crate) fn bounds(&self) -> BTreeMap<&'static str, u64> {
+                self.bounds.lock().clone()
             }
         }
     };
@@ -59,6 +77,11 @@ pub struct Meter(pub(crate) Arc<Counters>);
 impl Meter {
     pub fn read(&self) -> Metrics {
         self.0.snapshot()
+    }
+
+    /// How often each bound was reached, by its name in the configuration; those never reached are left out.
+    pub fn bounds(&self) -> BTreeMap<&'static str, u64> {
+        self.0.bounds()
     }
 
     /// The session is gone: the numbers will not change any more.

@@ -20,7 +20,7 @@ pub struct Discover {
     pub objects: Vec<String>,
 }
 
-/// Of `requests`.
+/// Of `requests` and `incidents`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OfConnection {

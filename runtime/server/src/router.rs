@@ -27,6 +27,7 @@ pub fn router(operations: Operations) -> Router {
         .route("/v1/discover", post(discover))
         .route("/v1/sample", post(sample))
         .route("/v1/requests", post(requests_made))
+        .route("/v1/incidents", post(incidents))
         .route("/v1/plan", post(plan))
         .route("/v1/apply", post(apply))
         .route("/v1/pause", post(pause))
@@ -75,6 +76,10 @@ async fn discover(State(ops): Ops, Asked(asked): Asked<requests::Discover>) -> R
 
 async fn requests_made(State(ops): Ops, Asked(asked): Asked<requests::OfConnection>) -> Response {
     answer(ops.requests(&asked.connection))
+}
+
+async fn incidents(State(ops): Ops, Asked(asked): Asked<requests::OfConnection>) -> Response {
+    answer(ops.incidents(&asked.connection))
 }
 
 async fn sample(State(ops): Ops, Asked(asked): Asked<requests::Sample>) -> Response {

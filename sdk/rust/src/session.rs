@@ -41,8 +41,23 @@ pub const fn fits<C: Connector>() {}
 
 /// Export a [`Connector`] as this component's `connector` interface. Native
 /// builds, which exist for unit tests, only check that it fits.
+///
+/// `export!(Session, "connector.json")` puts the manifest in that file, which lies beside
+/// `Cargo.toml`, into the component: what the connector asks for, so that whoever lets it in can
+/// read it before anything of it runs. The host holds the connector to it.
 #[macro_export]
 macro_rules! export {
+    ($session:ty, $manifest:literal) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            const BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $manifest));
+            #[doc(hidden)]
+            #[unsafe(link_section = "lockstep-manifest")]
+            pub static MANIFEST: [u8; BYTES.len()] =
+                *include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $manifest));
+        };
+        $crate::export!($session);
+    };
     ($session:ty) => {
         #[cfg(not(target_family = "wasm"))]
         const _: () = $crate::session::fits::<$session>();

@@ -10,7 +10,7 @@ use lockstep_conformance::{Line, Report, Rule, Sandboxed, Settings, Verdict};
 use lockstep_core::config::{Config, Connection};
 
 use crate::{
-    bridge::Guest,
+    bridge::{Guest, limits},
     configuration,
     connectors::{self, Loader},
     context::Context,
@@ -46,11 +46,12 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         Some(named) => connectors::source(named, Path::new(""))?,
         None => connectors::source(&connection.connector, &folder)?,
     };
-    let loader = Arc::new(Loader::new());
+    let loader = Arc::new(Loader::keeping(None));
     let bar = screen.progress("loading", None);
     // A connection's own connector is the one it is pinned to.
     let digest = connection.digest.as_deref().filter(|_| args.connector.is_none());
-    let component = loader.load(&source, digest).await;
+    let limits = limits(&connection.limits).unwrap_or_default();
+    let component = loader.load(&source, digest, &limits.load).await;
     bar.finish_and_clear();
     let component = component?;
     let ready = |connection: &Connection| {

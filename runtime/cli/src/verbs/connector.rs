@@ -1,18 +1,12 @@
 //! `lockstep connector`: what there is, and what a component wants before
 //! anything of it may reach a system.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
-
 use clap::Subcommand;
-use lockstep_core::config::Config;
-use lockstep_engine::port::Request;
-use lockstep_host::PermissionKind;
+use lockstep_engine::port::{Incident, Request};
 use lockstep_server::requests;
-use serde_json::json;
 
+use super::inspect;
 use crate::{
-    configuration,
-    connectors::{self, Loader},
     context::Context,
     failure::{Exit, Failure},
     moment,
@@ -46,10 +40,15 @@ pub enum What {
     Disable(ConnectionArgs),
     /// Let a disabled connection work again
     Enable(ConnectionArgs),
-    /// What a connector is, can do and asks for; it runs in a sandbox that reaches nothing
-    Inspect {
-        /// A built-in's name or a path to a .wasm file
-        connector: String,
+    /// What a component wants, from its bytes alone; nothing of it runs
+    ///
+    /// Ends with 3 where it would not get all that it asks for, asks for more than the version in
+    /// use, or does not say what it asks for.
+    Inspect(inspect::Args),
+    /// What a connection's connector did wrong or was refused since Lockstep started
+    Incidents {
+        /// The connection's name
+        connection: String,
     },
     /// Put a connector through the conformance kit: it writes to the system that is configured
     Test(conformance::Args),
@@ -69,60 +68,38 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Rollback(args) => versions::rollback(args, context).await,
         What::Disable(args) => versions::disable(args, context).await,
         What::Enable(args) => versions::enable(args, context).await,
-        What::Inspect { connector } => inspect(connector, context).await,
+        What::Inspect(args) => inspect::run(args, context).await,
         What::Test(args) => conformance::run(args, context).await,
+        What::Incidents { connection } => incidents(connection, context).await,
         What::Requests { connection } => requests_made(connection, context).await,
     }
 }
 
-async fn inspect(connector: &str, context: &Context<'_>) -> Result<Exit, Failure> {
+async fn incidents(connection: &str, context: &Context<'_>) -> Result<Exit, Failure> {
     let screen = context.screen;
-    let source = connectors::source(connector, Path::new(""))?;
-    let bar = screen.progress("loading", None);
-    let component = Arc::new(Loader::new()).load(&source, None).await;
-    bar.finish_and_clear();
-    let component = component?;
-    let spec = component.spec().await?;
-    let permissions = component.permissions().await?;
-    let granted = granted(connector, context);
+    let client = context.client().await?;
+    let asked = requests::OfConnection { connection: connection.to_owned() };
+    let all: Vec<Incident> = client.post("/v1/incidents", &asked).await?;
     if screen.json {
-        let asks = |kind| -> Vec<&str> {
-            permissions.iter().filter(|one| one.kind == kind).map(|one| one.ask.as_str()).collect()
-        };
-        screen.out_json(&json!({
-            "digest": format!("sha256:{}", component.digest()),
-            "spec": spec,
-            "connects_to": asks(PermissionKind::Connect),
-            "credentials": asks(PermissionKind::Credential),
-            "granted": granted,
-        }));
+        screen.out_json(&all);
         return Ok(Exit::Done);
     }
-    screen.out(format!("{} {}", screen.mark(Tone::Strong, &spec.name), spec.version));
-    let mut facts = Table::new(&[]);
-    let mut fact = |name: &str, value: String| facts.row(vec![text(format!("  {name}")).tone(Tone::Dim), text(value)]);
-    fact("from", source.to_string());
-    fact("changes", spec.changes.clone());
-    fact("writes", format!("{} precondition", spec.precondition));
-    fact("abilities", spec.abilities.join(", "));
-    for permission in &permissions {
-        match permission.kind {
-            PermissionKind::Connect => fact("asks to reach", permission.ask.clone()),
-            PermissionKind::Credential => fact("asks to use", permission.ask.clone()),
-        }
+    if all.is_empty() {
+        screen.out(format!("{connection}'s connector did nothing wrong since Lockstep started"));
+        return Ok(Exit::Done);
     }
-    for scheme in &spec.auth_schemes {
-        let secrets = [&scheme.secret, &scheme.client_secret].into_iter().filter(|name| !name.is_empty());
-        let secrets: Vec<String> = secrets.map(|name| format!("`{name}`")).collect();
-        fact("signs in by", format!("{} ({}; secrets {})", scheme.name, scheme.kind, secrets.join(", ")));
+    let mut table = Table::new(&["when", "for", "code", "times", "what", "what to do"]);
+    for incident in &all {
+        table.row(vec![
+            text(moment::clock(incident.at_us)).tone(Tone::Dim),
+            text(&incident.role),
+            text(&incident.code),
+            number(incident.count),
+            text(&incident.what),
+            text(&incident.remedy),
+        ]);
     }
-    for (connection, grants) in &granted {
-        let grants = if grants.is_empty() { "nothing".to_owned() } else { grants.join(", ") };
-        fact("granted", format!("{connection}: {grants}"));
-    }
-    screen.out(facts.render(screen));
-    screen.out(format!("  digest = \"sha256:{}\"", component.digest()));
-    screen.next("put the digest into the connection to pin exactly this component");
+    screen.out(table.render(screen));
     Ok(Exit::Done)
 }
 
@@ -157,15 +134,4 @@ async fn requests_made(connection: &str, context: &Context<'_>) -> Result<Exit, 
     }
     screen.out(table.render(screen));
     Ok(Exit::Done)
-}
-
-/// What the configuration grants to connections that use this connector.
-fn granted(connector: &str, context: &Context<'_>) -> BTreeMap<String, Vec<String>> {
-    let config: Option<Config> = configuration::load(context.config_path()).ok();
-    config
-        .into_iter()
-        .flat_map(|config| config.connections)
-        .filter(|connection| connection.connector == connector)
-        .map(|connection| (connection.name, connection.grants))
-        .collect()
 }

@@ -15,6 +15,7 @@ pub mod explain;
 pub mod failures;
 pub mod help;
 pub mod init;
+pub mod inspect;
 pub mod man;
 pub mod map;
 pub mod pause;

@@ -7,6 +7,7 @@ use lockstep_engine::{
     port::{About, ComponentName},
     versions::{Came, ConnectorView, Order, UpgradeReport},
 };
+use lockstep_host::Limits;
 use lockstep_server::{Client, requests};
 use serde_json::{Value as Json, json};
 
@@ -158,11 +159,12 @@ pub async fn load(args: &LoadArgs, context: &Context<'_>) -> Result<Exit, Failur
     let loader = Loader::keeping(Some(kept::beside(&context.state_path())));
     let bar = screen.progress("loading", None);
     let digest = args.digest.as_deref().map(plain);
-    let component = loader.load(&source, digest.as_deref()).await;
+    let limits = Limits::default().load;
+    let component = loader.load(&source, digest.as_deref(), &limits).await;
     bar.finish_and_clear();
     let component = component?;
     let spec = component.spec().await?;
-    loader.keep(&source, component.digest()).await?;
+    loader.keep(&source, component.digest(), &limits).await?;
     if screen.json {
         screen.out_json(&json!({
             "name": spec.name, "version": spec.version, "digest": component.digest(), "bytes": component.bytes(),

@@ -5,9 +5,9 @@ use super::{
     check_name,
     conformance::{self, Conformance},
     error::{Code, Problems, Span},
+    limits::{self, Limits},
     node::{Data, Node},
     section::{Section, bad_value, text, texts},
-    units,
     webhooks::{self, Webhooks},
 };
 
@@ -46,25 +46,6 @@ pub enum SecretRef {
     File(String),
     /// A systemd credential's name.
     Credential(String),
-}
-
-/// Limits that differ from the runtime's own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Of one instance.
-    pub memory_bytes: Option<u64>,
-    /// Of one call into the connector.
-    pub call_timeout_ms: Option<u64>,
-    pub batch_rows: Option<u64>,
-    pub batch_bytes: Option<u64>,
-    pub sockets: Option<u64>,
-    /// Requests over HTTP on their way at a time.
-    pub requests: Option<u64>,
-    /// Bodies of requests over HTTP, and of their answers.
-    pub request_bytes: Option<u64>,
-    pub response_bytes: Option<u64>,
-    /// From the begin of a request over HTTP to the end of its answer.
-    pub request_timeout_ms: Option<u64>,
 }
 
 pub(super) fn read_all(root: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<Connection> {
@@ -124,7 +105,7 @@ fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problem
         Some(name.to_owned())
     });
     let root_certificates = section.text("root_certificates", problems);
-    let limits = read_limits(&mut section, problems);
+    let limits = limits::read(&mut section, problems);
     let webhooks = webhooks::read(&mut section, problems);
     let conformance = conformance::read(&mut section, problems);
     section.finish(problems);
@@ -249,29 +230,4 @@ fn is_grant(grant: &str) -> bool {
         Some(("https" | "http", rest)) => host(rest) && (!rest.contains(':') || host_port(rest)),
         Some(_) => false,
     }
-}
-
-fn read_limits(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Limits {
-    let Some(mut table) = section.table("limits", problems) else {
-        return Limits::default();
-    };
-    let size = "a size, such as \"256MiB\"";
-    let limits = Limits {
-        memory_bytes: table.parsed("memory", size, units::size_bytes, problems),
-        call_timeout_ms: table.parsed("call_timeout", "a duration, such as \"30s\"", units::duration_ms, problems),
-        batch_rows: table.count("batch_rows", 1..=100_000, problems),
-        batch_bytes: table.parsed("batch_bytes", size, units::size_bytes, problems),
-        sockets: table.count("sockets", 1..=1_000, problems),
-        requests: table.count("requests", 1..=1_000, problems),
-        request_bytes: table.parsed("request_bytes", size, units::size_bytes, problems),
-        response_bytes: table.parsed("response_bytes", size, units::size_bytes, problems),
-        request_timeout_ms: table.parsed(
-            "request_timeout",
-            "a duration, such as \"10m\"",
-            units::duration_ms,
-            problems,
-        ),
-    };
-    table.finish(problems);
-    limits
 }

@@ -82,17 +82,7 @@ fn connection() -> Value {
                 "wait": { "$ref": "#/$defs/duration" },
                 "rows_max": { "type": "integer", "minimum": 1, "maximum": 10_000_000 }
             }), &[]),
-            "limits": closed(json!({
-                "memory": { "$ref": "#/$defs/size" },
-                "call_timeout": { "$ref": "#/$defs/duration" },
-                "batch_rows": { "type": "integer", "minimum": 1, "maximum": 100_000 },
-                "batch_bytes": { "$ref": "#/$defs/size" },
-                "sockets": { "type": "integer", "minimum": 1, "maximum": 1_000 },
-                "requests": { "type": "integer", "minimum": 1, "maximum": 1_000 },
-                "request_bytes": { "$ref": "#/$defs/size" },
-                "response_bytes": { "$ref": "#/$defs/size" },
-                "request_timeout": { "$ref": "#/$defs/duration" }
-            }), &[]),
+            "limits": closed(super::limits::schemas(), &[]),
             "webhooks": closed(json!({
                 "public_url": { "type": "string", "pattern": "^https?://", "description": "The address the system was told" },
                 "answer_within": { "$ref": "#/$defs/duration" },

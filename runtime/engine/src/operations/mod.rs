@@ -66,6 +66,13 @@ impl Operations {
         Ok(connector.requests())
     }
 
+    /// What a connection's connector did wrong or was refused since the process started, oldest first.
+    pub fn incidents(&self, connection: &str) -> Result<Vec<crate::port::Incident>, EngineError> {
+        let connector = self.engine.shared.connectors.get(connection);
+        let connector = connector.ok_or_else(|| EngineError::UnknownConnection(connection.to_owned()))?;
+        Ok(connector.incidents())
+    }
+
     /// Values of these columns, by column, from a few of an object's rows.
     pub async fn sample(
         &self,

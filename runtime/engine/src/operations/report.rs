@@ -27,6 +27,9 @@ pub struct ConnectionStatus {
     /// What the connector's sessions did since then.
     #[serde(default)]
     pub usage: crate::port::Usage,
+    /// How often each of the connector's bounds was reached; those never reached are left out.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub bounds: std::collections::BTreeMap<String, u64>,
     /// What its system allows to be asked, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<crate::port::Budget>,

@@ -26,6 +26,7 @@ pub(super) fn status(shared: &Shared) -> Result<Status, EngineError> {
         if let Some(connector) = shared.connectors.get(&connection.name) {
             connection.usage = connector.usage();
             connection.budget = connector.budget();
+            connection.bounds = connector.bounds();
         }
     }
     let mut status = Status {

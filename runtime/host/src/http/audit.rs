@@ -71,3 +71,31 @@ impl Audit {
         self.entries.lock().iter().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_requests_are_forgotten_first() {
+        let audit = Audit::new(2);
+        for path in ["/a", "/b", "/c"] {
+            audit.note(Sent {
+                at: SystemTime::UNIX_EPOCH,
+                connection: "crm".into(),
+                role: "read",
+                method: "GET".into(),
+                place: "https://api.example.com".into(),
+                path: path.into(),
+                status: 200,
+                failure: "",
+                bytes_sent: 0,
+                bytes_received: 0,
+                took_ms: 0,
+                trace: String::new(),
+            });
+        }
+        let kept: Vec<String> = audit.list().into_iter().map(|sent| sent.path).collect();
+        assert_eq!(kept, ["/b", "/c"]);
+    }
+}

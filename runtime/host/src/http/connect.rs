@@ -122,7 +122,7 @@ impl Connector {
             Ok(None) => Err(Failure::NotSent(last)),
             Err(_) => {
                 let ms = self.connect_timeout.as_millis();
-                Err(Failure::NotSent(format!("connecting to {place} took longer than {ms} ms")))
+                Err(Failure::kept_back("connect_timeout", format!("connecting to {place} took longer than {ms} ms")))
             }
         }
     }
@@ -145,7 +145,11 @@ impl Connector {
         let connecting = TlsConnector::from(Arc::clone(config)).connect(name, stream);
         let stream = tokio::time::timeout(self.handshake_timeout, connecting)
             .await
-            .map_err(|_| not_sent(format!("the handshake took longer than {} ms", self.handshake_timeout.as_millis())))?
+            .map_err(|_| {
+                let ms = self.handshake_timeout.as_millis();
+                let words = format!("encryption with {place}: the handshake took longer than {ms} ms");
+                Failure::kept_back("tls_timeout", words)
+            })?
             .map_err(|error| not_sent(error.to_string()))?;
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok((stream, is_h2))

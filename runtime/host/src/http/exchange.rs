@@ -75,7 +75,7 @@ impl Exchange {
         }
         let mut sender = within(times.until, self.connector.open(&request.place))
             .await
-            .unwrap_or_else(|| Err(Failure::NotSent("connecting took all the time there was".into())))?;
+            .unwrap_or_else(|| Err(Failure::kept_back("request_timeout", "connecting took all the time there was")))?;
         if let Sender::Many(sender) = &sender {
             // Others need not wait for this answer to use it.
             self.pool.give_back(&request.place, Sender::Many(sender.clone()));
@@ -98,7 +98,11 @@ impl Exchange {
             Some(Err((error, true))) => {
                 return Err(Broken::Unsent(Failure::NotSent(format!("{place} closed the connection: {error}"))));
             }
-            Some(Err((error, false))) if error.is_parse() || error.is_parse_too_large() => {
+            Some(Err((error, false))) if error.is_parse_too_large() => {
+                let words = format!("the head of {place}'s answer has too much in it");
+                return Err(Broken::Failed(Failure::broken_off("response_headers", words)));
+            }
+            Some(Err((error, false))) if error.is_parse() => {
                 return Err(Broken::Failed(Failure::Unknown(format!("the answer of {place} cannot be read: {error}"))));
             }
             Some(Err((error, false))) => {
@@ -106,7 +110,8 @@ impl Exchange {
             }
             None => {
                 let words = format!("{place} did not answer within {} ms", times.first_byte.as_millis());
-                return Err(Broken::Failed(Failure::Unknown(words)));
+                let bound = if first_byte < times.until { "first_byte_timeout" } else { "request_timeout" };
+                return Err(Broken::Failed(Failure::broken_off(bound, words)));
             }
         };
         self.read(response, request, times).await.map_err(Broken::Failed)
@@ -140,7 +145,8 @@ impl Exchange {
         let (head, mut body) = response.into_parts();
         let (status, mut headers) = (head.status, head.headers);
         if headers.len() > self.limits.response_headers_max {
-            return Err(Failure::Unknown(format!("the answer of {place} has {} headers", headers.len())));
+            let words = format!("the answer of {place} has {} headers", headers.len());
+            return Err(Failure::broken_off("response_headers", words));
         }
         let encoding = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         let encoding = encoding.collect::<Vec<_>>().join(",");
@@ -156,24 +162,39 @@ impl Exchange {
                     return Err(Failure::Unknown(format!("the answer of {place} broke off: {}", root(&error))));
                 }
                 Some(None) => break,
-                None => return Err(Failure::Unknown(format!("the answer of {place} came too slowly"))),
+                None => {
+                    let bound = if until < times.until { "between_bytes_timeout" } else { "request_timeout" };
+                    return Err(Failure::broken_off(bound, format!("the answer of {place} came too slowly")));
+                }
             };
             // Trailers carry nothing that a connector is promised.
             let Ok(part) = frame.into_data() else { continue };
             bytes_received += part.len() as u64;
             if bytes_received > bytes_max as u64 {
-                return Err(Failure::Unknown(format!("the answer of {place} has more than {bytes_max} bytes")));
+                return Err(too_long(place, &format!("it has more than {bytes_max} bytes")));
             }
-            decoder.feed(&part).map_err(|error| Failure::Unknown(format!("the answer of {place}: {error}")))?;
+            decoder.feed(&part).map_err(|error| unfolding(place, &error))?;
         }
         let body = match bytes_received {
             0 => Vec::new(),
-            _ => decoder.finish().map_err(|error| Failure::Unknown(format!("the answer of {place}: {error}")))?,
+            _ => decoder.finish().map_err(|error| unfolding(place, &error))?,
         };
         for name in [header::CONTENT_ENCODING, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::TRAILER] {
             headers.remove(name);
         }
         Ok(Answer { status, headers, body, bytes_received })
+    }
+}
+
+fn too_long(place: &Place, words: &str) -> Failure {
+    Failure::broken_off("response_bytes", format!("the answer of {place}: {words}"))
+}
+
+/// Why a body does not decompress.
+fn unfolding(place: &Place, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::FileTooLarge => too_long(place, &error.to_string()),
+        _ => Failure::Unknown(format!("the answer of {place}: {error}")),
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     NotSent(String),
     /// It left, or may have.
     Unknown(String),
+    /// As the two above, at a bound that is named as in a configuration.
+    Bound { bound: &'static str, left: bool, why: String },
 }
 
 impl Failure {
@@ -24,9 +26,19 @@ impl Failure {
         match self {
             Failure::Denied(_) => "denied",
             Failure::Refused(_) => "refused",
-            Failure::NotSent(_) => "not-sent",
-            Failure::Unknown(_) => "unknown",
+            Failure::NotSent(_) | Failure::Bound { left: false, .. } => "not-sent",
+            Failure::Unknown(_) | Failure::Bound { left: true, .. } => "unknown",
         }
+    }
+
+    /// Nothing left, for this bound.
+    pub(crate) fn kept_back(bound: &'static str, why: impl Into<String>) -> Self {
+        Failure::Bound { bound, left: false, why: why.into() }
+    }
+
+    /// There is no answer, for this bound.
+    pub(crate) fn broken_off(bound: &'static str, why: impl Into<String>) -> Self {
+        Failure::Bound { bound, left: true, why: why.into() }
     }
 }
 
@@ -38,8 +50,8 @@ impl std::fmt::Display for Failure {
                 if denial.line.is_empty() { Ok(()) } else { write!(out, ". {}", denial.remedy()) }
             }
             Failure::Refused(why) => write!(out, "denied: {why}"),
-            Failure::NotSent(why) => write!(out, "not sent: {why}"),
-            Failure::Unknown(why) => out.write_str(why),
+            Failure::NotSent(why) | Failure::Bound { left: false, why, .. } => write!(out, "not sent: {why}"),
+            Failure::Unknown(why) | Failure::Bound { left: true, why, .. } => out.write_str(why),
         }
     }
 }

@@ -39,7 +39,11 @@ impl Caller {
         }
     }
 
-    pub(super) fn denied(&self, failure: &Failure) {
+    /// Count and keep what the operator has to know of.
+    pub(super) fn failed(&self, failure: &Failure) {
+        if let Failure::Bound { bound, .. } = failure {
+            self.counters.reached(bound);
+        }
         if let Failure::Denied(denial) = failure {
             add(&self.counters.denials, 1);
             tracing::warn!(tried = %denial.tried, reason = %denial.reason, line = %denial.line, "denied");
@@ -75,7 +79,7 @@ impl Requests {
     fn take(&mut self) -> Result<(), Failure> {
         self.left = self.left.checked_sub(1).ok_or_else(|| {
             let max = self.egress.limits.requests_per_call_max;
-            Failure::NotSent(format!("one call began more than {max} requests"))
+            Failure::kept_back("requests_per_call", format!("one call began more than {max} requests"))
         })?;
         Ok(())
     }
@@ -110,10 +114,11 @@ impl WasiHttpHooks for Requests {
                 let (parts, body) = request.into_parts();
                 let mut outgoing = request::head(parts, &egress.limits)?;
                 let body = tokio::time::timeout_at(times.until, request::body(body, &egress.limits)).await;
-                outgoing.body = body.map_err(|_| Failure::NotSent("the body was never finished".into()))??;
+                outgoing.body =
+                    body.map_err(|_| Failure::kept_back("request_timeout", "the body was never finished"))??;
                 egress.send(outgoing, &caller, times).await
             };
-            let (answer, place) = answered.await.inspect_err(|failure| caller.denied(failure))?;
+            let (answer, place) = answered.await.inspect_err(|failure| caller.failed(failure))?;
             Ok((response(answer, place), Box::new(async { Ok(()) }) as Nothing))
         })
     }

@@ -128,7 +128,7 @@ impl Egress {
             Ok(Ok(answers)) => Ok(answers),
             Ok(Err(NotSignedIn::Refused(why))) => Err(self.needles.scrub_words(why)),
             Ok(Err(NotSignedIn::Failed(failure))) => {
-                caller.denied(&failure);
+                caller.failed(&failure);
                 Err(failure.to_string())
             }
             Err(error) => Err(format!("signing in: {error}")),
@@ -268,7 +268,8 @@ impl Egress {
             Ok(Ok(place)) => Ok(place),
             _ => {
                 let max = self.limits.requests_at_once_max;
-                Err(Failure::NotSent(format!("{max} requests are under way already, and none ended in time")))
+                let words = format!("{max} requests are under way already, and none ended in time");
+                Err(Failure::kept_back("requests", words))
             }
         }
     }

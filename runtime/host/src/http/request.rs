@@ -54,7 +54,7 @@ pub(crate) fn head(parts: http::request::Parts, limits: &HttpLimits) -> Result<O
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if bytes + path.len() > limits.request_head_bytes_max {
         let max = limits.request_head_bytes_max;
-        return Err(Failure::NotSent(format!("the request's head has more than {max} bytes")));
+        return Err(Failure::kept_back("request_head_bytes", format!("the request's head has more than {max} bytes")));
     }
     Ok(Outgoing { method: parts.method, place, path, headers, body: Bytes::new() })
 }
@@ -67,7 +67,10 @@ pub(crate) async fn body(mut body: WasiBody, limits: &HttpLimits) -> Result<Byte
         let frame = frame.map_err(|error| Failure::NotSent(format!("the connector broke its body off: {error}")))?;
         match frame.into_data() {
             Ok(part) if whole.len() + part.len() > max => {
-                return Err(Failure::NotSent(format!("the request's body has more than {max} bytes")));
+                return Err(Failure::kept_back(
+                    "request_bytes",
+                    format!("the request's body has more than {max} bytes"),
+                ));
             }
             Ok(part) => whole.extend_from_slice(&part),
             Err(_) => return Err(Failure::NotSent("trailers are not sent".into())),

@@ -4,6 +4,7 @@
 mod address;
 mod lookup;
 mod policy;
+mod rights;
 mod rule;
 mod socket;
 mod tls;
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 pub use lookup::{Lookup, Resolver, SystemResolver};
 pub use policy::Denial;
 pub(crate) use policy::{Denials, Policy};
+pub use rights::{Right, Standing, rights};
 pub use rule::BadRule;
 pub(crate) use rule::{Protocol, Rule, normal_name, place, resolve_ask};
 pub use socket::Socket;

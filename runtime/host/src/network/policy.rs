@@ -112,6 +112,11 @@ impl Policy {
         Ok(policy)
     }
 
+    /// Whether the connector wants to reach anything.
+    pub(crate) fn asks_anything(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
     /// Whether the name may be looked up at all, for a connection of the connector's own.
     pub(crate) fn may_look_up(&self, name: &str) -> Result<String, Denial> {
         let normal = normal_name(name).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Making an instance with everything it may use, and nothing else.
 
+use std::sync::Arc;
+
 use wasmtime::{Store, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
@@ -9,12 +11,26 @@ use crate::{
     credentials::Credentials,
     host::EPOCH,
     http::Requests,
+    ledger::Ledger,
     limits::Limits,
     lines::{Lines, Spoken},
     network::Network,
-    store::{ComputedTooLong, Limiter, StoreData},
+    store::{ComputedTooLong, Limiter, StoreData, TooManyInstances},
     v0_1::Bindings,
 };
+
+/// Why there is no instance.
+pub(super) enum NotMade {
+    Crowded,
+    /// With the bound that a growth was refused for.
+    Stopped(wasmtime::Error, Option<&'static str>),
+}
+
+impl From<TooManyInstances> for NotMade {
+    fn from(_: TooManyInstances) -> Self {
+        NotMade::Crowded
+    }
+}
 
 /// A running instance.
 pub(super) struct Instance {
@@ -29,8 +45,9 @@ impl Instance {
         requests: Requests,
         credentials: Credentials,
         lines: Lines,
+        ledger: Arc<Ledger>,
         limits: &Limits,
-    ) -> wasmtime::Result<Self> {
+    ) -> Result<Self, NotMade> {
         let spoken = |level| Spoken { lines: lines.clone(), level };
         let wasi = WasiCtx::builder()
             .stdout(spoken("info"))
@@ -41,7 +58,7 @@ impl Instance {
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max);
-        let limiter = Limiter::new(limits);
+        let limiter = Limiter::new(limits, ledger)?;
         let mut http = WasiHttpCtx::new();
         // What a head takes in memory is a little more than on the wire.
         http.set_field_size_limit(limits.http.request_head_bytes_max.max(limits.http.response_head_bytes_max) * 4);
@@ -63,14 +80,17 @@ impl Instance {
             }
         });
         let mut instance_store = arm(store, limits);
-        let bindings = component.0.instantiable.instantiate(&mut instance_store).await?;
-        Ok(Instance { store: instance_store, bindings })
+        match component.0.instantiable.instantiate(&mut instance_store).await {
+            Ok(bindings) => Ok(Instance { store: instance_store, bindings }),
+            Err(error) => Err(NotMade::Stopped(error, instance_store.data().limiter.refused)),
+        }
     }
 
     /// Give the next call its time.
     pub(super) fn arm(&mut self, limits: &Limits) {
         let data = self.store.data_mut();
         data.epochs_left = epochs(limits);
+        data.limiter.refused = None;
         data.requests.arm();
         self.store.set_epoch_deadline(1);
     }

@@ -4,7 +4,10 @@
 mod backoff;
 mod instance;
 mod owner;
+mod pages;
 pub(crate) mod scratch;
+
+pub(crate) use backoff::Backoff;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,6 +17,8 @@ use lockstep_core::{
     webhook::{Webhook, WebhookAnswer},
     write::{Outcome, WriteRequest},
 };
+use pages::Pages;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -21,6 +26,8 @@ use crate::{
     credentials::Secrets,
     error::HostError,
     http::{Egress, Sent},
+    incidents::Incident,
+    ledger::Ledger,
     limits::Limits,
     metrics::{Counters, Meter, Metrics, add},
     network::{Denial, Denials, Policy, Roots},
@@ -43,6 +50,7 @@ pub(crate) struct Setup {
     pub(crate) roots: Arc<Roots>,
     pub(crate) egress: Arc<Egress>,
     pub(crate) denials: Arc<Denials>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) limits: Limits,
 }
 
@@ -71,12 +79,28 @@ pub struct Session {
 pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) denials: Arc<Denials>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) limits: Limits,
+    pages: Mutex<Pages>,
+    /// Its system is somewhere else: nothing is done there without a byte sent.
+    is_networked: bool,
     egress: Arc<Egress>,
     spec: ConnectorSpecRef,
 }
 
 type ConnectorSpecRef = Component;
+
+impl Shared {
+    /// Bytes that left, and requests tried.
+    fn sent(&self) -> (u64, u64) {
+        let counted = self.counters.snapshot();
+        (counted.bytes_sent, counted.requests)
+    }
+}
+
+fn fault(call: &'static str, reason: &str) -> HostError {
+    HostError::Fault { call, reason: reason.to_owned(), bound: "" }
+}
 
 impl Session {
     pub(crate) fn begin(setup: Setup) -> Self {
@@ -84,6 +108,9 @@ impl Session {
         let shared = Arc::new(Shared {
             counters: Arc::default(),
             denials: Arc::clone(&setup.denials),
+            ledger: Arc::clone(&setup.ledger),
+            pages: Mutex::default(),
+            is_networked: setup.policy.asks_anything(),
             limits: setup.limits.clone(),
             egress: Arc::clone(&setup.egress),
             spec: setup.component.clone(),
@@ -100,6 +127,11 @@ impl Session {
     /// What the connector tried and may not, each with the line that would allow it.
     pub fn denials(&self) -> Vec<Denial> {
         self.shared.denials.list()
+    }
+
+    /// What the connection's sessions did wrong or were refused, oldest first.
+    pub fn incidents(&self) -> Vec<Incident> {
+        self.shared.ledger.incidents.list()
     }
 
     /// The connection's latest requests over HTTP, oldest first; those of its other sessions too.
@@ -138,7 +170,13 @@ impl Session {
     pub async fn read(&self, request: &PageRequest) -> Result<Page, HostError> {
         let columns = request.selection.columns.len();
         let page = self
-            .call(v0_1::ask::read(request), 0, move |answer, limits| v0_1::answer::page(answer, columns, limits))
+            .call(v0_1::ask::read(request), 0, |answer, limits| {
+                let page = v0_1::answer::page(answer, columns, limits)?;
+                match self.shared.pages.lock().repeat(&request.after, &page.next) {
+                    true => Err(fault("read", "its pages go round in a circle")),
+                    false => Ok(page),
+                }
+            })
             .await?;
         add(&self.shared.counters.rows_received, page.rows.len() as u64);
         Ok(page)
@@ -166,7 +204,16 @@ impl Session {
         let ask = v0_1::ask::write(request)?;
         let (intents, returning) = (request.intents.len(), request.returning.len());
         add(&self.shared.counters.intents_sent, intents as u64);
-        self.call(ask, 0, move |answer, limits| v0_1::answer::outcomes(answer, intents, returning, limits)).await
+        let before = self.shared.sent();
+        self.call(ask, 0, |answer, limits| {
+            let outcomes = v0_1::answer::outcomes(answer, intents, returning, limits)?;
+            let claims = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Applied(_) | Outcome::Overwrote(..)));
+            match claims && self.shared.is_networked && self.shared.sent() == before {
+                true => Err(fault("write", "it tells of writes and sent nothing anywhere")),
+                false => Ok(outcomes),
+            }
+        })
+        .await
     }
 
     /// Creates or extends a destination object; returns the statements.

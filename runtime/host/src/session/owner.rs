@@ -1,15 +1,25 @@
 //! The task that owns a session's instance: it makes it, calls it within its
 //! time, and throws it away when anything went wrong in it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use parking_lot::Mutex;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Job, Setup, Shared, backoff::Backoff, instance::Instance};
+use super::{
+    Job, Setup, Shared,
+    backoff::Backoff,
+    instance::{Instance, NotMade},
+};
 use crate::{
     credentials::Credentials,
-    error::{GuestError, HostError},
+    error::{GuestError, HostError, raise},
     http::{Caller, Requests},
+    incidents::Incident,
+    limits::Limits,
     lines::Lines,
     metrics::add,
     network::Network,
@@ -22,17 +32,20 @@ struct Owner {
     shared: Arc<Shared>,
     lines: Lines,
     instance: Option<Instance>,
-    backoff: Backoff,
+    /// Those of all the connection's sessions with this component and role.
+    backoff: Arc<Mutex<Backoff>>,
+    denied: u64,
 }
 
 /// Serve a session until its last handle is gone.
 pub(super) async fn own(setup: Setup, shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
     let counters = Arc::clone(&shared.counters);
     let lines = Lines::new(&setup.name, setup.role.name(), &setup.limits, counters);
-    let mut owner = Owner { setup, shared, lines, instance: None, backoff: Backoff::new() };
+    let backoff = setup.ledger.failures(setup.component.digest(), setup.role.name());
+    let mut owner = Owner { setup, shared, lines, instance: None, backoff, denied: 0 };
     while let Some(job) = owner.next(&mut jobs).await {
         match job {
-            Job::Unpark => owner.backoff.unpark(),
+            Job::Unpark => owner.backoff.lock().unpark(),
             Job::Fault(error) => owner.lost(&error),
             Job::Call { ask, limit, mut reply } => {
                 if reply.is_closed() {
@@ -44,6 +57,7 @@ pub(super) async fn own(setup: Setup, shared: Arc<Shared>, mut jobs: mpsc::Recei
                     result = owner.call_within(ask, limit) => result,
                     () = reply.closed() => Err(HostError::Cancelled { call }),
                 };
+                owner.note_denials();
                 owner.account(&result, started.elapsed());
                 let _ = reply.send(result);
             }
@@ -69,13 +83,13 @@ impl Owner {
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         match tokio::time::timeout(limit, self.call(ask)).await {
             Ok(result) => result,
-            Err(_) => Err(HostError::Timeout { call, limit_ms }),
+            Err(_) => Err(HostError::Timeout { call, limit_ms, bound: "call_timeout" }),
         }
     }
 
     async fn call(&mut self, ask: Ask) -> Result<Answer, HostError> {
         let call = ask.name();
-        let pause = self.backoff.pause(std::time::Instant::now(), &self.setup.limits)?;
+        let pause = self.backoff.lock().pause(std::time::Instant::now(), &self.setup.limits)?;
         tokio::time::sleep(pause).await;
         // Taken out, so that a call that is dropped in the middle takes it along.
         let mut instance = match self.instance.take() {
@@ -86,6 +100,9 @@ impl Owner {
         instance.arm(&self.setup.limits);
         match v0_1::perform(&mut instance.store, &instance.bindings, ask).await {
             Ok(Ok(answer)) => {
+                if let Some(bound) = instance.store.data().limiter.refused {
+                    self.note_refused(bound);
+                }
                 self.instance = Some(instance);
                 Ok(answer)
             }
@@ -93,7 +110,10 @@ impl Owner {
                 self.instance = Some(instance);
                 Err(self.explain(error, denied))
             }
-            Err(error) => Err(stopped(call, &error, &self.setup.limits)),
+            Err(error) => {
+                let refused = instance.store.data().limiter.refused;
+                Err(stopped(call, &error, refused, &self.setup.limits))
+            }
         }
     }
 
@@ -115,15 +135,15 @@ impl Owner {
         let requests = Requests::new(Arc::clone(&setup.egress), caller);
         let credentials = Credentials::new(Arc::clone(&setup.secrets), &setup.credentials_asked);
         let (component, lines) = (&setup.component, self.lines.clone());
-        let mut instance = Instance::new(component, network, requests, credentials, lines, &setup.limits)
-            .await
-            .map_err(|error| stopped("open", &error, &setup.limits))?;
+        let ledger = Arc::clone(&setup.ledger);
+        let made = Instance::new(component, network, requests, credentials, lines, ledger, &setup.limits).await;
+        let mut instance = made.map_err(|why| not_made(why, &setup.limits))?;
         let denied = self.shared.denials.total();
         let opened = v0_1::open(&mut instance.store, &instance.bindings, setup.role.name(), &setup.config).await;
         match opened {
             Ok(Ok(())) => Ok(instance),
             Ok(Err(error)) => Err(self.explain(error, denied)),
-            Err(error) => Err(stopped("open", &error, &setup.limits)),
+            Err(error) => Err(stopped("open", &error, instance.store.data().limiter.refused, &setup.limits)),
         }
     }
 
@@ -146,7 +166,7 @@ impl Owner {
         add(&counters.calls, 1);
         add(&counters.call_us, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         match result {
-            Ok(_) => self.backoff.went_well(),
+            Ok(_) => self.backoff.lock().went_well(),
             Err(error) => {
                 add(&counters.call_errors, 1);
                 match error {
@@ -156,10 +176,50 @@ impl Owner {
                         self.instance = None;
                     }
                     error if error.lost_the_instance() => self.lost(error),
+                    HostError::Crowded { .. } => self.note_failure(error),
                     _ => {}
                 }
             }
         }
+    }
+
+    /// What was denied since this was last asked, as incidents.
+    fn note_denials(&mut self) {
+        let total = self.shared.denials.total();
+        if total == std::mem::replace(&mut self.denied, total) {
+            return;
+        }
+        if let Some(denial) = self.shared.denials.latest() {
+            let what = format!("{} was denied: {}", denial.tried, denial.reason);
+            self.note("denied", what, denial.remedy(), "");
+        }
+    }
+
+    /// It wanted more memory or tables than it may have, and went on without.
+    fn note_refused(&self, bound: &'static str) {
+        self.shared.counters.reached(bound);
+        self.note("LS-H022", format!("it was refused more, at its bound {bound}"), raise(bound), bound);
+    }
+
+    fn note_failure(&self, error: &HostError) {
+        if !error.bound().is_empty() {
+            self.shared.counters.reached(error.bound());
+        }
+        self.note(error.code(), error.to_string(), error.remedy(), error.bound());
+    }
+
+    fn note(&self, code: &'static str, what: String, remedy: String, bound: &'static str) {
+        let incident = Incident {
+            at: SystemTime::now(),
+            connection: self.setup.name.clone(),
+            role: self.setup.role.name(),
+            code,
+            what,
+            remedy,
+            bound,
+            count: 1,
+        };
+        self.setup.ledger.incidents.note(incident, self.setup.limits.incidents_max);
     }
 
     /// Throw the instance away and note why.
@@ -168,17 +228,47 @@ impl Owner {
         self.instance = None;
         let connection = &self.setup.name;
         tracing::warn!(%connection, role = self.setup.role.name(), code = error.code(), %error, "the connector failed");
-        if self.backoff.failed(error, std::time::Instant::now(), &self.setup.limits) {
+        self.note_failure(error);
+        if self.backoff.lock().failed(error, std::time::Instant::now(), &self.setup.limits) {
+            let parked = HostError::Parked { failures: self.setup.limits.failures_max, reason: error.to_string() };
+            self.note(parked.code(), parked.to_string(), parked.remedy(), "failures");
+            self.shared.counters.reached("failures");
             tracing::error!(%connection, role = self.setup.role.name(), "the connector keeps failing and is parked");
         }
     }
 }
 
-/// Why a call did not come to its end.
-pub(super) fn stopped(call: &'static str, error: &wasmtime::Error, limits: &crate::limits::Limits) -> HostError {
-    if error.is::<ComputedTooLong>() {
-        return HostError::Timeout { call, limit_ms: limits.compute_ms_max };
+/// Why an instance was not made.
+pub(super) fn not_made(why: NotMade, limits: &Limits) -> HostError {
+    match why {
+        NotMade::Crowded => HostError::Crowded { instances_max: limits.instances_max },
+        NotMade::Stopped(error, refused) => stopped("open", &error, refused, limits),
     }
-    let reason = crate::lines::printable(&error.root_cause().to_string(), 500);
-    HostError::Trap { call, reason }
+}
+
+/// Why a call did not come to its end. `refused`: the bound that a growth was refused for meanwhile.
+pub(super) fn stopped(
+    call: &'static str,
+    error: &wasmtime::Error,
+    refused: Option<&'static str>,
+    limits: &Limits,
+) -> HostError {
+    if error.is::<ComputedTooLong>() {
+        return HostError::Timeout { call, limit_ms: limits.compute_ms_max, bound: "compute_time" };
+    }
+    let words = error.root_cause().to_string();
+    let bound = refused.or_else(|| bound_of(&words)).unwrap_or_default();
+    HostError::Trap { call, reason: crate::lines::printable(&words, 500), bound }
+}
+
+/// The bound that the engine's words are about.
+fn bound_of(words: &str) -> Option<&'static str> {
+    let about = [
+        ("fuel allocated for hostcalls", "batch_bytes"),
+        ("store handle limit exceeded", "handles"),
+        ("resource table has no free keys", "handles"),
+        ("total size of fields exceeds limit", "request_head_bytes"),
+        ("requested len", "random_bytes"),
+    ];
+    about.into_iter().find(|(part, _)| words.contains(part)).map(|(_, bound)| bound)
 }

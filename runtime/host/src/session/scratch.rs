@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use lockstep_core::schema::ConnectorSpec;
 use serde_json::Value;
 
-use super::{instance::Instance, owner::stopped};
+use super::{
+    instance::Instance,
+    owner::{not_made, stopped},
+};
 use crate::{
     budget::{Budgets, Priority},
     component::Component,
@@ -49,11 +52,12 @@ pub(crate) async fn spec(component: &Component) -> Result<ConnectorSpec, HostErr
         let network = Network::new(policy, Arc::clone(&counters), roots, limits);
         let credentials = Credentials::new(Arc::new(Secrets::new()), &[]);
         let lines = Lines::new(component.digest(), "spec", limits, counters);
-        let failed = |error: wasmtime::Error| stopped("spec", &error, limits);
-        let mut instance =
-            Instance::new(component, network, requests, credentials, lines, limits).await.map_err(failed)?;
-        let spec = v0_1::spec(&mut instance.store, &instance.bindings).await.map_err(failed)?;
+        let made = Instance::new(component, network, requests, credentials, lines, Arc::default(), limits).await;
+        let mut instance = made.map_err(|why| not_made(why, limits))?;
+        let asked = v0_1::spec(&mut instance.store, &instance.bindings).await;
+        let refused = instance.store.data().limiter.refused;
+        let spec = asked.map_err(|error| stopped("spec", &error, refused, limits))?;
         v0_1::answer::spec(spec, limits)
     });
-    asked.await.unwrap_or(Err(HostError::Timeout { call: "spec", limit_ms: limits.call_ms_max }))
+    asked.await.unwrap_or(Err(HostError::Timeout { call: "spec", limit_ms: limits.call_ms_max, bound: "call_timeout" }))
 }

@@ -42,10 +42,10 @@ pub(crate) fn error(error: model::Error) -> GuestError {
 pub(crate) fn spec(spec: model::ConnectorSpec, limits: &Limits) -> Read<ConnectorSpec> {
     let reader = Reader { call: "spec", limits };
     for list in [&spec.abilities, &spec.permissions, &spec.credentials] {
-        reader.at_most("entries", list.len(), 1000)?;
+        reader.at_most("", "entries", list.len(), 1000)?;
     }
-    reader.at_most("authentication schemes", spec.auth_schemes.len(), 50)?;
-    reader.at_most("bytes of configuration schema", spec.config_schema.len(), 1 << 20)?;
+    reader.at_most("", "authentication schemes", spec.auth_schemes.len(), 50)?;
+    reader.at_most("", "bytes of configuration schema", spec.config_schema.len(), 1 << 20)?;
     let words = |list: Vec<String>| list.iter().map(|text| reader.words(text)).collect();
     Ok(ConnectorSpec {
         name: reader.words(&spec.name),
@@ -64,7 +64,7 @@ pub(crate) fn spec(spec: model::ConnectorSpec, limits: &Limits) -> Read<Connecto
 pub(crate) fn check(answer: Answer, limits: &Limits) -> Read<Vec<CheckItem>> {
     let reader = Reader { call: "check", limits };
     let Answer::Check(items) = answer else { return Err(reader.mixed_up()) };
-    reader.at_most("items", items.len(), 10_000)?;
+    reader.at_most("", "items", items.len(), 10_000)?;
     let item = |item: model::CheckItem| CheckItem {
         name: reader.words(&item.name),
         status: match item.status.as_str() {
@@ -80,7 +80,7 @@ pub(crate) fn check(answer: Answer, limits: &Limits) -> Read<Vec<CheckItem>> {
 pub(crate) fn objects(answer: Answer, limits: &Limits) -> Read<Vec<Object>> {
     let reader = Reader { call: "discover", limits };
     let Answer::Objects(objects) = answer else { return Err(reader.mixed_up()) };
-    reader.at_most("objects", objects.len(), limits.objects_max)?;
+    reader.at_most("objects", "objects", objects.len(), limits.objects_max)?;
     objects.into_iter().map(|object| reader.object(object)).collect()
 }
 
@@ -93,14 +93,14 @@ pub(crate) fn position(answer: Answer, limits: &Limits) -> Read<Cursor> {
 pub(crate) fn statements(answer: Answer, limits: &Limits) -> Read<Vec<String>> {
     let reader = Reader { call: "ensure or release", limits };
     let Answer::Statements(statements) = answer else { return Err(reader.mixed_up()) };
-    reader.at_most("statements", statements.len(), 10_000)?;
+    reader.at_most("", "statements", statements.len(), 10_000)?;
     Ok(statements.iter().map(|text| reader.words(text)).collect())
 }
 
 pub(crate) fn page(answer: Answer, columns: usize, limits: &Limits) -> Read<Page> {
     let reader = Reader { call: "read", limits };
     let Answer::Page(page) = answer else { return Err(reader.mixed_up()) };
-    reader.at_most("rows", page.rows.len(), limits.rows_max)?;
+    reader.at_most("batch_rows", "rows", page.rows.len(), limits.rows_max)?;
     let rows = page.rows.into_iter().map(|row| reader.row(row, columns));
     Ok(Page { rows: rows.collect::<Read<_>>()?, next: reader.cursor(page.next)? })
 }
@@ -108,9 +108,9 @@ pub(crate) fn page(answer: Answer, columns: usize, limits: &Limits) -> Read<Page
 pub(crate) fn changes(answer: Answer, limits: &Limits) -> Read<Changes> {
     let reader = Reader { call: "changes", limits };
     let Answer::Changes(changes) = answer else { return Err(reader.mixed_up()) };
-    reader.at_most("batches", changes.batches.len(), limits.rows_max)?;
+    reader.at_most("batch_rows", "batches", changes.batches.len(), limits.rows_max)?;
     let rows: usize = changes.batches.iter().map(|batch| batch.rows.len()).sum();
-    reader.at_most("rows", rows, limits.rows_max)?;
+    reader.at_most("batch_rows", "rows", rows, limits.rows_max)?;
     let batches = changes.batches.into_iter().map(|batch| reader.batch(batch));
     Ok(Changes {
         batches: batches.collect::<Read<_>>()?,
@@ -124,7 +124,7 @@ pub(crate) fn changes(answer: Answer, limits: &Limits) -> Read<Changes> {
 pub(crate) fn found(answer: Answer, keys: usize, columns: usize, limits: &Limits) -> Read<Vec<Found>> {
     let reader = Reader { call: "fetch", limits };
     let Answer::Found(found) = answer else { return Err(reader.mixed_up()) };
-    reader.at_most("rows", found.len(), limits.rows_max)?;
+    reader.at_most("batch_rows", "rows", found.len(), limits.rows_max)?;
     let one = |found: model::Found| {
         if found.index as usize >= keys {
             return Err(reader.fault(format!("it answers key {} of {keys}", found.index)));
@@ -149,10 +149,10 @@ pub(crate) fn ingested(answer: Answer, limits: &Limits) -> Read<WebhookAnswer> {
     if !(200..600).contains(&answer.status) {
         return Err(reader.fault(format!("{} is no status of an answer", answer.status)));
     }
-    reader.at_most("headers", answer.headers.len(), limits.answer_headers_max)?;
-    reader.at_most("batches", answer.batches.len(), limits.rows_max)?;
+    reader.at_most("webhook_headers", "headers", answer.headers.len(), limits.answer_headers_max)?;
+    reader.at_most("batch_rows", "batches", answer.batches.len(), limits.rows_max)?;
     let rows: usize = answer.batches.iter().map(|batch| batch.rows.len()).sum();
-    reader.at_most("rows", rows, limits.rows_max)?;
+    reader.at_most("batch_rows", "rows", rows, limits.rows_max)?;
     let batches = answer.batches.into_iter().map(|batch| reader.batch(batch));
     Ok(WebhookAnswer {
         status: answer.status,
@@ -164,15 +164,20 @@ pub(crate) fn ingested(answer: Answer, limits: &Limits) -> Read<WebhookAnswer> {
 
 impl Reader<'_> {
     fn fault(&self, reason: String) -> HostError {
-        HostError::Fault { call: self.call, reason }
+        HostError::Fault { call: self.call, reason, bound: "" }
     }
 
     fn mixed_up(&self) -> HostError {
         self.fault("the answer is another call's".into())
     }
 
-    fn at_most(&self, what: &str, count: usize, max: usize) -> Read<()> {
-        if count <= max { Ok(()) } else { Err(self.fault(format!("{count} {what}; {max} are the most allowed"))) }
+    /// `bound`: the limit's name in a configuration; empty for one that cannot be set.
+    fn at_most(&self, bound: &'static str, what: &str, count: usize, max: usize) -> Read<()> {
+        if count <= max {
+            return Ok(());
+        }
+        let reason = format!("{count} {what}; {max} are the most allowed");
+        Err(HostError::Fault { call: self.call, reason, bound })
     }
 
     fn words(&self, text: &str) -> String {
@@ -180,8 +185,8 @@ impl Reader<'_> {
     }
 
     fn auth_scheme(&self, scheme: model::AuthScheme) -> Read<AuthScheme> {
-        self.at_most("hosts of an authentication scheme", scheme.hosts.len(), 100)?;
-        self.at_most("answers of an authentication scheme", scheme.answers.len(), 100)?;
+        self.at_most("", "hosts of an authentication scheme", scheme.hosts.len(), 100)?;
+        self.at_most("", "answers of an authentication scheme", scheme.answers.len(), 100)?;
         let words = |list: Vec<String>| list.iter().map(|text| self.words(text)).collect();
         Ok(AuthScheme {
             name: self.words(&scheme.name),
@@ -200,17 +205,17 @@ impl Reader<'_> {
     }
 
     fn cursor(&self, bytes: Vec<u8>) -> Read<Arc<[u8]>> {
-        self.at_most("bytes of cursor", bytes.len(), self.limits.cursor_bytes_max)?;
+        self.at_most("cursor_bytes", "bytes of cursor", bytes.len(), self.limits.cursor_bytes_max)?;
         Ok(bytes.into())
     }
 
     fn version(&self, bytes: Vec<u8>) -> Read<Version> {
-        self.at_most("bytes of version", bytes.len(), self.limits.version_bytes_max)?;
+        self.at_most("version_bytes", "bytes of version", bytes.len(), self.limits.version_bytes_max)?;
         Ok(Version { generation: 0, order: bytes.into() })
     }
 
     fn key(&self, cells: Vec<model::Cell>) -> Read<Key> {
-        self.at_most("key columns", cells.len(), self.limits.key_columns_max)?;
+        self.at_most("key_columns", "key columns", cells.len(), self.limits.key_columns_max)?;
         if cells.is_empty() {
             return Err(self.fault("a row without a key".into()));
         }
@@ -243,7 +248,7 @@ impl Reader<'_> {
             // What is not understood may mean anything: everything is looked at again.
             _ => (ChangeKind::Gap, false),
         };
-        self.at_most("columns", batch.columns.len(), self.limits.columns_max)?;
+        self.at_most("columns", "columns", batch.columns.len(), self.limits.columns_max)?;
         let columns = batch.columns.len();
         let row = |row: model::ChangeRow| {
             let width = if kind != ChangeKind::Upsert && row.cells.is_empty() { 0 } else { columns };
@@ -270,7 +275,7 @@ impl Reader<'_> {
             model::Outcome::Conflict(row) => Outcome::Conflict(self.row(row, returning)?),
             model::Outcome::Duplicate(row) => Outcome::Duplicate(self.row(row, returning)?),
             model::Outcome::Overwrote((row, overwritten)) => {
-                self.at_most("overwritten fields", overwritten.len(), self.limits.columns_max)?;
+                self.at_most("columns", "overwritten fields", overwritten.len(), self.limits.columns_max)?;
                 let one = |field: model::FieldOverwrite| Overwritten {
                     column: field.column,
                     value: cells::from_guest(field.value).unwrap_or(Value::Null),
@@ -281,7 +286,7 @@ impl Reader<'_> {
             }
             model::Outcome::Gone => Outcome::Gone,
             model::Outcome::Rejected(rejection) => {
-                self.at_most("columns", rejection.columns.len(), self.limits.columns_max)?;
+                self.at_most("columns", "columns", rejection.columns.len(), self.limits.columns_max)?;
                 Outcome::Rejected(Rejection {
                     code: self.words(&rejection.code),
                     class: self.words(&rejection.class),
@@ -302,9 +307,9 @@ impl Reader<'_> {
     }
 
     fn object(&self, object: model::Object) -> Read<Object> {
-        self.at_most("columns", object.columns.len(), self.limits.columns_max)?;
-        self.at_most("key columns", object.key.len(), self.limits.key_columns_max)?;
-        self.at_most("unique keys", object.unique_keys.len(), 1000)?;
+        self.at_most("columns", "columns", object.columns.len(), self.limits.columns_max)?;
+        self.at_most("key_columns", "key columns", object.key.len(), self.limits.key_columns_max)?;
+        self.at_most("", "unique keys", object.unique_keys.len(), 1000)?;
         Ok(Object {
             name: object.name,
             label: self.words(&object.label),
@@ -317,7 +322,7 @@ impl Reader<'_> {
     }
 
     fn column(&self, column: model::Column) -> Read<Column> {
-        self.at_most("enum values", column.type_.values.len(), 100_000)?;
+        self.at_most("", "enum values", column.type_.values.len(), 100_000)?;
         Ok(Column {
             name: column.name,
             label: self.words(&column.label),
@@ -364,4 +369,80 @@ fn kind(name: &str) -> Kind {
         Kind::Opaque,
     ];
     ALL.into_iter().find(|kind| super::ask::kind_name(*kind) == name).unwrap_or(Kind::Opaque)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: usize, version: usize) -> model::Row {
+        model::Row { key: vec![model::Cell::Integer(1); key], cells: Vec::new(), version: vec![0; version], at: None }
+    }
+
+    fn bound<T>(read: Read<T>) -> &'static str {
+        read.err().map(|fault| fault.bound()).unwrap_or("none")
+    }
+
+    fn narrow() -> Limits {
+        Limits {
+            rows_max: 2,
+            columns_max: 2,
+            key_columns_max: 2,
+            version_bytes_max: 2,
+            cursor_bytes_max: 2,
+            objects_max: 2,
+            words_bytes_max: 4,
+            answer_headers_max: 2,
+            ..Limits::default()
+        }
+    }
+
+    fn read(rows: Vec<model::Row>, next: usize) -> Read<Page> {
+        page(Answer::Page(model::Page { rows, next: vec![0; next] }), 0, &narrow())
+    }
+
+    #[test]
+    fn an_answer_beyond_a_bound_is_a_fault_that_names_it() {
+        assert_eq!(bound(read(vec![row(1, 1), row(2, 2)], 2)), "none");
+        assert_eq!(bound(read(vec![row(1, 1); 3], 0)), "batch_rows");
+        assert_eq!(bound(read(vec![row(3, 1)], 0)), "key_columns");
+        assert_eq!(bound(read(vec![row(1, 3)], 0)), "version_bytes");
+        assert_eq!(bound(read(Vec::new(), 3)), "cursor_bytes");
+        let object = |columns: usize| model::Object {
+            name: "x".into(),
+            label: "a long label".into(),
+            columns: Vec::new(),
+            key: vec!["id".into(); columns],
+            unique_keys: Vec::new(),
+            rows_estimate: None,
+            obstacle: String::new(),
+            extras: Vec::new(),
+        };
+        let told = objects(Answer::Objects(vec![object(1)]), &narrow()).expect("an object");
+        assert_eq!(told[0].label, "a lo…", "longer words are cut");
+        assert_eq!(bound(objects(Answer::Objects(vec![object(1); 3]), &narrow())), "objects");
+        assert_eq!(bound(objects(Answer::Objects(vec![object(3)]), &narrow())), "key_columns");
+        let batch = model::ChangeBatch {
+            object: "x".into(),
+            kind: "upsert".into(),
+            columns: vec!["a".into(); 3],
+            rows: Vec::new(),
+            origin: String::new(),
+        };
+        let answer = model::ChangesAnswer {
+            batches: vec![batch],
+            cursor: Vec::new(),
+            more: false,
+            lag_bytes: None,
+            lag_ms: None,
+        };
+        assert_eq!(bound(changes(Answer::Changes(answer), &narrow())), "columns");
+        let answer = model::WebhookAnswer {
+            status: 200,
+            headers: vec![("a".into(), "b".into()); 3],
+            body: Vec::new(),
+            batches: Vec::new(),
+        };
+        assert_eq!(bound(ingested(Answer::Ingested(answer), &narrow())), "webhook_headers");
+    }
 }

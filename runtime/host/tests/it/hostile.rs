@@ -43,7 +43,7 @@ async fn an_endless_loop_ends_when_it_has_computed_long_enough() {
     for mode in ["loop", "host-calls"] {
         let session = hostile(mode, |_| {}).await;
         let error = read(&session).await.expect_err("a time-out");
-        assert_eq!(error, HostError::Timeout { call: "read", limit_ms: 300 }, "{mode}");
+        assert_eq!(error, HostError::Timeout { call: "read", limit_ms: 300, bound: "compute_time" }, "{mode}");
         assert_restarted(&session).await;
     }
 }
@@ -67,7 +67,7 @@ async fn a_call_blocked_in_the_host_ends_at_its_wall_clock_limit() {
     // The first call also makes the instance; let that not count.
     let _ = session.check(&[]).await;
     let error = read(&session).await.expect_err("a time-out");
-    assert_eq!(error, HostError::Timeout { call: "read", limit_ms: 50 });
+    assert_eq!(error, HostError::Timeout { call: "read", limit_ms: 50, bound: "call_timeout" });
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_trap_in_the_middle_of_a_batch_says_that_the_writes_are_unknown() {
 async fn a_wrong_number_of_outcomes_is_a_fault() {
     let session = hostile("outcomes", |_| {}).await;
     let error = write(&session, 4).await;
-    assert!(matches!(&error, HostError::Fault { call: "write", reason } if reason == "3 outcomes for 4 intents"));
+    assert!(matches!(&error, HostError::Fault { call: "write", reason, .. } if reason == "3 outcomes for 4 intents"));
     assert_restarted(&session).await;
 }
 

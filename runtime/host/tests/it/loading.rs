@@ -1,6 +1,6 @@
 //! Loading components: by digest, from files and from the cache.
 
-use lockstep_host::{Host, HostError, HostOptions, LoadLimits};
+use lockstep_host::{Host, HostError, HostOptions, Limits, LoadLimits};
 use sha2::{Digest, Sha256};
 
 use crate::guests;
@@ -54,7 +54,8 @@ async fn only_the_pinned_component_is_loaded() {
 #[tokio::test]
 async fn a_component_that_is_too_large_is_not_read() {
     let load = LoadLimits { component_bytes_max: 1000, ..LoadLimits::default() };
-    let host = Host::new(HostOptions { load, ..HostOptions::default() }).expect("a host");
+    let host = Host::new(HostOptions { limits: Limits { load, ..Limits::default() }, ..HostOptions::default() })
+        .expect("a host");
     let error = host.load_file(&guests::path("echo"), None).await.err().expect("a refusal");
     assert!(matches!(error, HostError::TooLarge { bytes_max: 1000, .. }));
 }

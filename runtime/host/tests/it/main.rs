@@ -1,6 +1,7 @@
 //! The host with real components.
 
 mod budgets;
+mod documented;
 mod guests;
 mod hostile;
 mod http;

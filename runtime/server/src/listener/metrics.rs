@@ -125,6 +125,12 @@ fn connections(registry: &mut Registry, all: &[ConnectionStatus]) {
     for (name, help, count) in counters {
         counter(registry, name, help, all.iter().map(|one| (labels(one), count(one))));
     }
+    let reached = all.iter().flat_map(|one| {
+        one.bounds
+            .iter()
+            .map(|(bound, count)| (vec![("connection", one.name.clone()), ("bound", bound.clone())], *count))
+    });
+    counter(registry, "connection_bounds_reached", "Times a bound of the connector was reached", reached);
     budgets(registry, all);
 }
 

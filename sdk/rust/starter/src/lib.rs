@@ -160,4 +160,4 @@ impl Connector for Session {
     }
 }
 
-lockstep_sdk::export!(Session);
+lockstep_sdk::export!(Session, "connector.json");

@@ -168,4 +168,4 @@ fn told(answer: std::result::Result<Response, Failure>) -> CheckItem {
     }
 }
 
-lockstep_sdk::export!(Courier);
+lockstep_sdk::export!(Courier, "connector.json");

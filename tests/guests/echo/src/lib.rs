@@ -323,4 +323,4 @@ impl Connector for Echo {
     }
 }
 
-lockstep_sdk::export!(Echo);
+lockstep_sdk::export!(Echo, "connector.json");

@@ -320,6 +320,7 @@ impl TokenEndpoint<'_> {
             NotSignedIn::Failed(match failure {
                 // The guest's own request was certainly not sent.
                 Failure::Unknown(why) | Failure::NotSent(why) => Failure::NotSent(format!("signing in: {why}")),
+                Failure::Bound { bound, why, .. } => Failure::kept_back(bound, format!("signing in: {why}")),
                 denied @ (Failure::Denied(_) | Failure::Refused(_)) => denied,
             })
         })

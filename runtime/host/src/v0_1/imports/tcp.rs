@@ -29,6 +29,7 @@ type Answer<T> = wasmtime::Result<Result<T, ErrorCode>>;
 impl tcp_create_socket::Host for StoreData {
     fn create_tcp_socket(&mut self, family: IpAddressFamily) -> Answer<Resource<Socket>> {
         if !self.network.has_room() {
+            self.network.counters.reached("sockets");
             return Ok(Err(ErrorCode::NewSocketLimit));
         }
         let socket = Socket {

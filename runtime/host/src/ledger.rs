@@ -1,0 +1,92 @@
+//! What all instances of one connection share, whatever component and role they are
+//! of: the memory and tables they use together, how often they failed, and
+//! what they did wrong.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    incidents::{Incident, Incidents},
+    session::Backoff,
+};
+
+/// What fails: a component, by its digest, in a role.
+type Failing = (String, &'static str);
+
+/// One connection's.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) memory_bytes: Total,
+    pub(crate) table_elements: Total,
+    pub(crate) instances: Total,
+    pub(crate) incidents: Incidents,
+    /// By component and role, so that another version starts without its forerunner's failures.
+    failures: Mutex<HashMap<Failing, Arc<Mutex<Backoff>>>>,
+}
+
+/// Components of a connection whose failures are remembered.
+const COMPONENTS_MAX: usize = 64;
+
+impl Ledger {
+    /// The failures of a component in a role.
+    pub(crate) fn failures(&self, digest: &str, role: &'static str) -> Arc<Mutex<Backoff>> {
+        let mut all = self.failures.lock();
+        if all.len() >= COMPONENTS_MAX {
+            all.retain(|_, failures| Arc::strong_count(failures) > 1);
+        }
+        Arc::clone(all.entry((digest.to_owned(), role)).or_default())
+    }
+}
+
+/// An amount that many take from.
+#[derive(Debug, Default)]
+pub(crate) struct Total(AtomicUsize);
+
+impl Total {
+    /// Take more, unless all would then have more than `max`.
+    pub(crate) fn take(&self, more: usize, max: usize) -> bool {
+        let fits = |used: usize| used.checked_add(more).filter(|used| *used <= max);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    pub(crate) fn give_back(&self, amount: usize) {
+        self.0.fetch_sub(amount, Ordering::Relaxed);
+    }
+}
+
+/// The ledgers of a host's connections, by name. As many as the operator configured.
+#[derive(Default)]
+pub(crate) struct Ledgers(Mutex<HashMap<String, Arc<Ledger>>>);
+
+impl Ledgers {
+    pub(crate) fn of(&self, connection: &str) -> Arc<Ledger> {
+        Arc::clone(self.0.lock().entry(connection.to_owned()).or_default())
+    }
+
+    pub(crate) fn incidents(&self, connection: &str) -> Vec<Incident> {
+        let ledger = self.0.lock().get(connection).cloned();
+        ledger.map(|ledger| ledger.incidents.list()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_together_take_no_more_than_there_is() {
+        let total = Total::default();
+        assert!(total.take(60, 100) && total.take(40, 100));
+        assert!(!total.take(1, 100) && !total.take(usize::MAX, 100));
+        total.give_back(40);
+        assert!(total.take(40, 100));
+        assert!(!total.take(1, 100));
+    }
+}
