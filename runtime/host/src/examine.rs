@@ -37,6 +37,9 @@ pub fn digest_of(bytes: &[u8]) -> String {
 /// contract version that is not served.
 pub fn examine(bytes: &[u8]) -> Result<Anatomy, HostError> {
     let no_component = |reason: String| HostError::NotAComponent { reason };
+    if !bytes.starts_with(b"\0asm") {
+        return Err(no_component("it does not begin as WebAssembly does".into()));
+    }
     let mut imports = Vec::new();
     let mut version = None;
     let mut manifest = None;

@@ -231,7 +231,7 @@ fn difference(bytes: &[u8], own: &str, anatomy: &Anatomy) -> Option<Difference> 
     Some(Difference {
         digest: format!("sha256:{theirs}"),
         bytes: bytes.len(),
-        version: before.manifest.map(|manifest| manifest.version).unwrap_or_default(),
+        version: before.manifest.map_or("one without a manifest".to_owned(), |manifest| manifest.version),
         added: only(&new, &old),
         removed: only(&old, &new),
     })
