@@ -52,6 +52,39 @@ pub enum IndexChange {
     DropMatch { key: MatchKey, record: RecordId },
 }
 
+/// Values that a side showed of a row, in no order: they may be older than what is
+/// known, or edits that nothing will show again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Glimpse {
+    /// By column; one that was not told is not here.
+    pub cells: Vec<(String, Value)>,
+    /// When they were set, by the side's clock.
+    pub at: Option<Timestamp>,
+}
+
+/// What a side told of a row that is to be read because of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Notice {
+    /// That it changed, and nothing more.
+    Changed,
+    Glimpsed(Glimpse),
+}
+
+/// A notice is kept until its row was read, or is believed to be gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum NoticeChange {
+    Put {
+        side: SideId,
+        key: Key,
+        told: Notice,
+    },
+    /// All that was told of the row is dealt with.
+    Clear {
+        side: SideId,
+        key: Key,
+    },
+}
+
 /// What a plan or a settlement changes, for one sync. Committed in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delta {
@@ -67,6 +100,7 @@ pub struct Delta {
     pub cursors: Vec<(SideId, Cursor)>,
     /// Backfill positions: where a side's full read resumes. `None`: finished.
     pub backfill: Vec<(SideId, Option<Vec<u8>>)>,
+    pub notices: Vec<NoticeChange>,
 }
 
 impl Delta {

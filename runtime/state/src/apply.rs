@@ -16,6 +16,7 @@ use crate::{
     encode,
     error::StateError,
     id::{self, SIDES_MAX, SyncId},
+    notice,
     place::HashKey,
 };
 
@@ -54,6 +55,7 @@ pub(crate) fn apply(conn: &Connection, hash: &HashKey, commit: &Prepared) -> Res
     apply.quarantine(&commit.quarantine)?;
     apply.forget(&commit.forgotten)?;
     apply.streams(commit)?;
+    notice::apply(conn, commit.sync, &commit.notices)?;
     apply.settings(&commit.settings)?;
     apply.tally.write(conn, commit.sync)?;
     Ok(committed)

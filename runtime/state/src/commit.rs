@@ -18,6 +18,7 @@ use crate::{
     encode,
     error::StateError,
     id::{IN_SYNC_MAX, SIDES_MAX, SyncId},
+    notice::NoticeRow,
     place::HashKey,
 };
 
@@ -127,6 +128,7 @@ pub(crate) struct Prepared {
     pub quarantine: Vec<QuarantineRow>,
     pub cursors: Vec<(SideId, Cursor)>,
     pub backfill: Vec<(SideId, Option<Vec<u8>>)>,
+    pub notices: Vec<NoticeRow>,
     pub streams: Vec<(SideId, StreamChange)>,
     pub phase: Option<SyncPhase>,
     pub settings: Vec<(String, Option<String>)>,
@@ -139,7 +141,7 @@ const ROW_BYTES: usize = 64;
 impl Prepared {
     /// Encodes a commit; refuses one that is larger than `bytes_max`.
     pub(crate) fn new(commit: Commit, hash: &HashKey, bytes_max: usize) -> Result<Self, StateError> {
-        let Delta { records, forgotten, index, mut marks, journal, quarantine, cursors, backfill } = commit.delta;
+        let Delta { records, forgotten, index, mut marks, journal, quarantine, cursors, backfill, notices } = commit.delta;
         let mut records = records.iter().map(|record| record_row(record, hash)).collect::<Result<Vec<_>, _>>()?;
         // Neighbouring rows share pages.
         records.sort_by_key(|row| row.id);
@@ -160,6 +162,7 @@ impl Prepared {
             quarantine: quarantine.into_iter().map(quarantine_row).collect(),
             cursors,
             backfill,
+            notices: notices.iter().map(NoticeRow::new).collect(),
             streams: commit.streams,
             phase: commit.phase,
             settings: commit.settings,
@@ -189,13 +192,15 @@ impl Prepared {
                     QuarantineRow::Put { body, .. } => body.len(),
                     QuarantineRow::Clear { .. } => 0,
                 })
-                .sum::<usize>();
+                .sum::<usize>()
+            + self.notices.iter().map(NoticeRow::size_bytes).sum::<usize>();
         let rows = self.records.len()
             + self.forgotten.len()
             + self.index.len()
             + self.marks.len()
             + self.journal.len()
             + self.quarantine.len()
+            + self.notices.len()
             + 1;
         bodies + rows * ROW_BYTES
     }

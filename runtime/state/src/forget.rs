@@ -17,13 +17,15 @@ const BY_ROW: [&str; 2] = [
     "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)",
     "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)",
 ];
-const BY_SIDE: [&str; 3] = [
+const BY_SIDE: [&str; 4] = [
     "DELETE FROM link_key WHERE (side, place, record) IN
      (SELECT side, place, record FROM link_key WHERE side BETWEEN ?1 AND ?2 LIMIT ?3)",
     "DELETE FROM mark WHERE (side, record) IN
      (SELECT side, record FROM mark WHERE side BETWEEN ?1 AND ?2 LIMIT ?3)",
     "DELETE FROM quarantine WHERE (side, record) IN
      (SELECT side, record FROM quarantine WHERE side BETWEEN ?1 AND ?2 LIMIT ?3)",
+    "DELETE FROM notice WHERE (side, key, n) IN
+     (SELECT side, key, n FROM notice WHERE side BETWEEN ?1 AND ?2 LIMIT ?3)",
 ];
 const BY_SYNC: [&str; 2] = [
     "DELETE FROM match_key WHERE (sync, place, record) IN

@@ -22,6 +22,7 @@ mod id;
 mod journal;
 mod listing;
 mod lock;
+mod notice;
 mod people;
 mod place;
 mod query;

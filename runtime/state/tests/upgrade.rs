@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use lockstep_core::{
     change::Cursor,
-    delta::{Mark, QuarantineChange, Quarantined},
+    delta::{Glimpse, Mark, Notice, NoticeChange, QuarantineChange, Quarantined},
     record::{FieldId, HoldReason, Record, RecordId},
     value::{Timestamp, Value},
     write::{Action, Rejection},
@@ -21,6 +21,7 @@ use support::{LEFT, RIGHT, absorbed, added, claim, email, key, record};
 /// Every released version, as SQL text.
 const V1: &str = include_str!("golden/v1.sql");
 const V2: &str = include_str!("golden/v2.sql");
+const V3: &str = include_str!("golden/v3.sql");
 
 fn held() -> Record {
     let mut held = record(2, "Grace");
@@ -46,6 +47,12 @@ fn refused() -> Quarantined {
     }
 }
 
+/// What a side told of two rows that are still to be read.
+fn told() -> Vec<(lockstep_core::key::Key, Notice)> {
+    let glimpse = Glimpse { cells: vec![("text".to_owned(), Value::text("Adah"))], at: Some(Timestamp(4)) };
+    vec![(key(1), Notice::Changed), (key(1), Notice::Glimpsed(glimpse)), (key(2), Notice::Changed)]
+}
+
 /// Writes the state that the golden file holds to the path in `LOCKSTEP_GOLDEN`;
 /// its SQL text (`.dump`) becomes the golden file of a new version.
 #[test]
@@ -66,6 +73,8 @@ fn write_golden() {
     commit.delta.cursors = vec![(LEFT, Cursor([1, 2].into()))];
     commit.delta.backfill = vec![(LEFT, None), (RIGHT, Some(vec![7]))];
     commit.streams = vec![(LEFT, StreamChange { generation: Some(4), ..StreamChange::default() })];
+    let put = |(key, told)| NoticeChange::Put { side: RIGHT, key, told };
+    commit.delta.notices = told().into_iter().map(put).collect();
     commit.phase = Some(SyncPhase::Sweep { after: RecordId(1) });
     commit.settings = vec![("note".to_owned(), Some("kept".to_owned()))];
     store.commit_blocking(commit).unwrap();
@@ -119,6 +128,24 @@ fn a_file_of_version_2_says_which_connectors_were_in_use_and_one_of_version_1_kn
         let store = Store::open(&path, &Options::default()).unwrap();
         assert_eq!(store.connector("crm").unwrap().as_deref(), known);
         assert_eq!(store.claim("contacts", 2).unwrap().state.commit_seq, 1);
+    }
+}
+
+#[test]
+fn a_file_of_version_3_says_what_sides_told_of_rows_that_are_still_to_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    for (sql, version, known) in [(V2, 2, Vec::new()), (V3, 3, told())] {
+        let path = dir.path().join(format!("v{version}.db"));
+        made_of(sql, version, &path);
+        let store = Store::open(&path, &Options::default()).unwrap();
+        let claim = store.claim("contacts", 2).unwrap();
+        let sync = claim.state.sync;
+        assert_eq!(store.notices(sync, RIGHT).unwrap(), known);
+        assert_eq!(store.notices(sync, LEFT).unwrap(), []);
+        let mut commit = claim.commit(claim.state.commit_seq);
+        commit.delta.notices = vec![NoticeChange::Clear { side: RIGHT, key: key(1) }];
+        store.commit_blocking(commit).unwrap();
+        assert!(store.notices(sync, RIGHT).unwrap().iter().all(|(row, _)| *row == key(2)));
     }
 }
 
