@@ -1,7 +1,10 @@
 //! From configuration to a sync that can run: asks the systems what they have,
 //! numbers what is new, and compiles the mapping.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use lockstep_core::{
     config,
@@ -20,6 +23,17 @@ use crate::{
 
 pub(crate) type Connectors = BTreeMap<String, Arc<dyn Connector>>;
 
+/// How a side is written to that cannot make a write conditional: it looks, writes, and
+/// looks afterwards at what it overwrote.
+const READ_CHECK_WRITE: &str = "read-check-write";
+
+/// What sides look like.
+pub(crate) struct Seen {
+    pub(crate) objects: Objects,
+    /// Names of the sides that are written to by [`READ_CHECK_WRITE`].
+    pub(crate) audited: BTreeSet<String>,
+}
+
 /// What a sync is assembled from.
 pub(crate) struct Assembly<'a> {
     pub(crate) sync: &'a config::Sync,
@@ -31,7 +45,12 @@ pub(crate) struct Assembly<'a> {
 impl Assembly<'_> {
     /// Asks every side what its object looks like now.
     pub(crate) async fn discover(&self, connectors: &Connectors) -> Result<Objects, EngineError> {
-        let mut objects = Objects::new();
+        self.look(connectors).await.map(|seen| seen.objects)
+    }
+
+    /// Asks every side what its object looks like now, and how it is written to.
+    pub(crate) async fn look(&self, connectors: &Connectors) -> Result<Seen, EngineError> {
+        let mut seen = Seen { objects: Objects::new(), audited: BTreeSet::new() };
         for side in &self.sync.sides {
             let connector = connectors
                 .get(&side.connection)
@@ -41,10 +60,13 @@ impl Assembly<'_> {
             let wanted = [side.object.clone()];
             let found = session.discover(&wanted).await.map_err(told)?;
             if let Some(object) = found.into_iter().find(|object| object.name == side.object) {
-                objects.insert(side.name.clone(), object);
+                seen.objects.insert(side.name.clone(), object);
+            }
+            if session.spec().await.map_err(told)?.precondition == READ_CHECK_WRITE {
+                seen.audited.insert(side.name.clone());
             }
         }
-        Ok(objects)
+        Ok(seen)
     }
 
     /// Compiles against these objects and takes the sync over.

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     EngineError,
-    assemble::Assembly,
+    assemble::{Assembly, Seen},
     connection::ConnectionHandle,
     drift,
     engine::{Runner, Shared},
@@ -90,7 +90,7 @@ impl Keeper {
             clock: &self.shared.clock,
             owner: self.shared.owner,
         };
-        let objects = assembly.discover(&self.shared.connectors).await?;
+        let Seen { objects, audited } = assembly.look(&self.shared.connectors).await?;
         let core = assembly.core(&objects)?;
         let mut routes = BTreeMap::new();
         for side in core.spec.sides() {
@@ -99,6 +99,7 @@ impl Keeper {
                 Some(Route {
                     connection: self.connections.get(&configured.connection)?.clone(),
                     connector: self.shared.connectors.get(&configured.connection)?.clone(),
+                    audits: audited.contains(&*side.name),
                 })
             });
             let route = route.ok_or_else(|| EngineError::UnknownSide {

@@ -141,7 +141,8 @@ const ROW_BYTES: usize = 64;
 impl Prepared {
     /// Encodes a commit; refuses one that is larger than `bytes_max`.
     pub(crate) fn new(commit: Commit, hash: &HashKey, bytes_max: usize) -> Result<Self, StateError> {
-        let Delta { records, forgotten, index, mut marks, journal, quarantine, cursors, backfill, notices } = commit.delta;
+        let Delta { records, forgotten, index, mut marks, journal, quarantine, cursors, backfill, notices } =
+            commit.delta;
         let mut records = records.iter().map(|record| record_row(record, hash)).collect::<Result<Vec<_>, _>>()?;
         // Neighbouring rows share pages.
         records.sort_by_key(|row| row.id);

@@ -557,7 +557,7 @@ impl Actor {
         let mut sides = Vec::with_capacity(concerned.len());
         for (index, permit) in concerned.into_iter().zip(permits) {
             if let Some(side) = self.sides.get(index) {
-                let message = FromStream::Changes { batches: side.share(&batches), at: next.clone() };
+                let message = FromStream::Changes { batches: side.share(&batches), at: next.clone(), kept: true };
                 permit.send((side.subscription.who.side, message));
                 sides.push(side.durable.clone());
             }
@@ -633,7 +633,7 @@ impl Actor {
             return Ok(());
         };
         let share = side.share(batches);
-        self.give(session, index, FromStream::Changes { batches: share, at: at.clone() }).await
+        self.give(session, index, FromStream::Changes { batches: share, at: at.clone(), kept: false }).await
     }
 
     /// Gives a message to a side, keeping the stream alive while the side is busy.

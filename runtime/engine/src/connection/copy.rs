@@ -134,7 +134,7 @@ impl Actor {
         }
         self.at = Some(next.clone());
         if let Some(to) = &side.subscription.to {
-            let message = FromStream::Changes { batches, at: next };
+            let message = FromStream::Changes { batches, at: next, kept: false };
             // An error: the sync is gone and will attach again.
             let _ = to.send((side.subscription.who.side, message)).await;
         }

@@ -48,8 +48,9 @@ pub(crate) enum FromStream {
     },
     /// A page of the full read. `next` empty: the last.
     Page { rows: Vec<Row>, next: Arc<[u8]> },
-    /// Changes of this side's object, perhaps none, up to a position.
-    Changes { batches: Vec<Arc<ChangeBatch>>, at: Position },
+    /// Changes of this side's object, perhaps none, up to a position. `kept`: rows
+    /// that are only named are to be kept in the state, and do not hold the position.
+    Changes { batches: Vec<Arc<ChangeBatch>>, at: Position, kept: bool },
     /// Everything the source had when it was asked has been handed over. Number
     /// 0: when the stream began, once after every `Begin`.
     CaughtUp { asked: u64 },

@@ -14,6 +14,7 @@ use lockstep_core::{
     change::{ChangeBatch, Row},
     delta::{Delta, IndexChange, Mark},
     journal::Entry,
+    key::Key,
     record::{RecordId, SideId},
 };
 use lockstep_state::{Committed, StateError};
@@ -69,6 +70,8 @@ pub(super) struct Staged {
     pub(super) pages: VecDeque<(SideId, Vec<Row>, Arc<[u8]>)>,
     /// Records to look at anew: a parent arrived.
     pub(super) reviews: Vec<RecordId>,
+    /// Rows whose being told of is to be kept, with the place that waits for it.
+    pub(super) notices: Vec<(SideId, u64, Key)>,
     /// Settings to commit with the next plan.
     pub(super) settings: Vec<(String, Option<String>)>,
 }
@@ -80,6 +83,7 @@ impl Staged {
             && self.batches.is_empty()
             && self.pages.is_empty()
             && self.reviews.is_empty()
+            && self.notices.is_empty()
             && self.settings.is_empty()
     }
 }
@@ -367,8 +371,15 @@ impl Actor {
 
     fn enqueue(&mut self, marks: &[Mark]) {
         for mark in marks {
-            if let (Some(_), Some(run)) = (mark.action, self.sides.get_mut(&mark.side)) {
+            let Some(run) = self.sides.get_mut(&mark.side) else {
+                continue;
+            };
+            if mark.action.is_some() {
                 run.queue.push(mark.record);
+            } else if run.uncertain.has(mark.record) && !run.in_flight.contains(&mark.record) {
+                // Nothing is wanted there any more: nothing will tell.
+                run.certain(mark.record);
+                run.settled(mark.record, &mut self.staged.freed);
             }
         }
     }
@@ -420,11 +431,12 @@ impl Actor {
         self.sides
             .values()
             .filter(|run| run.writer.has_room() && !run.paused)
-            .flat_map(|run| {
-                let busy = run.busy_until.filter(|_| run.queue.has_ready() || !run.fetches.is_empty());
-                [busy, run.queue.next_wake()]
+            .filter_map(|run| {
+                let waits = run.queue.has_ready() || !run.fetches.is_empty();
+                let due = run.busy_until.filter(|_| waits).or_else(|| run.queue.next_wake());
+                // While the side is busy nothing is handed out, whatever is due.
+                due.map(|due| run.busy_until.map_or(due, |busy| busy.max(due)))
             })
-            .flatten()
             .chain(disk)
             .min()
     }

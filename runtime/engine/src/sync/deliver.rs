@@ -111,6 +111,10 @@ impl Actor {
                     self.waiting.add(record.id, &waits);
                 }
                 run.queue.succeeded(*record);
+                if run.uncertain.has(*record) {
+                    run.certain(*record);
+                    run.settled(*record, &mut self.staged.freed);
+                }
                 continue;
             };
             if sent.intent.action == Action::Create && run.withholds_creates() {
@@ -211,7 +215,7 @@ fn give_fetch(run: &mut SideRun) -> bool {
     }
     for (key, asked) in request.keys.iter().zip(&asked) {
         if matches!(asked, Asked::News { .. }) {
-            run.fetching.insert(key.clone(), false);
+            run.readings.begin(key, run.hints.told());
         }
     }
     run.writer.give(Job::Fetch { request, asked }, run.generation)

@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use lockstep_core::{
-    change::{ChangeBatch, ChangeKind, ChangeRow, Row, Selection},
+    change::{ChangeBatch, ChangeKind, ChangeRow, Row, Selection, Version},
+    delta::Glimpse,
     key::Key,
 };
 use rustc_hash::FxHashMap;
@@ -16,8 +17,16 @@ use rustc_hash::FxHashMap;
 /// Hints of one side by row, each a batch of its own, in stream order.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    open: FxHashMap<Key, Vec<Arc<ChangeBatch>>>,
-    glimpses: FxHashMap<Key, Vec<Arc<ChangeBatch>>>,
+    open: FxHashMap<Key, Vec<Hint>>,
+    glimpses: FxHashMap<Key, Vec<Hint>>,
+    told: u64,
+}
+
+/// What was told, and so many things had been told before it.
+#[derive(Debug)]
+struct Hint {
+    number: u64,
+    batch: Arc<ChangeBatch>,
 }
 
 /// Glimpses kept of one row: a poll shows the same change again and again.
@@ -33,71 +42,118 @@ pub(super) struct Told {
 }
 
 impl Hints {
-    /// The row is read again because of this change.
-    pub(super) fn add(&mut self, key: &Key, batch: Arc<ChangeBatch>) {
+    /// The row is read again because of this change. True: it is a glimpse, and a new one.
+    pub(super) fn add(&mut self, key: &Key, batch: Arc<ChangeBatch>) -> bool {
         if tells_an_end(&batch) {
-            self.open.entry(key.clone()).or_default().push(batch);
-        } else if batch.kind == ChangeKind::Upsert {
-            self.glimpse(key, batch);
+            let hint = self.hint(batch);
+            self.open.entry(key.clone()).or_default().push(hint);
+            return false;
         }
+        batch.kind == ChangeKind::Upsert && self.glimpse(key, batch)
     }
 
-    /// A read showed the row, and cannot be ordered against what is known.
-    pub(super) fn glimpse_row(&mut self, selection: &Selection, row: &Row) {
-        let told =
-            ChangeRow { key: row.key.clone(), cells: row.cells.clone(), version: row.version.clone(), at: row.at };
-        let batch = ChangeBatch {
-            object: selection.object.as_str().into(),
-            kind: ChangeKind::Upsert,
-            columns: selection.columns.clone().into(),
-            rows: vec![told],
-            origin: "".into(),
-        };
-        self.glimpse(&row.key, Arc::new(batch));
-    }
-
-    fn glimpse(&mut self, key: &Key, batch: Arc<ChangeBatch>) {
-        let seen = self.glimpses.entry(key.clone()).or_default();
+    /// What is kept is a glimpse of this row. True: a new one.
+    pub(super) fn glimpse(&mut self, key: &Key, batch: Arc<ChangeBatch>) -> bool {
         let cells = |batch: &ChangeBatch| batch.rows.first().map(|row| row.cells.clone());
-        if seen.iter().any(|other| other.columns == batch.columns && cells(other) == cells(&batch)) {
-            return;
+        let hint = self.hint(batch);
+        let seen = self.glimpses.entry(key.clone()).or_default();
+        let known =
+            |other: &Hint| other.batch.columns == hint.batch.columns && cells(&other.batch) == cells(&hint.batch);
+        if seen.iter().any(known) {
+            return false;
         }
         if seen.len() >= GLIMPSES_MAX {
             seen.remove(0);
         }
-        seen.push(batch);
+        seen.push(hint);
+        true
+    }
+
+    fn hint(&mut self, batch: Arc<ChangeBatch>) -> Hint {
+        self.told += 1;
+        Hint { number: self.told, batch }
     }
 
     /// Told of a row, and known already: of one with hints it may be what came
     /// after them.
     pub(super) fn follow(&mut self, key: &Key, batch: impl FnOnce() -> Arc<ChangeBatch>) {
-        if let Some(told) = self.open.get_mut(key) {
-            let batch = batch();
-            told.extend(tells_an_end(&batch).then_some(batch));
+        let Some(told) = self.open.get_mut(key) else {
+            return;
+        };
+        let batch = batch();
+        if tells_an_end(&batch) {
+            self.told += 1;
+            told.push(Hint { number: self.told, batch });
         }
     }
 
     pub(super) fn of(&self, key: &Key) -> impl Iterator<Item = &Arc<ChangeBatch>> {
-        self.open.get(key).into_iter().chain(self.glimpses.get(key)).flatten()
+        self.open.get(key).into_iter().chain(self.glimpses.get(key)).flatten().map(|hint| &hint.batch)
     }
 
-    /// The row was read, or is believed to be gone.
-    pub(super) fn take(&mut self, key: &Key) -> Told {
-        Told {
-            ordered: self.open.remove(key).unwrap_or_default(),
-            glimpsed: self.glimpses.remove(key).unwrap_or_default(),
+    /// How much was told so far.
+    pub(super) fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// The row was read, as it was asked for when so much had been told: what was
+    /// told since is for the reading that follows.
+    pub(super) fn read(&mut self, key: &Key, told: u64) {
+        for kept in [&mut self.open, &mut self.glimpses] {
+            if let Some(hints) = kept.get_mut(key) {
+                hints.retain(|hint| hint.number > told);
+                if hints.is_empty() {
+                    kept.remove(key);
+                }
+            }
         }
     }
 
-    /// The stream begins anew: what was told comes again.
-    pub(super) fn clear(&mut self) {
+    /// The row is believed to be gone.
+    pub(super) fn take(&mut self, key: &Key) -> Told {
+        let batches = |hints: Option<Vec<Hint>>| hints.into_iter().flatten().map(|hint| hint.batch).collect();
+        Told { ordered: batches(self.open.remove(key)), glimpsed: batches(self.glimpses.remove(key)) }
+    }
+
+    /// The stream begins anew: what was told in its order comes again. A glimpse
+    /// may not.
+    pub(super) fn restart(&mut self) {
         self.open.clear();
-        self.glimpses.clear();
     }
 
     pub(super) fn len(&self) -> usize {
         self.open.len() + self.glimpses.len()
     }
+}
+
+/// A row that a read showed, and that cannot be ordered against what is known.
+pub(super) fn glimpse_of(selection: &Selection, row: &Row) -> Arc<ChangeBatch> {
+    let told = ChangeRow { key: row.key.clone(), cells: row.cells.clone(), version: Version::default(), at: row.at };
+    one_glimpse(&selection.object, selection.columns.clone(), told)
+}
+
+fn one_glimpse(object: &str, columns: Vec<String>, row: ChangeRow) -> Arc<ChangeBatch> {
+    Arc::new(ChangeBatch {
+        object: object.into(),
+        kind: ChangeKind::Upsert,
+        columns: columns.into(),
+        rows: vec![row],
+        origin: "".into(),
+    })
+}
+
+/// A glimpse as the state keeps it.
+pub(super) fn to_stored(batch: &ChangeBatch) -> Glimpse {
+    let row = batch.rows.first();
+    let cells = row.into_iter().flat_map(|row| batch.columns.iter().zip(&row.cells));
+    let told = cells.filter_map(|(column, cell)| Some((column.clone(), cell.clone()?)));
+    Glimpse { cells: told.collect(), at: row.and_then(|row| row.at) }
+}
+
+/// What the state kept of a row.
+pub(super) fn from_stored(object: &str, key: &Key, glimpse: Glimpse) -> Arc<ChangeBatch> {
+    let (columns, cells) = glimpse.cells.into_iter().map(|(column, value)| (column, Some(value))).unzip();
+    one_glimpse(object, columns, ChangeRow { key: key.clone(), cells, version: Version::default(), at: glimpse.at })
 }
 
 /// Whether the last of such changes is the row's last state. A change without a
@@ -144,10 +200,32 @@ mod tests {
     }
 
     #[test]
+    fn what_was_told_after_a_row_was_asked_for_is_left_for_the_next_reading() {
+        let mut hints = Hints::default();
+        hints.add(&key(), told(&[1]));
+        let asked = hints.told();
+        hints.add(&key(), told(&[2]));
+        hints.read(&key(), asked);
+        assert_eq!(hints.take(&key()).ordered, [told(&[2])]);
+    }
+
+    #[test]
+    fn a_glimpse_comes_back_from_the_state_without_what_was_not_told() {
+        let selection = Selection { object: "people".to_owned(), columns: vec!["id".to_owned(), "name".to_owned()] };
+        let cells = vec![Some(Value::Int(1)), None];
+        let row = Row { key: key(), cells, version: Version { generation: 0, order: [1].into() }, at: None };
+        let stored = to_stored(&glimpse_of(&selection, &row));
+        assert_eq!(stored.cells, [("id".to_owned(), Value::Int(1))]);
+        let back = from_stored("people", &key(), stored);
+        assert!(back.rows[0].version.order.is_empty() && back.rows[0].cells == [Some(Value::Int(1))]);
+    }
+
+    #[test]
     fn a_change_without_a_version_tells_no_end_and_is_kept_once_as_a_glimpse() {
         let mut hints = Hints::default();
-        hints.add(&key(), told(&[]));
-        hints.add(&key(), told(&[]));
+        assert!(hints.add(&key(), told(&[])));
+        assert!(!hints.add(&key(), told(&[])));
+        hints.restart();
         let kept = hints.take(&key());
         assert_eq!((kept.ordered.len(), kept.glimpsed.len()), (0, 1));
     }

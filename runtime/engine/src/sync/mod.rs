@@ -8,13 +8,16 @@ mod core;
 mod deliver;
 mod displaced;
 mod doubt;
+mod fetched;
 mod guard;
 mod hint;
 mod phase;
+mod reading;
 mod requests;
 mod side;
 mod status;
 mod turn;
+mod uncertain;
 mod waiting;
 mod watermark;
 
@@ -66,6 +69,8 @@ pub(crate) struct Linked {
 pub(crate) struct Route {
     pub(crate) connection: ConnectionHandle,
     pub(crate) connector: Arc<dyn Connector>,
+    /// It cannot make writes conditional: it looks, writes and audits.
+    pub(crate) audits: bool,
 }
 
 /// What an actor is made of.
@@ -103,8 +108,9 @@ impl Actor {
                 continue;
             };
             let writer = Writer::spawn(side.id, route.connector.clone(), answers_in.clone());
-            let run =
+            let mut run =
                 SideRun::new(side, &name, route.connection.clone(), route.connector.clone(), writer, suspect_below);
+            run.uncertain.audits = route.audits;
             sides.insert(side.id, run);
         }
         let actor = Actor {

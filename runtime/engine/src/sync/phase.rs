@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use lockstep_core::{
-    change::ChangeKind,
-    delta::Delta,
+    change::{ChangeBatch, ChangeKind},
+    delta::{Delta, Notice},
     plan::Unread,
     record::{Record, RecordId, SideId},
     write::Action,
@@ -15,6 +15,7 @@ use lockstep_state::{Backfill, StreamChange, SyncPhase};
 use super::{
     actor::{Actor, Ended, Flight},
     core::Besides,
+    hint,
     side::Backlog,
 };
 use crate::{
@@ -47,6 +48,10 @@ impl Actor {
             run.suspects_open =
                 self.core.spec.match_on.is_empty() && marks.iter().any(|mark| mark.action == Some(Action::Create));
         }
+        for stored in &state.sides {
+            self.doubt_writes(stored.id)?;
+        }
+        self.resume_notices()?;
         self.rebuild_waiting()?;
         self.refill_columns()?;
         if !self.paused {
@@ -170,7 +175,7 @@ impl Actor {
                 run.undurable.clear();
                 run.watermark.reset();
                 run.doubts.restart();
-                run.hints.clear();
+                run.hints.restart();
                 run.backlog = Backlog::Unread;
                 run.reached = None;
                 let mut delta = Delta::default();
@@ -198,12 +203,16 @@ impl Actor {
             FromStream::Page { rows, next } => self.staged.pages.push_back((id, rows, next)),
             FromStream::CaughtUp { asked: 0 } => run.backlog = Backlog::Until(run.watermark.here()),
             FromStream::CaughtUp { asked } => run.doubts.answered(asked, run.watermark.here()),
-            FromStream::Changes { batches, at } => {
+            FromStream::Changes { batches, at, kept } => {
                 let ticket = run.watermark.enter(at);
                 for _ in &batches {
                     run.watermark.hold(ticket);
                 }
                 for batch in batches {
+                    if kept && batch.kind == ChangeKind::Invalidate {
+                        self.stage_notices(id, ticket, &batch);
+                        continue;
+                    }
                     self.stage_batch(id, ticket, batch);
                 }
                 if let Some(run) = self.sides.get_mut(&id) {
@@ -214,7 +223,56 @@ impl Actor {
         Ok(())
     }
 
-    fn stage_batch(&mut self, id: SideId, ticket: u64, batch: Arc<lockstep_core::change::ChangeBatch>) {
+    /// Rows to be read, each to be kept in the state first: whoever told of them
+    /// is answered then.
+    fn stage_notices(&mut self, id: SideId, ticket: u64, batch: &ChangeBatch) {
+        let Some(run) = self.sides.get_mut(&id) else {
+            return;
+        };
+        for row in &batch.rows {
+            run.want(row.key.clone(), Vec::new());
+            if run.noticed.insert(row.key.clone()) {
+                run.watermark.hold(ticket);
+                self.staged.notices.push((id, ticket, row.key.clone()));
+            }
+        }
+        run.watermark.free(ticket);
+    }
+
+    /// Takes up what the state kept of rows that were still to be read.
+    fn resume_notices(&mut self) -> Result<(), EngineError> {
+        for run in self.sides.values_mut() {
+            for (key, told) in self.core.store.notices(self.core.sync(), run.id)? {
+                if let Notice::Glimpsed(glimpse) = told {
+                    run.hints.glimpse(&key, hint::from_stored(&run.selection.object, &key, glimpse));
+                }
+                run.noticed.insert(key.clone());
+                run.want(key, Vec::new());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes that an earlier process may have sent, at sides where that matters.
+    fn doubt_writes(&mut self, id: SideId) -> Result<(), EngineError> {
+        let mut after = RecordId(0);
+        let Some(run) = self.sides.get_mut(&id).filter(|run| run.uncertain.audits) else {
+            return Ok(());
+        };
+        loop {
+            let marks = self.core.store.marks(self.core.sync(), id, after, SWEEP_MAX)?;
+            let Some(last) = marks.last() else {
+                return Ok(());
+            };
+            after = last.record;
+            marks
+                .iter()
+                .filter(|mark| mark.action != Some(Action::Create))
+                .for_each(|mark| run.uncertain.add(mark.record));
+        }
+    }
+
+    fn stage_batch(&mut self, id: SideId, ticket: u64, batch: Arc<ChangeBatch>) {
         let Some(run) = self.sides.get_mut(&id) else {
             return;
         };

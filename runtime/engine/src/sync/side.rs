@@ -15,7 +15,7 @@ use lockstep_core::{
 };
 use tokio::time::Instant;
 
-use super::{doubt::Doubts, hint::Hints, watermark::Watermark};
+use super::{doubt::Doubts, hint::Hints, reading::Readings, uncertain::Uncertain, watermark::Watermark};
 use crate::{
     Connector,
     connection::{ConnectionHandle, Durable, Position},
@@ -92,8 +92,10 @@ pub(super) struct SideRun {
     pub(super) doubts: Doubts,
     /// What the stream told of rows that are read again.
     pub(super) hints: Hints,
-    /// Keys being fetched. True: something newer was absorbed meanwhile.
-    pub(super) fetching: HashMap<Key, bool>,
+    pub(super) readings: Readings,
+    /// Rows of which the state keeps what was told.
+    pub(super) noticed: HashSet<Key>,
+    pub(super) uncertain: Uncertain,
     /// Creates of records below this may have been sent by an earlier process...
     pub(super) suspect_below: u64,
     /// ...unless they were looked up.
@@ -149,7 +151,9 @@ impl SideRun {
             wanting: HashMap::new(),
             doubts: Doubts::default(),
             hints: Hints::default(),
-            fetching: HashMap::new(),
+            readings: Readings::default(),
+            noticed: HashSet::new(),
+            uncertain: Uncertain::default(),
             suspect_below,
             cleared: HashSet::new(),
             suspects_open: false,
@@ -200,6 +204,11 @@ impl SideRun {
         self.fetches.push_back(Wanted { by, key, asked: Asked::News { tickets } });
     }
 
+    /// Whether the row is to be read, or read once more.
+    pub(super) fn is_wanted(&self, key: &Key) -> bool {
+        self.wanting.contains_key(key) || self.readings.has(key)
+    }
+
     /// The next row to be read.
     pub(super) fn next_fetch(&mut self) -> Option<Wanted> {
         let mut wanted = self.fetches.pop_front()?;
@@ -211,7 +220,7 @@ impl SideRun {
 
     /// Why a row of this record cannot be absorbed now, if it cannot.
     pub(super) fn blocks(&self, record: RecordId) -> bool {
-        self.in_flight.contains(&record) || self.parked.contains_key(&record)
+        self.in_flight.contains(&record) || self.parked.contains_key(&record) || self.uncertain.has(record)
     }
 
     /// The last group with creates that are not settled, if a row nobody knows
@@ -240,6 +249,13 @@ impl SideRun {
         self.watermark.hold(row.ticket);
         self.parked_rows += 1;
         self.strangers.push_back((group, row));
+    }
+
+    /// It is known what became of a write, or none is wanted any more.
+    pub(super) fn certain(&mut self, record: RecordId) {
+        for (key, tickets) in self.uncertain.clear(record) {
+            self.want(key, tickets);
+        }
     }
 
     /// The link is free again: what waited for it is to be absorbed.
@@ -273,14 +289,14 @@ impl SideRun {
 
     /// Rows in memory that wait for writes in flight or to be read, about.
     pub(super) fn waiting_rows(&self) -> usize {
-        self.parked_rows + self.fetches.len() + self.hints.len()
+        self.parked_rows + self.fetches.len() + self.hints.len() + self.uncertain.len()
     }
 
     /// Forgets what was taken from the stream and not absorbed: it will come again.
     pub(super) fn forget_stream(&mut self) {
         self.watermark.reset();
         self.doubts.restart();
-        self.hints.clear();
+        self.hints.restart();
         self.parked.clear();
         self.parked_moves.clear();
         self.strangers.clear();
@@ -299,6 +315,7 @@ impl SideRun {
             && !self.withheld
             && self.in_flight.is_empty()
             && self.fetches.is_empty()
+            && self.uncertain.len() == 0
             && self.doubts.is_empty()
             && self.parked_rows == 0
             && self.watermark.is_absorbed()

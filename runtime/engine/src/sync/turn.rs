@@ -8,7 +8,7 @@ use std::{
 
 use lockstep_core::{
     change::{ChangeBatch, ChangeKind, ChangeRow, Found, Row},
-    delta::{Delta, Mark},
+    delta::{Delta, Mark, Notice, NoticeChange},
     key::Key,
     plan::{self, Absorbed, Needs, Planner, Refs, Sent, Settled, Workset},
     record::{Link, Presence, RecordId, SideId},
@@ -20,7 +20,9 @@ use lockstep_core::{
 use super::{
     actor::{Actor, Flight, Staged, TURN_ROWS_MAX},
     core::Besides,
+    fetched::{absorb_fetched, live_link},
     guard::Storm,
+    hint,
     side::{ParkedRow, SideRun, Wanted},
 };
 use crate::{
@@ -42,6 +44,7 @@ struct Taken {
     batches: Vec<(SideId, u64, Arc<ChangeBatch>)>,
     pages: Vec<(SideId, Vec<Row>, Arc<[u8]>)>,
     reviews: Vec<RecordId>,
+    notices: Vec<(SideId, u64, Key)>,
     settings: Vec<(String, Option<String>)>,
 }
 
@@ -79,12 +82,38 @@ impl Taken {
 /// What a plan asks to be done beside its delta.
 #[derive(Default)]
 pub(super) struct Follow {
-    freed: VecDeque<(SideId, ParkedRow)>,
+    pub(super) freed: VecDeque<(SideId, ParkedRow)>,
     /// Records whose outcome was settled: they may want another write.
-    settled: Vec<(SideId, RecordId)>,
+    pub(super) settled: Vec<(SideId, RecordId)>,
     touched: Vec<RecordId>,
     behind: Behind,
     counted: Counted,
+    notices: Vec<NoticeChange>,
+}
+
+impl Follow {
+    /// A glimpse of a row is kept until the row was read.
+    fn keep_glimpse(&mut self, run: &mut SideRun, key: &Key, batch: &ChangeBatch) {
+        run.noticed.insert(key.clone());
+        let told = Notice::Glimpsed(hint::to_stored(batch));
+        self.notices.push(NoticeChange::Put { side: run.id, key: key.clone(), told });
+    }
+
+    /// A read showed the row, and cannot be ordered against what is known.
+    pub(super) fn glimpse(&mut self, run: &mut SideRun, row: &Row) {
+        let batch = hint::glimpse_of(&run.selection, row);
+        if run.hints.glimpse(&row.key, batch.clone()) {
+            self.keep_glimpse(run, &row.key, &batch);
+        }
+    }
+
+    /// What was told of the row is dealt with, unless it is read once more.
+    pub(super) fn forget_notice(&mut self, run: &mut SideRun, key: &Key) {
+        if run.noticed.contains(key) && !run.is_wanted(key) {
+            run.noticed.remove(key);
+            self.notices.push(NoticeChange::Clear { side: run.id, key: key.clone() });
+        }
+    }
 }
 
 /// Deletes that the delete storm guard has admitted in this turn: those that
@@ -148,7 +177,7 @@ impl Actor {
         }
         let sides = &mut self.sides;
         let now = self.core.clock.now();
-        let (follow, mut delta, tally) = self.core.plan(&mut set, &refs, |planner, set| {
+        let (mut follow, mut delta, tally) = self.core.plan(&mut set, &refs, |planner, set| {
             let mut follow = Follow { counted, ..Follow::default() };
             for (side, sent, outcomes) in &taken.written {
                 if let Some(run) = sides.get_mut(side) {
@@ -186,6 +215,7 @@ impl Actor {
         for (side, _, next) in &taken.pages {
             self.page_done(*side, next, &mut delta);
         }
+        self.keep_notices(&taken, &mut delta, follow.notices.drain(..));
         self.reach(&mut delta);
         let mut flight = Flight::default();
         self.remember_waits(&set, &refs, &delta, &follow);
@@ -206,6 +236,17 @@ impl Actor {
             Some(storm) => self.pause_for_storm(storm).await,
             None => Ok(()),
         }
+    }
+
+    /// What was told first, then what became of it.
+    fn keep_notices(&mut self, taken: &Taken, delta: &mut Delta, changes: impl Iterator<Item = NoticeChange>) {
+        for (side, ticket, key) in &taken.notices {
+            delta.notices.push(NoticeChange::Put { side: *side, key: key.clone(), told: Notice::Changed });
+            if let Some(run) = self.sides.get_mut(side) {
+                run.watermark.free(*ticket);
+            }
+        }
+        delta.notices.extend(changes);
     }
 
     /// Whether so many live rows would be gone after this that a person is asked.
@@ -246,12 +287,22 @@ impl Actor {
         Ok((None, counted))
     }
 
-    /// Nothing is believed now: what was found missing is looked for again later.
+    /// Nothing is believed now: what was read is read again later, and what was
+    /// found missing is looked for again.
     fn doubt_again(&mut self, taken: &Taken) {
         for (side, request, asked, _) in &taken.fetched {
-            let missing = request.keys.iter().zip(asked).filter(|(_, asked)| matches!(asked, Asked::Missing));
-            if let Some(run) = self.sides.get_mut(side) {
-                missing.for_each(|(key, _)| run.doubts.again(key));
+            let Some(run) = self.sides.get_mut(side) else {
+                continue;
+            };
+            for (key, asked) in request.keys.iter().zip(asked) {
+                match asked {
+                    Asked::Missing => run.doubts.again(key),
+                    Asked::News { tickets } => {
+                        run.readings.end(key);
+                        run.want(key.clone(), tickets.clone());
+                    }
+                    Asked::Refetch { .. } | Asked::Suspect { .. } => {}
+                }
             }
         }
     }
@@ -259,7 +310,7 @@ impl Actor {
     fn take_turn(&mut self) -> Taken {
         let mut taken = Taken::default();
         let mut missing = false;
-        let Staged { answers, freed, batches, batch_rows, pages, reviews, settings } = &mut self.staged;
+        let Staged { answers, freed, batches, batch_rows, pages, reviews, notices, settings } = &mut self.staged;
         let mut read_first: Vec<SideId> = Vec::new();
         while let Some((side, answer)) = answers.pop_front() {
             if matches!(answer, Answer::Fetched { .. }) {
@@ -307,6 +358,7 @@ impl Actor {
             taken.pages.extend(pages.pop_front());
         }
         taken.reviews = std::mem::take(reviews);
+        taken.notices = std::mem::take(notices);
         taken.settings = std::mem::take(settings);
         if missing && !self.draining {
             // The columns are not what they were thought to be.
@@ -431,7 +483,10 @@ fn fetch_again(run: &mut SideRun, request: FetchRequest, asked: Vec<Asked>, erro
     run.busy_for(wait);
     for (key, asked) in request.keys.into_iter().zip(asked) {
         match asked {
-            Asked::News { tickets } => run.want(key, tickets),
+            Asked::News { tickets } => {
+                run.readings.end(&key);
+                run.want(key, tickets);
+            }
             asked => run.fetches.push_back(Wanted { by: request.by.clone(), key, asked }),
         }
     }
@@ -447,15 +502,23 @@ fn settle(
 ) {
     for (sent, outcome) in sent.iter().zip(outcomes) {
         if *outcome == Outcome::Gone && is_doubtful(set, run, sent) {
+            run.certain(sent.record);
             run.settled(sent.record, &mut follow.freed);
             continue;
         }
         match planner.settle(set, run.id, sent, outcome) {
             Settled::Done => {
+                run.certain(sent.record);
                 run.queue.succeeded(sent.record);
                 run.cleared.remove(&sent.record);
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
+            }
+            Settled::Refetch(_) if run.uncertain.audits && sent.intent.action != Action::Create => {
+                // Sent once more it looks first, and tells what it had overwritten.
+                run.uncertain.add(sent.record);
+                run.settled(sent.record, &mut follow.freed);
+                run.queue.delay(sent.record, BUSY_WAIT_MIN);
             }
             Settled::Refetch(key) => refetch(planner, run, sent, key, follow),
             Settled::Retry { after_ms } => {
@@ -506,121 +569,6 @@ fn lookup(planner: &Planner<'_>, run: &SideRun, sent: &Sent) -> Option<(Vec<Stri
     super::deliver::lookup(planner.spec, run.id, &run.key_columns, sent)
 }
 
-fn absorb_fetched(
-    planner: &mut Planner<'_>,
-    set: &mut Workset,
-    run: &mut SideRun,
-    (request, asked, found): (&FetchRequest, &Vec<Asked>, &Vec<Found>),
-    now: lockstep_core::value::Timestamp,
-    follow: &mut Follow,
-) {
-    let mut rows: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
-    for found in found {
-        rows.entry(found.index as usize).or_default().push(&found.row);
-    }
-    for (index, (asked, key)) in asked.iter().zip(&request.keys).enumerate() {
-        let rows = rows.remove(&index).unwrap_or_default();
-        match asked {
-            Asked::News { tickets } => {
-                let overtaken = run.fetching.remove(key) == Some(true);
-                let unordered = rows.is_empty() || rows.iter().any(|row| row.version.order.is_empty());
-                let in_flight = set.by_key(run.id, key).is_some_and(|record| run.in_flight.contains(&record));
-                if unordered && (overtaken || in_flight) {
-                    // Which of the two is newer cannot be told.
-                    rows.iter().for_each(|row| run.hints.glimpse_row(&run.selection, row));
-                    run.want(key.clone(), tickets.clone());
-                    continue;
-                }
-                for row in &rows {
-                    planner.absorb_row(set, run.id, row);
-                }
-                if rows.is_empty()
-                    && let Some((record, link)) = live_link(set, run.id, key)
-                {
-                    // Its hints stay until that is believed.
-                    run.doubts.add(key, tickets, record, link);
-                    tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
-                } else {
-                    run.hints.take(key);
-                    tickets.iter().for_each(|ticket| run.watermark.free(*ticket));
-                }
-            }
-            Asked::Missing => absorb_second_look(planner, set, run, key, &rows, now, follow),
-            Asked::Refetch { sent } => {
-                if sent.intent.action == Action::Create {
-                    if let Some(row) = made_by_us(set, run, &rows) {
-                        planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()));
-                    }
-                } else if let Some(row) = rows.first() {
-                    planner.absorb_row(set, run.id, row);
-                }
-                // A write whose row is missing is tried again: see `is_doubtful`.
-                follow.settled.push((run.id, sent.record));
-                run.settled(sent.record, &mut follow.freed);
-            }
-            Asked::Suspect { sent } => {
-                run.cleared.insert(sent.record);
-                if let Some(row) = made_by_us(set, run, &rows) {
-                    planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()));
-                }
-                follow.settled.push((run.id, sent.record));
-                run.settled(sent.record, &mut follow.freed);
-            }
-        }
-    }
-}
-
-/// The record with a live row under this key, and what is known of the row.
-fn live_link<'w>(set: &'w Workset, side: SideId, key: &Key) -> Option<(RecordId, &'w Link)> {
-    let record = set.by_key(side, key)?;
-    let link = set.get(record)?.link(side).filter(|link| link.is_live())?;
-    Some((record, link))
-}
-
-/// A row was not found at first. Believed if it is not there now either and the
-/// stream, which has passed the first look, told nothing of it.
-fn absorb_second_look(
-    planner: &mut Planner<'_>,
-    set: &mut Workset,
-    run: &mut SideRun,
-    key: &Key,
-    rows: &[&Row],
-    now: lockstep_core::value::Timestamp,
-    follow: &mut Follow,
-) {
-    let Some(doubt) = run.doubts.close(key) else {
-        return;
-    };
-    let known = live_link(set, run.id, key).map(|(record, link)| (record, *link == doubt.known));
-    for row in rows {
-        planner.absorb_row(set, run.id, row);
-    }
-    if let Some((record, unchanged)) = known {
-        if rows.is_empty() && unchanged {
-            // Edits made before it went, which nothing else shows any more.
-            let told = run.hints.take(key);
-            for batch in told.glimpsed {
-                planner.keep_glimpse(set, run.id, &batch, 0);
-            }
-            for batch in told.ordered {
-                planner.absorb_told_last(set, run.id, &batch, 0);
-            }
-            planner.absorb_missing(set, run.id, key, now);
-        }
-        follow.settled.push((run.id, record));
-    }
-    // Its row may be under another key by now: a write that missed it is wanted still.
-    follow.settled.push((run.id, doubt.record));
-    for ticket in doubt.tickets {
-        run.watermark.clear(ticket);
-    }
-}
-
-/// A row found for a create that may have been sent: one that is nobody else's.
-fn made_by_us<'r>(set: &Workset, run: &SideRun, rows: &[&'r Row]) -> Option<&'r Row> {
-    rows.iter().find(|row| set.by_key(run.id, &row.key).is_none()).copied()
-}
-
 /// Absorbs the rows of a batch, or has them wait for what they come after.
 fn absorb_batch(
     planner: &mut Planner<'_>,
@@ -633,9 +581,7 @@ fn absorb_batch(
     for (index, row) in batch.rows.iter().enumerate() {
         let counted = told.counted || follow.counted.has(run.id, batch.kind, &row.key);
         let alone = || ParkedRow { batch: Arc::new(one_row(batch, row)), ticket, counted };
-        if let Some(overtaken) = run.fetching.get_mut(&row.key) {
-            *overtaken = true;
-        }
+        run.readings.overtake(&row.key);
         if follow.behind.has(set, run.id, &row.key) {
             follow.behind.add_moved(planner.spec, run.id, batch, index);
             run.watermark.hold(ticket);
@@ -662,7 +608,10 @@ fn absorb_batch(
             Absorbed::Done => run.hints.follow(&row.key, || alone().batch),
             Absorbed::Stale => {}
             Absorbed::Fetch(key) => {
-                run.hints.add(&key, alone().batch);
+                let batch = alone().batch;
+                if run.hints.add(&key, batch.clone()) {
+                    follow.keep_glimpse(run, &key, &batch);
+                }
                 run.watermark.hold(ticket);
                 run.want(key, vec![ticket]);
             }
@@ -702,7 +651,7 @@ fn absorb_page(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, 
             let unsure = known.is_some_and(|link| shows_something_else(planner.spec, run.id, link, row));
             // The write in flight tells what the row holds; the compare after it, if it fails.
             if run.blocks(record) || unsure {
-                run.hints.glimpse_row(&run.selection, row);
+                follow.glimpse(run, row);
                 run.want(row.key.clone(), Vec::new());
                 continue;
             }

@@ -2,6 +2,7 @@
 //! scheduling, simulated systems of every kind the contract knows, and a plan of
 //! faults. One seed is one run, replayed exactly.
 
+mod audit;
 mod dice;
 mod explained;
 mod habits;

@@ -275,7 +275,7 @@ impl Session for Visit {
     }
 
     async fn write(&mut self, request: &WriteRequest) -> Result<Vec<Outcome>, SessionError> {
-        let mut lost = self.enter("write").await?;
+        let lost = self.enter("write").await?;
         let columns = positions(&request.columns)?;
         let returning = positions(&request.returning)?;
         let name = self.place.table().name.clone();
@@ -288,11 +288,7 @@ impl Session for Visit {
                 write::Done::Conflict(row) => Outcome::Conflict(show(&row)),
                 write::Done::Duplicate(row) => Outcome::Duplicate(show(&row)),
                 write::Done::Gone => Outcome::Gone,
-                write::Done::Overwrote(row, foreign) => {
-                    // The system's own history would tell it once more; nothing here can.
-                    lost = false;
-                    Outcome::Overwrote(show(&row), foreign)
-                }
+                write::Done::Overwrote(row, foreign) => Outcome::Overwrote(show(&row), foreign),
             });
             self.world.step(&name, "wrote one").await;
         }

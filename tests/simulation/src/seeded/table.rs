@@ -1,12 +1,12 @@
 //! The truth of one simulated system: its rows, what became of them in order,
 //! and what people did, for the checker. No waiting and no faults in here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use lockstep_checker::{Deed, Edit, Row as FinalRow};
 use lockstep_core::{key::Key, value::Value};
 
-use super::habits::Habits;
+use super::{audit::Entry, habits::Habits};
 
 pub const COLUMNS: [&str; 6] = ["id", "email", "name", "phone", "city", "note"];
 pub const ID: usize = 0;
@@ -52,6 +52,7 @@ pub struct Table {
     pub log: Vec<Logged>,
     pub deeds: Vec<Edit>,
     pub runtime_writes: u64,
+    history: HashMap<(Key2, usize), Vec<Entry>>,
     tokens: u64,
     keys: i64,
 }
@@ -85,6 +86,7 @@ impl Table {
             log: Vec::new(),
             deeds: Vec::new(),
             runtime_writes: 0,
+            history: HashMap::new(),
             tokens: 0,
             keys: first_key,
         }
@@ -163,11 +165,25 @@ impl Table {
         if let Some(id) = row.get_mut(ID) {
             *id = fresh;
         }
+        for column in 0..row.len() {
+            if let Some(entries) = self.history.remove(&(place(key), column)) {
+                self.history.insert((place(&key_of(&row)), column), entries);
+            }
+        }
         self.rows.insert(place(&key_of(&row)), row.clone());
         self.push(key.clone(), Some(row), vec![ID], now_us);
     }
 
+    /// The values a column had, the newest last; also those of a row that is gone.
+    pub fn history(&self, key: &Key, column: usize) -> &[Entry] {
+        self.history.get(&(place(key), column)).map_or(&[], Vec::as_slice)
+    }
+
     fn take_down(&mut self, who: Who, before: Option<&Row>, after: &Row, now_us: i64) {
+        for column in differing(before, after) {
+            let entry = Entry { value: after[column].clone(), who, at_us: now_us };
+            self.history.entry((place(&key_of(after)), column)).or_default().push(entry);
+        }
         if who == Who::Runtime {
             self.runtime_writes += 1;
             return;

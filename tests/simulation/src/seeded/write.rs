@@ -2,11 +2,12 @@
 
 use lockstep_core::{
     key::Key,
-    value::{Timestamp, Value},
+    value::Value,
     write::{Action, Intent, Overwritten},
 };
 
 use super::{
+    audit::{Standing, overwritten, standing},
     habits::Condition,
     session::Visit,
     table::{COLUMNS, EMAIL, ID, Row, Who},
@@ -76,25 +77,63 @@ async fn change(visit: &Visit, asked: &Asked, action: Action) -> Done {
     let Some(checked) = visit.place.table().get(key).cloned() else {
         return Done::Gone;
     };
-    if !asked.is_met(&checked) {
-        return Done::Conflict(checked);
-    }
-    if visit.place.table().habits.condition == Condition::ReadCheckWrite {
+    let audits = visit.place.table().habits.condition == Condition::ReadCheckWrite;
+    let mut told = Vec::new();
+    if audits {
+        match look(visit, asked, action, key, &checked) {
+            Ok(displaced) => told = displaced,
+            Err(row) => return Done::Conflict(row),
+        }
         visit.delay().await;
+    } else if !asked.is_met(&checked) {
+        return Done::Conflict(checked);
     }
     let now_us = visit.now_us();
     let mut table = visit.place.table();
     let Some(current) = table.get(key).cloned() else {
-        return Done::Gone;
+        // What an earlier write displaced is in the history of a row that is gone, too.
+        return if told.is_empty() { Done::Gone } else { Done::Overwrote(checked, told) };
     };
-    let foreign: Vec<Overwritten> = displaced(asked, action, &checked, &current, table.habits.skew_us + now_us);
+    for found in displaced(asked, action, &checked, &current, table.habits.skew_us + now_us) {
+        // The newer of two displaced values had seen the older.
+        told.retain(|one| one.column != found.column);
+        told.push(found);
+    }
     let row = match action {
         Action::Delete => table.remove(key, Who::Runtime, now_us).unwrap_or(current),
         Action::Create | Action::Update => table.put(asked.onto(&current), Who::Runtime, now_us),
     };
-    match foreign.is_empty() {
+    match told.is_empty() {
         true => Done::Applied(row),
-        false => Done::Overwrote(row, foreign),
+        false => Done::Overwrote(row, told),
+    }
+}
+
+/// The look before a write. Nothing newer is there: what an earlier write, whose
+/// answer was lost, had overwritten. Else the row as it is, with what was displaced
+/// in place of what came after it.
+fn look(visit: &Visit, asked: &Asked, action: Action, key: &Key, checked: &Row) -> Result<Vec<Overwritten>, Row> {
+    let table = visit.place.table();
+    let mut told = Vec::new();
+    let mut instead = checked.clone();
+    let mut conflict = false;
+    for (column, held) in checked.iter().enumerate() {
+        let Some(expected) = &asked.expected[column] else { continue };
+        let wanted = asked.wanted[column].as_ref().map(|wanted| match wanted {
+            Value::Text(text) => Value::text(table.habits.stored(column, text)),
+            other => other.clone(),
+        });
+        let standing = standing(table.history(key, column), held, expected, wanted.as_ref());
+        conflict |= matches!(standing, Standing::Foreign(_));
+        if let Standing::Ours(Some(entry)) | Standing::Foreign(Some(entry)) = standing {
+            told.push(overwritten(column, &entry.value, entry.at_us + table.habits.skew_us));
+            instead[column] = entry.value;
+        }
+    }
+    // A delete displaces nothing by itself: what an earlier write displaced is merged first.
+    match conflict || (action == Action::Delete && !told.is_empty()) {
+        true => Err(instead),
+        false => Ok(told),
     }
 }
 
@@ -103,11 +142,6 @@ fn displaced(asked: &Asked, action: Action, checked: &Row, current: &Row, at_us:
     let is_written = |column: usize| action == Action::Delete || asked.wanted[column].is_some();
     (0..COLUMNS.len())
         .filter(|column| is_written(*column) && checked[*column] != current[*column])
-        .map(|column| Overwritten {
-            column: COLUMNS[column].to_owned(),
-            value: current[column].clone(),
-            by: "person".to_owned(),
-            at: Some(Timestamp(at_us)),
-        })
+        .map(|column| overwritten(column, &current[column], at_us))
         .collect()
 }

@@ -1,0 +1,167 @@
+//! What reads of single rows brought: rows that were told of, rows that were
+//! looked for and not found, and rows that tell what became of a write.
+
+use std::collections::BTreeMap;
+
+use lockstep_core::{
+    change::{Found, Row},
+    key::Key,
+    plan::{Planner, Workset},
+    record::{Link, RecordId, SideId},
+    write::{Action, Outcome},
+};
+
+use super::{side::SideRun, turn::Follow};
+use crate::{port::FetchRequest, writer::Asked};
+
+pub(super) fn absorb_fetched(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    (request, asked, found): (&FetchRequest, &Vec<Asked>, &Vec<Found>),
+    now: lockstep_core::value::Timestamp,
+    follow: &mut Follow,
+) {
+    let mut rows: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
+    for found in found {
+        rows.entry(found.index as usize).or_default().push(&found.row);
+    }
+    for (index, (asked, key)) in asked.iter().zip(&request.keys).enumerate() {
+        let rows = rows.remove(&index).unwrap_or_default();
+        match asked {
+            Asked::News { tickets } => absorb_news(planner, set, run, (key, tickets, &rows), follow),
+            Asked::Missing => absorb_second_look(planner, set, run, key, &rows, now, follow),
+            Asked::Refetch { sent } => {
+                if sent.intent.action == Action::Create {
+                    if let Some(row) = made_by_us(set, run, &rows) {
+                        planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()));
+                    }
+                } else if let Some(row) = rows.first() {
+                    planner.absorb_row(set, run.id, row);
+                }
+                // A write whose row is missing is tried again: see `is_doubtful`.
+                follow.settled.push((run.id, sent.record));
+                run.settled(sent.record, &mut follow.freed);
+            }
+            Asked::Suspect { sent } => {
+                run.cleared.insert(sent.record);
+                if let Some(row) = made_by_us(set, run, &rows) {
+                    planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()));
+                }
+                follow.settled.push((run.id, sent.record));
+                run.settled(sent.record, &mut follow.freed);
+            }
+        }
+    }
+}
+
+/// A row that was read because something was told of it.
+fn absorb_news(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    (key, tickets, rows): (&Key, &[u64], &[&Row]),
+    follow: &mut Follow,
+) {
+    let reading = run.readings.end(key);
+    let record = set.by_key(run.id, key);
+    if let Some(record) = record.filter(|record| run.uncertain.has(*record)) {
+        rows.iter().for_each(|row| follow.glimpse(run, row));
+        run.uncertain.hold(record, (key.clone(), tickets.to_vec()));
+        return;
+    }
+    let unordered = rows.is_empty() || rows.iter().any(|row| row.version.order.is_empty());
+    let in_flight = record.is_some_and(|record| run.in_flight.contains(&record));
+    if unordered && (reading.overtaken || in_flight) {
+        // Which of the two is newer cannot be told.
+        rows.iter().for_each(|row| follow.glimpse(run, row));
+        run.want(key.clone(), tickets.to_vec());
+        return;
+    }
+    for row in rows {
+        planner.absorb_row(set, run.id, row);
+    }
+    if rows.is_empty()
+        && let Some((record, link)) = live_link(set, run.id, key)
+    {
+        // Its hints stay until that is believed.
+        run.doubts.add(key, tickets, record, link);
+        tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
+        return;
+    }
+    if rows.is_empty() {
+        // Known to be gone: what was glimpsed of it may be an edit made before that.
+        for batch in run.hints.take(key).glimpsed {
+            planner.keep_glimpse(set, run.id, &batch, 0);
+        }
+    } else if run.is_wanted(key) {
+        run.hints.read(key, reading.told);
+    } else {
+        run.hints.take(key);
+    }
+    follow.forget_notice(run, key);
+    tickets.iter().for_each(|ticket| run.watermark.free(*ticket));
+}
+
+/// The record with a live row under this key, and what is known of the row.
+pub(super) fn live_link<'w>(set: &'w Workset, side: SideId, key: &Key) -> Option<(RecordId, &'w Link)> {
+    let record = set.by_key(side, key)?;
+    let link = set.get(record)?.link(side).filter(|link| link.is_live())?;
+    Some((record, link))
+}
+
+/// A row was not found at first. Believed if it is not there now either and the
+/// stream, which has passed the first look, told nothing of it.
+fn absorb_second_look(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    key: &Key,
+    rows: &[&Row],
+    now: lockstep_core::value::Timestamp,
+    follow: &mut Follow,
+) {
+    let Some(doubt) = run.doubts.close(key) else {
+        return;
+    };
+    if rows.is_empty()
+        && let Some((record, link)) = live_link(set, run.id, key).filter(|(_, link)| **link != doubt.known)
+    {
+        // Something was learnt of it in between: it is looked for anew.
+        run.doubts.add(key, &doubt.tickets, record, link);
+        follow.settled.push((run.id, doubt.record));
+        return;
+    }
+    let known = live_link(set, run.id, key).map(|(record, _)| record);
+    for row in rows {
+        planner.absorb_row(set, run.id, row);
+    }
+    if let Some(record) = known {
+        if rows.is_empty() {
+            // Edits made before it went, which nothing else shows any more.
+            let told = run.hints.take(key);
+            for batch in told.glimpsed {
+                planner.keep_glimpse(set, run.id, &batch, 0);
+            }
+            for batch in told.ordered {
+                planner.absorb_told_last(set, run.id, &batch, 0);
+            }
+            planner.absorb_missing(set, run.id, key, now);
+        }
+        follow.settled.push((run.id, record));
+    }
+    if !rows.is_empty() && !run.is_wanted(key) {
+        run.hints.take(key);
+    }
+    follow.forget_notice(run, key);
+    // Its row may be under another key by now: a write that missed it is wanted still.
+    follow.settled.push((run.id, doubt.record));
+    for ticket in doubt.tickets {
+        run.watermark.clear(ticket);
+    }
+}
+
+/// A row found for a create that may have been sent: one that is nobody else's.
+fn made_by_us<'r>(set: &Workset, run: &SideRun, rows: &[&'r Row]) -> Option<&'r Row> {
+    rows.iter().find(|row| set.by_key(run.id, &row.key).is_none()).copied()
+}
