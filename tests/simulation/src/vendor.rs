@@ -44,6 +44,20 @@ struct Inside {
     indexed: BTreeMap<u64, Instant>,
     between: Option<Between>,
     fetched: u64,
+    /// What writes overwrote whose answers were lost, as the vendor's history has it.
+    unreported: Vec<(Key, Overwritten)>,
+    answers: Answers,
+    reads_held: bool,
+}
+
+/// What becomes of the answers to writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    Arrive,
+    /// The next one is lost, with the session.
+    NextLost,
+    /// None arrives, and nothing says so.
+    Held,
 }
 
 impl Vendor {
@@ -58,13 +72,30 @@ impl Vendor {
     }
 
     fn new(system: System, polls: bool) -> Self {
-        let inside = Inside { begun: Instant::now(), indexed: BTreeMap::new(), between: None, fetched: 0 };
+        let inside = Inside {
+            begun: Instant::now(),
+            indexed: BTreeMap::new(),
+            between: None,
+            fetched: 0,
+            unreported: Vec::new(),
+            answers: Answers::Arrive,
+            reads_held: false,
+        };
         Vendor { system, polls, inside: Arc::new(Mutex::new(inside)) }
     }
 
     /// Somebody does this between the check of each write and the write itself.
     pub fn between_check_and_write(&self, edit: impl FnMut(&System) + Send + 'static) {
         self.lock().between = Some(Box::new(edit));
+    }
+
+    pub fn answers(&self, answers: Answers) {
+        self.lock().answers = answers;
+    }
+
+    /// Rows asked for one by one are not answered while this is so.
+    pub fn hold_reads(&self, held: bool) {
+        self.lock().reads_held = held;
     }
 
     /// Keys asked for one by one so far.
@@ -149,6 +180,21 @@ impl VendorSession {
         })
     }
 
+    /// What lies under an earlier write of ours is shown in place of what came after
+    /// it; where what is expected is there, nobody looks that far down.
+    fn show_unreported(&self, key: &Key, columns: &[String], expected: &[Option<Value>], row: &mut [Value]) {
+        let mut inside = self.0.lock();
+        let (of_row, others) = std::mem::take(&mut inside.unreported).into_iter().partition(|(of, _)| of == key);
+        inside.unreported = others;
+        let of_row: Vec<(Key, Overwritten)> = of_row;
+        for (_, one) in of_row {
+            let Some(place) = columns.iter().position(|column| *column == one.column) else { continue };
+            if expected[place].as_ref().is_some_and(|expected| *expected != row[place]) {
+                row[place] = one.value;
+            }
+        }
+    }
+
     fn write_one(&self, request: &WriteRequest, intent: &Intent) -> Result<Outcome, SessionError> {
         let (columns, key_places) = self.table(&request.object)?;
         let places = self.places(&request.object, &request.columns)?;
@@ -168,8 +214,10 @@ impl VendorSession {
             (Action::Update | Action::Delete, None) => return Ok(Outcome::Gone),
             (Action::Update | Action::Delete, Some(row)) => {
                 let holds = row.iter().zip(&expected).all(|(held, e)| e.as_ref().is_none_or(|e| e == held));
+                let mut instead = row.clone();
+                self.show_unreported(&key, &columns, &expected, &mut instead);
                 if !holds {
-                    return Ok(Outcome::Conflict(shown(row)));
+                    return Ok(Outcome::Conflict(shown(&instead)));
                 }
             }
             (Action::Create, None) => {}
@@ -209,6 +257,9 @@ impl VendorSession {
                 .collect(),
             _ => Vec::new(),
         };
+        if self.0.lock().answers != Answers::Arrive {
+            self.0.lock().unreported.extend(overwritten.iter().map(|one| (key.clone(), one.clone())));
+        }
         let row = shown(&row);
         Ok(if overwritten.is_empty() { Outcome::Applied(row) } else { Outcome::Overwrote(row, overwritten) })
     }
@@ -296,6 +347,9 @@ impl Session for VendorSession {
         let by = self.places(object, &request.by)?;
         let places = self.places(object, &request.selection.columns)?;
         self.0.lock().fetched += request.keys.len() as u64;
+        while self.0.lock().reads_held {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         let rows = self.0.system.rows(object);
         let mut found = Vec::new();
         for (index, asked) in (0u32..).zip(&request.keys) {
@@ -306,7 +360,16 @@ impl Session for VendorSession {
     }
 
     async fn write(&mut self, request: &WriteRequest) -> Result<Vec<Outcome>, SessionError> {
-        request.intents.iter().map(|intent| self.write_one(request, intent)).collect()
+        let outcomes = request.intents.iter().map(|intent| self.write_one(request, intent)).collect();
+        let answers = self.0.lock().answers;
+        match answers {
+            Answers::Arrive => outcomes,
+            Answers::NextLost => {
+                self.0.lock().answers = Answers::Arrive;
+                Err(SessionError::new(SessionErrorKind::Crashed, "the answer was lost"))
+            }
+            Answers::Held => std::future::pending().await,
+        }
     }
 
     async fn ensure(&mut self, _request: &EnsureRequest) -> Result<Vec<String>, SessionError> {
