@@ -333,6 +333,50 @@ fn a_delete_looks_first_and_reports_what_was_edited_meanwhile() -> Result<()> {
 }
 
 #[test]
+fn what_an_archived_record_holds_that_nobody_has_heard_of_is_told_before_it_is_gone() -> Result<()> {
+    let account = account()?;
+    let ids = [1, 2].map(|n| account.create("contacts", &[("email", &format!("p{n}@x.example")), ("city", "Ghent")]));
+    let [edited, overwritten] = ids;
+    let (edited, overwritten) = (edited?, overwritten?);
+    account.edit("contacts", edited, &[("city", "Bruges")])?;
+    let mut session = native::session(&account);
+    // Its outcome is not heard; somebody deletes the record, having seen what was written.
+    meddle(&account, When::Before, "batch/update", overwritten, "Ypres");
+    one(&mut session, &["city"], city(overwritten, "Ghent", "Lier"))?;
+    for id in [edited, overwritten] {
+        account.archive("contacts", id)?;
+    }
+    for (id, unheard) in [(edited, "Bruges"), (overwritten, "Ypres")] {
+        for intent in [city(id, "Ghent", "Lier"), delete(id, vec![text("Ghent")])] {
+            let outcome = one(&mut session, &["city"], intent)?;
+            let Outcome::Conflict(row) = outcome else { anyhow::bail!("{outcome:?}") };
+            assert_eq!(row.cells, [text(unheard)]);
+        }
+        assert_eq!(one(&mut session, &["city"], city(id, unheard, "Lier"))?, Outcome::Gone);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_update_of_a_record_that_is_archived_before_it_is_looked_at_again_tells_what_it_overwrote() -> Result<()> {
+    let account = account()?;
+    let id = account.create("contacts", &[("email", "p@x.example"), ("city", "Ghent")])?;
+    let mut session = native::session(&account);
+    meddle(&account, When::Before, "batch/update", id, "Ypres");
+    account.interject(Interjection {
+        method: "POST".into(),
+        path: "batch/update".into(),
+        when: When::After,
+        skip: 0,
+        act: Act::Archive { object: "contacts".into(), id },
+    });
+    let (row, fields) = overwrote(one(&mut session, &["city"], city(id, "Ghent", "Lier"))?)?;
+    assert_eq!(row.cells, [text("Lier")]);
+    assert_eq!(fields.first().map(|field| &field.value), Some(&text("Ypres")));
+    Ok(())
+}
+
+#[test]
 fn many_rows_go_in_few_requests() -> Result<()> {
     let account = account()?;
     let mut intents = Vec::new();

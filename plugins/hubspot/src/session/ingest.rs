@@ -44,7 +44,9 @@ pub fn ingest(session: &mut Session, request: &Webhook) -> Result<WebhookAnswer>
     }
     let named: Vec<Named> = named
         .into_iter()
-        .flat_map(|(object, ids)| ids.into_iter().map(move |id| Named { object: object.clone(), id }))
+        .flat_map(|(object, ids)| {
+            ids.into_iter().map(move |id| Named { object: object.clone(), id, is_archived: false })
+        })
         .collect();
     Ok(answer(200, batches(&named)))
 }

@@ -15,6 +15,8 @@ use crate::value::calendar;
 pub(super) struct Named {
     pub object: String,
     pub id: String,
+    /// It was found among the archived ones: what it held at its end is still to be seen there.
+    pub is_archived: bool,
 }
 
 /// A request that is due.
@@ -95,6 +97,11 @@ impl Tail {
         self.has_named() || self.objects.values().any(|progress| progress.pass.is_some())
     }
 
+    /// What would be given.
+    pub fn next(&self, max: usize) -> Vec<Named> {
+        self.queue.iter().take(max).cloned().collect()
+    }
+
     /// At most `max` of what was found; the cursor moves once all is given.
     pub fn give(&mut self, max: usize) -> Vec<Named> {
         let given: Vec<Named> = self.queue.drain(..max.min(self.queue.len())).collect();
@@ -158,7 +165,11 @@ impl Tail {
             if progress.modified.insert(record.id.clone(), modified) != Some(modified) {
                 // First what was merged into it: those are gone, whatever told of it.
                 let ids = record.merged().chain([record.id.as_str()]);
-                self.queue.extend(ids.map(|id| Named { object: object.to_owned(), id: id.to_owned() }));
+                self.queue.extend(ids.map(|id| Named {
+                    object: object.to_owned(),
+                    id: id.to_owned(),
+                    is_archived: false,
+                }));
             }
         }
         let before = seen(&self.reached, object);
@@ -197,7 +208,7 @@ impl Tail {
             }
             let archived = archived.unwrap_or_default();
             if progress.archived.insert(record.id.clone(), archived) != Some(archived) {
-                self.queue.push_back(Named { object: object.to_owned(), id: record.id.clone() });
+                self.queue.push_back(Named { object: object.to_owned(), id: record.id.clone(), is_archived: true });
             }
         }
         if let Some(next) = page.after().filter(|next| *next != after) {

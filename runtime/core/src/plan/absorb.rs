@@ -6,8 +6,9 @@ use crate::{
     delta::QuarantineChange,
     journal::What,
     key::Key,
-    record::{Life, Link, Presence, Record, RecordId, SideId},
+    record::{FieldId, Life, Link, Presence, Record, RecordId, SideId},
     spec::SideSpec,
+    value::{Timestamp, Value},
     write::{Action, Rejection},
 };
 
@@ -64,7 +65,8 @@ impl Planner<'_> {
 
     /// A streamed row that was to be read again and is gone, told in no order: what
     /// was glimpsed of it may be older than what is known, or an edit nobody will
-    /// see again. It decides nothing; it is journaled with the delete.
+    /// see again. It decides nothing; it is journaled with the delete, also with one
+    /// that is known already. What was agreed before is no news.
     pub fn keep_glimpse(&mut self, set: &mut Workset, side: SideId, batch: &ChangeBatch, row: usize) {
         let (Some(side), Some(change)) = (self.spec.side(side), batch.rows.get(row)) else {
             return;
@@ -73,8 +75,12 @@ impl Planner<'_> {
         let Some(record) = set.by_key(side.id, told.key).and_then(|id| set.get(id)) else {
             return;
         };
-        let Some(link) = record.link(side.id).filter(|link| link.is_live()) else {
+        let gone = |link: &&Link| matches!(link.presence, Presence::Live | Presence::Deleted);
+        let Some(link) = record.link(side.id).filter(gone) else {
             return;
+        };
+        let former = |field: FieldId, shown: &Value| {
+            record.field(field).is_some_and(|state| state.trail.iter().any(|former| former.same_meaning(shown)))
         };
         let mut last = whole(record);
         let mut differs = false;
@@ -84,6 +90,7 @@ impl Planner<'_> {
             };
             if let Lifted::Value(shown) = lift(self.spec, self.refs, side, *field, native)
                 && !shown.same_meaning(value)
+                && !former(*field, &shown)
             {
                 *value = shown;
                 differs = true;
@@ -126,13 +133,7 @@ impl Planner<'_> {
     }
 
     /// A linked row that a complete read or a fetch of its key did not find.
-    pub fn absorb_missing(
-        &mut self,
-        set: &mut Workset,
-        side: SideId,
-        key: &Key,
-        at: crate::value::Timestamp,
-    ) -> Absorbed {
+    pub fn absorb_missing(&mut self, set: &mut Workset, side: SideId, key: &Key, at: Timestamp) -> Absorbed {
         let Some(side) = self.spec.side(side) else {
             return Absorbed::Done;
         };
@@ -284,7 +285,7 @@ impl Planner<'_> {
     pub(super) fn clash(&mut self, record: &mut Record, side: SideId, action: Action, key: &Key, other: RecordId) {
         let what = What::Clash { key: key.clone(), other };
         self.journal(Some(record.id), Some(side), what);
-        let shown: Vec<String> = key.0.iter().map(crate::value::Value::show).collect();
+        let shown: Vec<String> = key.0.iter().map(Value::show).collect();
         let rejection = Rejection {
             code: "LS-KEY-CLASH".into(),
             class: "unique".into(),

@@ -75,7 +75,7 @@ mod tests {
             let held = entries.last().map(|entry| entry.value.clone()).unwrap_or(Value::Null);
             standing(entries, &held, &Value::text("X"), Some(&Value::text("Y")))
         };
-        assert_eq!(judged(&[x.clone()]), Standing::AsExpected);
+        assert_eq!(judged(std::slice::from_ref(&x)), Standing::AsExpected);
         assert_eq!(judged(&[x.clone(), f.clone()]), Standing::Foreign(None));
         assert_eq!(judged(&[x.clone(), y.clone()]), Standing::Ours(None));
         assert_eq!(judged(&[x.clone(), f.clone(), y.clone()]), Standing::Ours(Some(f.clone())));

@@ -55,9 +55,8 @@ pub struct Feed {
     numbered: u64,
 }
 
-/// What was answered so shortly before the runtime died may not have been kept: a
-/// row that is gone is looked for twice, and the stream asked in between.
-const KEPT_AFTER_US: i64 = 5_000_000;
+/// What was answered so shortly before the runtime died may not have been committed.
+const KEPT_AFTER_US: i64 = 100_000;
 
 /// The values that answers showed the runtime, by column.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use lockstep_sdk::model::{FieldOverwrite, Outcome};
 use serde_json::json;
 
 use super::super::Session;
-use super::update::{conflict_row, done, look};
+use super::update::{conflict_row, done, gone, look};
 use super::{Chunk, Job};
 use crate::audit::Entry;
 use crate::failure::Result;
@@ -18,12 +18,10 @@ pub fn archive(session: &mut Session, job: &mut Job<'_>, chunk: &Chunk) -> Resul
     let ids: Vec<String> = chunk.iter().map(|(_, id)| id.clone()).collect();
     let mut records = look(session, job, &ids, false)?;
     let mut open: Vec<(usize, Record)> = Vec::new();
+    gone(session, job, chunk, &records, looked_us)?;
     for (at, id) in chunk {
         session.unsettled.settle(&job.object.name, id);
-        let Some(record) = records.remove(id) else {
-            job.settle(*at, Outcome::Gone);
-            continue;
-        };
+        let Some(record) = records.remove(id) else { continue };
         let Some(intent) = job.intent(*at) else { continue };
         match judge_delete(intent, &job.columns, &record, &session.ours) {
             Judged::Conflict { instead } => {

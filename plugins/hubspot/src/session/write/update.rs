@@ -14,7 +14,7 @@ use crate::cursor::version;
 use crate::failure::Result;
 use crate::response::Record;
 use crate::value::{decode, same};
-use crate::writing::{Change, Judged, Shown, judge};
+use crate::writing::{Change, Judged, Shown, judge, judge_delete};
 
 /// Times the history is looked at for a write that was acknowledged, and the
 /// wait between.
@@ -40,12 +40,10 @@ pub fn update(session: &mut Session, job: &mut Job<'_>, chunk: &Chunk) -> Result
     let ids: Vec<String> = chunk.iter().map(|(_, id)| id.clone()).collect();
     let mut records = look(session, job, &ids, false)?;
     let mut planned = Vec::new();
+    gone(session, job, chunk, &records, looked_us)?;
     for (at, id) in chunk {
         session.unsettled.settle(&job.object.name, id);
-        let Some(before) = records.remove(id) else {
-            job.settle(*at, Outcome::Gone);
-            continue;
-        };
+        let Some(before) = records.remove(id) else { continue };
         plan(session, job, (*at, id), before, looked_us, &mut planned);
     }
     let inputs: Vec<Input> =
@@ -53,6 +51,44 @@ pub fn update(session: &mut Session, job: &mut Job<'_>, chunk: &Chunk) -> Result
     let sent = send(session, &job.object.name.clone(), "update", &inputs);
     finish(session, job, planned, &sent);
     Ok(())
+}
+
+/// Answers the intents whose record is not there. One that was archived keeps its
+/// history: what somebody wrote there that nobody has heard of, or what an earlier
+/// write of ours overwrote whose answer was lost, is shown before it is gone.
+pub(super) fn gone(
+    session: &mut Session,
+    job: &mut Job<'_>,
+    chunk: &Chunk,
+    there: &HashMap<String, Record>,
+    looked_us: i64,
+) -> Result<()> {
+    let missing: Chunk = chunk.iter().filter(|(_, id)| !there.contains_key(id)).cloned().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = missing.iter().map(|(_, id)| id.clone()).collect();
+    let archived = look(session, job, &ids, true)?;
+    for (at, id) in missing {
+        let outcome = archived.get(&id).and_then(|record| unheard(session, job, at, record, looked_us));
+        job.settle(at, outcome.unwrap_or(Outcome::Gone));
+    }
+    Ok(())
+}
+
+/// What an archived record holds that an intent does not know of.
+fn unheard(session: &Session, job: &Job<'_>, at: usize, record: &Record, looked_us: i64) -> Option<Outcome> {
+    let intent = job.intent(at)?;
+    let judged = match intent.action.as_str() {
+        "delete" => judge_delete(intent, &job.columns, record, &session.ours),
+        _ => judge(intent, &job.columns, record, &session.ours),
+    };
+    let instead = match judged {
+        Judged::Conflict { instead } => instead,
+        Judged::Write { displaced, .. } if !displaced.is_empty() => displaced,
+        Judged::Write { .. } | Judged::Unfit { .. } => return None,
+    };
+    Some(Outcome::Conflict(conflict_row(job, record, looked_us, &instead)))
 }
 
 /// The records there are, by id, with the history of everything asked for.
@@ -164,10 +200,19 @@ fn verify(session: &mut Session, job: &mut Job<'_>, open: Vec<Planned>, sent: &H
     let Ok(records) = look(session, job, &ids, false) else {
         return open;
     };
+    // Archived or merged away in between: the stream tells of it, and the history of
+    // what was archived still tells what the write overwrote.
+    let missing: Vec<String> = ids.iter().filter(|id| !records.contains_key(*id)).cloned().collect();
+    let archived = match missing.is_empty() {
+        true => HashMap::new(),
+        false => match look(session, job, &missing, true) {
+            Ok(archived) => archived,
+            Err(_) => return open,
+        },
+    };
     let mut left = Vec::new();
     for plan in open {
-        let Some(after) = records.get(&plan.id) else {
-            // Archived or merged away in between: the stream tells of it.
+        let Some(after) = records.get(&plan.id).or_else(|| archived.get(&plan.id)) else {
             match sent.get(&plan.at) {
                 Some(Sent::Stored(_)) if !plan.is_new => job.settle(plan.at, Outcome::Gone),
                 _ => left.push(plan),
