@@ -48,6 +48,7 @@ struct Inside {
     unreported: Vec<(Key, Overwritten)>,
     answers: Answers,
     reads_held: bool,
+    read_takes: Duration,
 }
 
 /// What becomes of the answers to writes.
@@ -80,6 +81,7 @@ impl Vendor {
             unreported: Vec::new(),
             answers: Answers::Arrive,
             reads_held: false,
+            read_takes: Duration::ZERO,
         };
         Vendor { system, polls, inside: Arc::new(Mutex::new(inside)) }
     }
@@ -96,6 +98,11 @@ impl Vendor {
     /// Rows asked for one by one are not answered while this is so.
     pub fn hold_reads(&self, held: bool) {
         self.lock().reads_held = held;
+    }
+
+    /// How long the reading of each row takes.
+    pub fn read_takes(&self, time: Duration) {
+        self.lock().read_takes = time;
     }
 
     /// Keys asked for one by one so far.
@@ -347,6 +354,8 @@ impl Session for VendorSession {
         let by = self.places(object, &request.by)?;
         let places = self.places(object, &request.selection.columns)?;
         self.0.lock().fetched += request.keys.len() as u64;
+        let takes = self.0.lock().read_takes * request.keys.len() as u32;
+        tokio::time::sleep(takes).await;
         while self.0.lock().reads_held {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -376,9 +385,10 @@ impl Session for VendorSession {
         Ok(Vec::new())
     }
 
-    /// The body: keys, separated by commas.
+    /// The body: keys, separated by commas, perhaps after who changed them and a colon.
     async fn ingest(&mut self, webhook: &Webhook) -> Result<WebhookAnswer, SessionError> {
         let text = String::from_utf8_lossy(&webhook.body);
+        let (origin, text) = text.split_once(':').unwrap_or(("", &*text));
         let rows = text.split(',').filter_map(|key| key.trim().parse().ok()).map(|id: i64| ChangeRow {
             key: Key::new(vec![Value::Int(id)]),
             cells: Vec::new(),
@@ -390,7 +400,7 @@ impl Session for VendorSession {
             kind: ChangeKind::Invalidate,
             columns: Arc::from([]),
             rows: rows.collect(),
-            origin: "".into(),
+            origin: origin.into(),
         };
         Ok(WebhookAnswer { status: 204, headers: Vec::new(), body: Vec::new(), batches: vec![batch] })
     }

@@ -67,12 +67,16 @@ async fn copied(crm: &Vendor, db: &System, store: &Store) -> Bench {
 
 /// A webhook that names the person; sent again until it is taken.
 async fn ring(bench: &Bench) {
+    ring_of(bench, "1").await;
+}
+
+async fn ring_of(bench: &Bench, named: &str) {
     let webhook = Webhook {
         method: "POST".into(),
         path: "/webhooks/crm".into(),
         url: "https://example.org/webhooks/crm".into(),
         headers: Vec::new(),
-        body: b"1".to_vec(),
+        body: named.as_bytes().to_vec(),
         received_at: Timestamp(0),
     };
     for _ in 0..50 {
@@ -164,5 +168,33 @@ async fn a_webhook_is_acknowledged_before_its_row_is_read_and_a_kill_in_between_
     crm.hold_reads(false);
     let bench = start(&crm, &db, &store);
     bench.until("arrived", || name(&db).as_deref() == Some("anna")).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_edit_is_read_before_the_echoes_of_what_a_first_copy_wrote() {
+    const ROWS: i64 = 400;
+    let (crm, db, store) = (Vendor::told(system()), system(), Store::in_memory().expect("a store"));
+    for id in 1..=ROWS {
+        let email = format!("p{id}@example.org");
+        db.put("people", vec![Value::Int(id), Value::text(email), Value::text("ann")]);
+    }
+    let bench = start(&crm, &db, &store);
+    bench.until("copied", || crm.system.rows("people").len() as i64 == ROWS).await;
+    crm.read_takes(Duration::from_millis(8));
+    let before = crm.fetched();
+    let all: Vec<String> = (1..=ROWS).map(|id| id.to_string()).collect();
+    // Some told as ours, some by nobody knows whom.
+    let (ours, unknown) = all.split_at(200);
+    ring_of(&bench, &format!("self:{}", ours.join(","))).await;
+    ring_of(&bench, &unknown.join(",")).await;
+    let last = [Value::Int(150)];
+    crm.system.set("people", &last, "name", Value::text("anna"));
+    ring_of(&bench, "person:150").await;
+    let arrived = || db.row("people", &last).is_some_and(|row| row[2] == Value::text("anna"));
+    wait("the edit", arrived).await;
+    let read = crm.fetched() - before;
+    assert!(read <= 250, "{read} rows were read before the one that a person changed");
+    bench.until("all read", || crm.fetched() - before >= ROWS as u64).await;
     bench.stop().await;
 }

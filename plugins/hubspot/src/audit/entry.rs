@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::value::calendar;
 
 /// How HubSpot marks what an app wrote.
-const INTEGRATION: &str = "INTEGRATION";
+pub const INTEGRATION: &str = "INTEGRATION";
 
 /// A value a property had, since when, and who gave it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

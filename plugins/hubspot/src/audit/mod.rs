@@ -8,4 +8,4 @@ mod entry;
 
 pub use after::{Landed, landed};
 pub use before::{Standing, is_unsettled, standing};
-pub use entry::{Entry, Ours, newest_ms};
+pub use entry::{Entry, INTEGRATION, Ours, newest_ms};

@@ -131,7 +131,7 @@ fn step(session: &mut Session, tail: &mut Tail, work: Work) -> Result<()> {
 }
 
 /// One batch an object, in the order the objects come.
-pub(super) fn batches(named: &[Named]) -> Vec<ChangeBatch> {
+fn batches(named: &[Named]) -> Vec<ChangeBatch> {
     let mut batches: Vec<ChangeBatch> = Vec::new();
     for one in named {
         let row = ChangeRow::new(key_of(&one.id), Vec::new(), Vec::new());

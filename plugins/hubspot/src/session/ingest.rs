@@ -1,12 +1,11 @@
 //! Webhooks in: verified, answered, and handed on as records to look at again.
 
-use lockstep_sdk::model::{ChangeBatch, Webhook, WebhookAnswer};
+use lockstep_sdk::model::{ChangeBatch, ChangeRow, Webhook, WebhookAnswer};
 
 use super::Session;
-use super::changes::batches;
-use super::tail::Named;
 use crate::failure::{Failure, Result};
 use crate::webhook::{named, signed, verify};
+use crate::writing::key_of;
 
 /// Bytes of a request that are looked at; HubSpot sends at most 100 events.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -34,7 +33,7 @@ pub fn ingest(session: &mut Session, request: &Webhook) -> Result<WebhookAnswer>
         session.platform.log("warn", "a webhook was refused: its signature is not HubSpot's");
         return Ok(answer(401, Vec::new()));
     }
-    let Some((named, unread)) = named(&request.body) else {
+    let Some((named, unread)) = named(&request.body, &session.ours) else {
         session.platform.log("warn", "a webhook was refused: it is not a list of events");
         return Ok(answer(400, Vec::new()));
     };
@@ -42,13 +41,14 @@ pub fn ingest(session: &mut Session, request: &Webhook) -> Result<WebhookAnswer>
         // Polling finds what these were about.
         session.platform.log("warn", &format!("{unread} events of a webhook could not be read"));
     }
-    let named: Vec<Named> = named
-        .into_iter()
-        .flat_map(|(object, ids)| {
-            ids.into_iter().map(move |id| Named { object: object.clone(), id, is_archived: false })
-        })
-        .collect();
-    Ok(answer(200, batches(&named)))
+    Ok(answer(200, named.into_iter().map(|((object, origin), ids)| batch(object, origin, &ids)).collect()))
+}
+
+fn batch(object: String, origin: String, ids: &[String]) -> ChangeBatch {
+    let mut batch = ChangeBatch::new(object, "invalidate", Vec::new());
+    batch.rows = ids.iter().map(|id| ChangeRow::new(key_of(id), Vec::new(), Vec::new())).collect();
+    batch.origin = origin;
+    batch
 }
 
 fn answer(status: u16, batches: Vec<ChangeBatch>) -> WebhookAnswer {

@@ -7,12 +7,17 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Records to look at again, by object; each once.
-pub type Named = BTreeMap<String, Vec<String>>;
+use crate::audit::{Entry, INTEGRATION, Ours};
+
+/// Records to look at again, by object and by who changed them; each once.
+pub type Named = BTreeMap<(String, String), Vec<String>>;
+
+/// How the contract calls the runtime itself.
+const SELF: &str = "self";
 
 /// The records a payload names, and how many of its events could not be read.
 /// `None`: it is not a list of events at all.
-pub fn named(body: &[u8]) -> Option<(Named, usize)> {
+pub fn named(body: &[u8], ours: &Ours) -> Option<(Named, usize)> {
     let events = match serde_json::from_slice(body).ok()? {
         Value::Array(events) => events,
         // One event by itself.
@@ -22,21 +27,22 @@ pub fn named(body: &[u8]) -> Option<(Named, usize)> {
     let mut named = Named::new();
     let mut unread = 0;
     for event in &events {
-        if take(event, &mut named).is_none() {
+        if take(event, ours, &mut named).is_none() {
             unread += 1;
         }
     }
     Some((named, unread))
 }
 
-fn take(event: &Value, named: &mut Named) -> Option<()> {
+fn take(event: &Value, ours: &Ours, named: &mut Named) -> Option<()> {
     let kind = event.get("subscriptionType").or(event.get("eventType")).and_then(Value::as_str)?;
     let (prefix, change) = kind.rsplit_once('.').unwrap_or(("", kind));
     let type_id = text(event.get("objectTypeId"));
     let object = type_id.as_deref().map_or_else(|| object_of(prefix), |id| Some(object_of_id(id)))?;
+    let origin = origin_of(event, ours);
     let mut add = |object: &str, id: Option<String>| {
         let Some(id) = id else { return };
-        let ids = named.entry(object.to_owned()).or_default();
+        let ids = named.entry((object.to_owned(), origin.clone())).or_default();
         if !ids.contains(&id) {
             ids.push(id);
         }
@@ -66,6 +72,21 @@ fn take(event: &Value, named: &mut Named) -> Option<()> {
         _ => add(&object, Some(text(event.get("objectId"))?)),
     }
     Some(())
+}
+
+/// Who changed it: ourselves, another by HubSpot's name for it, or (empty) who knows.
+fn origin_of(event: &Value, ours: &Ours) -> String {
+    let entry = Entry {
+        source_type: text(event.get("changeSource")).unwrap_or_default(),
+        source_id: text(event.get("sourceId")),
+        ..Entry::default()
+    };
+    match (&ours.app_id, entry.source_type.as_str()) {
+        _ if ours.app_id.is_some() && ours.made(&entry, false) => SELF.to_owned(),
+        // Without the app's id another app cannot be told from ours.
+        (None, INTEGRATION) => String::new(),
+        (_, source) => source.to_owned(),
+    }
 }
 
 fn text(value: Option<&Value>) -> Option<String> {
@@ -111,7 +132,8 @@ mod tests {
     use super::*;
 
     fn ids(body: &str) -> Vec<(String, Vec<String>)> {
-        named(body.as_bytes()).expect("events").0.into_iter().collect()
+        let named = named(body.as_bytes(), &Ours::default()).expect("events").0;
+        named.into_iter().map(|((object, _), ids)| (object, ids)).collect()
     }
 
     fn one(object: &str, ids: &[&str]) -> Vec<(String, Vec<String>)> {
@@ -152,9 +174,28 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_counted() {
-        let (named, unread) = named(br#"[{"subscriptionType":"contact.creation"},{"x":1},7]"#).expect("a list");
+        let (named, unread) =
+            named(br#"[{"subscriptionType":"contact.creation"},{"x":1},7]"#, &Ours::default()).expect("a list");
         assert!(named.is_empty());
         assert_eq!(unread, 3);
-        assert!(super::named(b"hello").is_none());
+        assert!(super::named(b"hello", &Ours::default()).is_none());
+    }
+
+    #[test]
+    fn our_own_changes_are_told_from_those_of_people_and_of_other_apps() {
+        let event = |id: u32, source: &str, app: &str| {
+            format!(
+                r#"{{"subscriptionType":"contact.propertyChange","objectId":{id},"changeSource":"{source}",
+                    "sourceId":"{app}"}}"#
+            )
+        };
+        let body =
+            format!("[{},{},{}]", event(1, "INTEGRATION", "77"), event(2, "INTEGRATION", "8"), event(3, "CRM_UI", "x"));
+        let origins = |app_id: Option<&str>| -> Vec<String> {
+            let ours = Ours { app_id: app_id.map(str::to_owned) };
+            named(body.as_bytes(), &ours).expect("events").0.into_keys().map(|(_, origin)| origin).collect()
+        };
+        assert_eq!(origins(Some("77")), ["CRM_UI", "INTEGRATION", "self"]);
+        assert_eq!(origins(None), ["", "CRM_UI"]);
     }
 }

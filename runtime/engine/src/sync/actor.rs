@@ -432,7 +432,7 @@ impl Actor {
             .values()
             .filter(|run| run.writer.has_room() && !run.paused)
             .filter_map(|run| {
-                let waits = run.queue.has_ready() || !run.fetches.is_empty();
+                let waits = run.queue.has_ready() || run.has_fetches();
                 let due = run.busy_until.filter(|_| waits).or_else(|| run.queue.next_wake());
                 // While the side is busy nothing is handed out, whatever is due.
                 due.map(|due| run.busy_until.map_or(due, |busy| busy.max(due)))

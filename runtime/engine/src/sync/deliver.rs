@@ -49,6 +49,7 @@ impl Actor {
                 run.queue.wake(now);
                 run.look_at_backlog();
                 run.look_at_doubts();
+                run.take_echoes();
                 if give_fetch(run) {
                     continue;
                 }

@@ -8,6 +8,7 @@ mod core;
 mod deliver;
 mod displaced;
 mod doubt;
+mod echo;
 mod fetched;
 mod guard;
 mod hint;

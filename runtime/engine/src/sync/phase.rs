@@ -230,7 +230,7 @@ impl Actor {
             return;
         };
         for row in &batch.rows {
-            run.want(row.key.clone(), Vec::new());
+            run.want_told(&row.key, Vec::new(), &batch.origin);
             if run.noticed.insert(row.key.clone()) {
                 run.watermark.hold(ticket);
                 self.staged.notices.push((id, ticket, row.key.clone()));
@@ -284,7 +284,7 @@ impl Actor {
             ChangeKind::Invalidate => {
                 for row in &batch.rows {
                     run.watermark.hold(ticket);
-                    run.want(row.key.clone(), vec![ticket]);
+                    run.want_told(&row.key, vec![ticket], &batch.origin);
                 }
                 run.watermark.free(ticket);
             }

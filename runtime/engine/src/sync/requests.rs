@@ -252,7 +252,7 @@ impl Actor {
     pub(super) fn finish_compares(&mut self) {
         let mut done = Vec::new();
         for run in self.sides.values_mut() {
-            let waits = !run.fetches.is_empty() || !run.doubts.is_empty() || !run.writer.is_idle();
+            let waits = run.has_fetches() || !run.doubts.is_empty() || !run.writer.is_idle();
             if run.comparing == Some(false) && !waits {
                 run.comparing = None;
                 done.push(run.id);

@@ -15,7 +15,7 @@ use lockstep_core::{
 };
 use tokio::time::Instant;
 
-use super::{doubt::Doubts, hint::Hints, reading::Readings, uncertain::Uncertain, watermark::Watermark};
+use super::{doubt::Doubts, echo::Written, hint::Hints, reading::Readings, uncertain::Uncertain, watermark::Watermark};
 use crate::{
     Connector,
     connection::{ConnectionHandle, Durable, Position},
@@ -26,12 +26,23 @@ use crate::{
 /// Records waiting to be written that are kept in memory; the rest stays in the state.
 const WINDOW_MAX: usize = 20_000;
 
+/// Rows in one reading of what are likely echoes.
+const ECHOES_MAX: usize = 50;
+
 /// A streamed row that waits, as a batch of its own.
 pub(super) struct ParkedRow {
     pub(super) batch: Arc<ChangeBatch>,
     pub(super) ticket: u64,
     /// A delete that the delete storm guard has counted already.
     pub(super) counted: bool,
+}
+
+/// News of a row that is wanted.
+#[derive(Default)]
+struct Awaited {
+    tickets: Vec<u64>,
+    /// It waits among the echoes.
+    late: bool,
 }
 
 /// A key to fetch.
@@ -86,8 +97,12 @@ pub(super) struct SideRun {
     pub(super) strangers: VecDeque<(u64, ParkedRow)>,
     pub(super) parked_rows: usize,
     pub(super) fetches: VecDeque<Wanted>,
-    /// Keys among them that news is wanted of, with further places that wait for it.
-    wanting: HashMap<Key, Vec<u64>>,
+    /// Keys that news is wanted of, which is likely an echo of ours: read when
+    /// nothing else is to be.
+    echoes: VecDeque<Key>,
+    /// Keys among both that news is wanted of, with the places that wait for it.
+    wanting: HashMap<Key, Awaited>,
+    pub(super) written: Written,
     /// Rows that were looked for and not found.
     pub(super) doubts: Doubts,
     /// What the stream told of rows that are read again.
@@ -148,7 +163,9 @@ impl SideRun {
             strangers: VecDeque::new(),
             parked_rows: 0,
             fetches: VecDeque::new(),
+            echoes: VecDeque::new(),
             wanting: HashMap::new(),
+            written: Written::default(),
             doubts: Doubts::default(),
             hints: Hints::default(),
             readings: Readings::default(),
@@ -195,13 +212,55 @@ impl SideRun {
 
     /// Has a row read: once, however often it is told of before that.
     pub(super) fn want(&mut self, key: Key, tickets: Vec<u64>) {
-        if let Some(waiting) = self.wanting.get_mut(&key) {
-            waiting.extend(tickets);
+        match self.wanting.get_mut(&key) {
+            Some(known) => {
+                known.tickets.extend(tickets);
+                if !std::mem::take(&mut known.late) {
+                    return;
+                }
+            }
+            None => {
+                self.wanting.insert(key.clone(), Awaited { tickets, late: false });
+            }
+        }
+        let by = self.key_columns.clone();
+        self.fetches.push_back(Wanted { by, key, asked: Asked::News { tickets: Vec::new() } });
+    }
+
+    /// As [`Self::want`], for what `origin` told of the row: what is likely an echo
+    /// of ours is read when nothing else is to be.
+    pub(super) fn want_told(&mut self, key: &Key, tickets: Vec<u64>, origin: &str) {
+        if self.wanting.contains_key(key) && self.written.is_echo(origin, key) {
+            if let Some(known) = self.wanting.get_mut(key) {
+                known.tickets.extend(tickets);
+            }
+        } else if self.written.is_echo(origin, key) {
+            self.wanting.insert(key.clone(), Awaited { tickets, late: true });
+            self.echoes.push_back(key.clone());
+        } else {
+            self.want(key.clone(), tickets);
+        }
+    }
+
+    /// Has the next of what is likely an echo read, when nothing else is to be and
+    /// nothing is under way: what people change waits for one such reading at most.
+    pub(super) fn take_echoes(&mut self) {
+        if !self.fetches.is_empty() || !self.writer.is_idle() {
             return;
         }
-        self.wanting.insert(key.clone(), Vec::new());
-        let by = self.key_columns.clone();
-        self.fetches.push_back(Wanted { by, key, asked: Asked::News { tickets } });
+        while self.fetches.len() < ECHOES_MAX
+            && let Some(key) = self.echoes.pop_front()
+        {
+            // Others may have been wanted at once since.
+            if self.wanting.get(&key).is_some_and(|known| known.late) {
+                self.want(key, Vec::new());
+            }
+        }
+    }
+
+    /// Whether a row is to be read, one way or the other.
+    pub(super) fn has_fetches(&self) -> bool {
+        !self.fetches.is_empty() || !self.echoes.is_empty()
     }
 
     /// Whether the row is to be read, or read once more.
@@ -213,7 +272,7 @@ impl SideRun {
     pub(super) fn next_fetch(&mut self) -> Option<Wanted> {
         let mut wanted = self.fetches.pop_front()?;
         if let Asked::News { tickets } = &mut wanted.asked {
-            tickets.extend(self.wanting.remove(&wanted.key).unwrap_or_default());
+            tickets.extend(self.wanting.remove(&wanted.key).unwrap_or_default().tickets);
         }
         Some(wanted)
     }
@@ -289,7 +348,7 @@ impl SideRun {
 
     /// Rows in memory that wait for writes in flight or to be read, about.
     pub(super) fn waiting_rows(&self) -> usize {
-        self.parked_rows + self.fetches.len() + self.hints.len() + self.uncertain.len()
+        self.parked_rows + self.fetches.len() + self.echoes.len() + self.hints.len() + self.uncertain.len()
     }
 
     /// Forgets what was taken from the stream and not absorbed: it will come again.
@@ -314,7 +373,7 @@ impl SideRun {
         self.queue.is_empty()
             && !self.withheld
             && self.in_flight.is_empty()
-            && self.fetches.is_empty()
+            && !self.has_fetches()
             && self.uncertain.len() == 0
             && self.doubts.is_empty()
             && self.parked_rows == 0
