@@ -20,7 +20,7 @@ use lockstep_host::{self as host, Component, ConnectionConfig, HostError, Limits
 use tokio::sync::OnceCell;
 
 use crate::{
-    connectors::{self, Loader, Source},
+    connectors::{self, Loaded, Loader, Source},
     secrets,
 };
 
@@ -34,7 +34,7 @@ pub struct Guest {
     digest: Option<String>,
     loader: Arc<Loader>,
     /// Loaded once: the same for all sessions, whatever becomes of the source.
-    component: OnceCell<Component>,
+    loaded: OnceCell<Loaded>,
     /// Of all versions of the connection's connector.
     sessions: Arc<Mutex<Sessions>>,
 }
@@ -96,13 +96,17 @@ fn add(usage: &mut port::Usage, meter: &Meter) {
 impl Guest {
     pub fn new(connection: Connection, folder: PathBuf, source: Source, loader: Arc<Loader>) -> Self {
         let digest = connection.digest.clone();
-        Guest { connection, folder, source, digest, loader, component: OnceCell::new(), sessions: Arc::default() }
+        Guest { connection, folder, source, digest, loader, loaded: OnceCell::new(), sessions: Arc::default() }
+    }
+
+    async fn loaded(&self) -> Result<&Loaded, SessionError> {
+        let limits = self.load_limits();
+        let load = || self.loader.load(&self.source, self.digest.as_deref(), &limits);
+        self.loaded.get_or_try_init(load).await.map_err(failed)
     }
 
     async fn component(&self) -> Result<&Component, SessionError> {
-        let limits = self.load_limits();
-        let load = || self.loader.load(&self.source, self.digest.as_deref(), &limits);
-        self.component.get_or_try_init(load).await.map_err(failed)
+        self.loaded().await.map(|loaded| &loaded.component)
     }
 
     /// What the host is told of the connection.
@@ -242,9 +246,10 @@ impl Connector for Guest {
     }
 
     async fn about(&self) -> Result<port::About, SessionError> {
-        let component = self.component().await?;
+        let Loaded { component, signature } = self.loaded().await?;
         let spec = component.spec().await.map_err(failed)?;
         Ok(port::About {
+            signature: signature.to_string(),
             digest: component.digest().to_owned(),
             bytes: component.bytes(),
             from: self.source.to_string(),
@@ -273,7 +278,7 @@ impl Connector for Guest {
             source,
             digest: component.digest.clone(),
             loader: self.loader.clone(),
-            component: OnceCell::new(),
+            loaded: OnceCell::new(),
             sessions: self.sessions.clone(),
         }))
     }
@@ -447,6 +452,8 @@ fn failed(error: HostError) -> SessionError {
         | HostError::SignIn { .. }
         | HostError::CompileBound { .. }
         | HostError::BeyondManifest { .. }
+        | HostError::NotSigned { .. }
+        | HostError::WrongSignature { .. }
         | HostError::Config { .. } => SessionErrorKind::Config,
         // Nothing of it ran: whatever was to be written was not.
         HostError::Parked { .. } | HostError::Crowded { .. } => SessionErrorKind::Unavailable,

@@ -9,9 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use lockstep_core::config::Connection;
+use lockstep_core::config::{Connection, ConnectorSettings};
 use lockstep_host::{
-    BudgetSnapshot, Compiler, Component, Host, HostError, HostOptions, Incident, Keeper, LoadLimits, Sent, digest_of,
+    BudgetSnapshot, Compiler, Component, Host, HostError, HostOptions, Incident, Keeper, LoadLimits, Sent, Signature,
+    Trust, TrustedKey, digest_of,
 };
 use tokio::sync::OnceCell;
 
@@ -91,9 +92,23 @@ pub fn source(connector: &str, folder: &Path) -> Result<Source, Failure> {
     })
 }
 
+/// A component, and who answers for it.
+#[derive(Clone)]
+pub struct Loaded {
+    pub component: Component,
+    pub signature: Signature,
+}
+
+/// Whose components the operator lets in.
+pub fn trust(settings: &ConnectorSettings) -> Trust {
+    let keys = settings.trusted_keys.iter().map(|key| TrustedKey::new(&key.name, key.public));
+    Trust { keys: keys.collect(), required: settings.require_signature }
+}
+
 /// Loads components, each once.
 pub struct Loader {
     host: OnceCell<Host>,
+    trust: Trust,
     /// Where the host keeps what it must remember.
     kept: Option<PathBuf>,
     /// By digest, as long as anybody holds one.
@@ -102,8 +117,8 @@ pub struct Loader {
 
 impl Loader {
     /// With a folder for what the host must remember, made when it is first needed.
-    pub fn keeping(kept: Option<PathBuf>) -> Self {
-        Loader { host: OnceCell::new(), kept, loaded: std::sync::Mutex::default() }
+    pub fn keeping(kept: Option<PathBuf>, trust: Trust) -> Self {
+        Loader { host: OnceCell::new(), trust, kept, loaded: std::sync::Mutex::default() }
     }
 
     /// What is known of an account's rate limits.
@@ -122,17 +137,13 @@ impl Loader {
     }
 
     /// The component at a source as it is now. `digest`: the SHA-256 it must have.
-    pub async fn load(
-        &self,
-        source: &Source,
-        digest: Option<&str>,
-        limits: &LoadLimits,
-    ) -> Result<Component, HostError> {
+    pub async fn load(&self, source: &Source, digest: Option<&str>, limits: &LoadLimits) -> Result<Loaded, HostError> {
         let bytes = self.bytes(source, limits).await?;
         let found = digest_of(&bytes);
         if let Some(expected) = digest.filter(|expected| *expected != found) {
             return Err(HostError::Digest { expected: expected.to_owned(), found });
         }
+        let signature = self.admits(source, &bytes)?;
         let cell = {
             let mut loaded = self.loaded.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             loaded.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(Component::is_held));
@@ -140,7 +151,32 @@ impl Loader {
         };
         let host = self.host().await?;
         let component = cell.get_or_try_init(|| host.load_within(bytes, Some(&found), limits)).await?;
-        Ok(component.clone())
+        Ok(Loaded { component: component.clone(), signature })
+    }
+
+    /// What the signature of a component is worth, whether it may be used or not.
+    pub fn signature(&self, source: &Source, bytes: &[u8]) -> Signature {
+        match self.is_built_in(source, &digest_of(bytes)) {
+            true => Signature::BuiltIn,
+            false => self.trust.judge(bytes),
+        }
+    }
+
+    /// [`Loader::signature`] of a component that may be used.
+    pub fn admits(&self, source: &Source, bytes: &[u8]) -> Result<Signature, HostError> {
+        match self.signature(source, bytes) {
+            Signature::BuiltIn => Ok(Signature::BuiltIn),
+            _ => self.trust.admit(bytes),
+        }
+    }
+
+    /// Whether a component is, or was when it was put aside, part of this program.
+    fn is_built_in(&self, source: &Source, digest: &str) -> bool {
+        match source {
+            Source::Inside(_) => true,
+            Source::Kept(_) => self.shelf().is_some_and(|shelf| shelf.is_built_in(digest)),
+            Source::File(_) => false,
+        }
     }
 
     /// Puts the component at a source aside under its digest.
@@ -150,6 +186,9 @@ impl Loader {
             what: format!("the folder of components in use, {}", shelf.path(digest).display()),
             reason: error.to_string(),
         };
+        if self.is_built_in(source, digest) {
+            shelf.note_built_in(digest).map_err(unkept)?;
+        }
         if shelf.has(digest) {
             return shelf.touch(digest).map_err(unkept);
         }

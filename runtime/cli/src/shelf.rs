@@ -32,6 +32,27 @@ impl Shelf {
         self.path(digest).is_file()
     }
 
+    /// Notes that a component came with the program: that is who answers for it.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn note_built_in(&self, digest: &str) -> io::Result<()> {
+        self.create()?;
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(self.note(digest)).map(drop)
+    }
+
+    pub fn is_built_in(&self, digest: &str) -> bool {
+        self.note(digest).is_file()
+    }
+
+    fn note(&self, digest: &str) -> PathBuf {
+        self.0.join(format!("{digest}.built-in"))
+    }
+
+    fn create(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
     /// Notes that it is in use: those that were not for longest go first.
     ///
     /// # Errors
@@ -45,7 +66,7 @@ impl Shelf {
     /// # Errors
     /// When the folder cannot be written.
     pub fn put(&self, digest: &str, bytes: &[u8]) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        self.create()?;
         let path = self.path(digest);
         // Two connections may put the same component aside at the same moment.
         let partial = self.0.join(format!("{digest}.{}.partial", WRITES.fetch_add(1, Ordering::Relaxed)));
@@ -67,6 +88,9 @@ impl Shelf {
             let path = entry?.path();
             let digest = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
             if let (Some(digest), Some("wasm")) = (digest, path.extension().and_then(|name| name.to_str())) {
+                if self.is_built_in(&digest) {
+                    to.note_built_in(&digest)?;
+                }
                 to.put(&digest, &fs::read(&path)?)?;
                 copied += 1;
             }
@@ -86,9 +110,11 @@ impl Shelf {
         found.sort();
         let surplus = found.len().saturating_sub(COMPONENTS_MAX);
         for (_, path) in found.into_iter().take(surplus) {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
+            for file in [path.with_extension("built-in"), path] {
+                match fs::remove_file(file) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    Ok(()) | Err(_) => {}
+                }
             }
         }
         Ok(())
@@ -103,9 +129,12 @@ mod tests {
     fn a_backup_takes_the_components_along() {
         let folder = tempfile::tempdir().unwrap();
         let [state, copy] = ["a.db", "b.db"].map(|name| folder.path().join(name));
-        Shelf::beside(&crate::kept::beside(&state)).put("aa", b"component").unwrap();
+        let shelf = Shelf::beside(&crate::kept::beside(&state));
+        shelf.note_built_in("aa").unwrap();
+        shelf.put("aa", b"component").unwrap();
         assert_eq!(crate::kept::copy(&state, &copy).unwrap(), 1);
-        assert!(Shelf::beside(&crate::kept::beside(&copy)).has("aa"));
+        let copied = Shelf::beside(&crate::kept::beside(&copy));
+        assert!(copied.has("aa") && copied.is_built_in("aa") && !copied.is_built_in("bb"));
     }
 
     #[test]
@@ -114,6 +143,7 @@ mod tests {
         let shelf = Shelf::beside(kept.path());
         assert!(!shelf.has("aa"));
         for number in 0..COMPONENTS_MAX + 3 {
+            shelf.note_built_in(&format!("{number:03}")).unwrap();
             shelf.put(&format!("{number:03}"), b"component").unwrap();
         }
         assert!(shelf.has("042"));
@@ -121,6 +151,6 @@ mod tests {
         shelf.put("new", b"component").unwrap();
         assert!(shelf.has("003") && !shelf.has("004"), "what is in use stays");
         assert_eq!(fs::read(shelf.path("042")).unwrap(), b"component");
-        assert_eq!(fs::read_dir(kept.path().join("connectors")).unwrap().count(), COMPONENTS_MAX);
+        assert_eq!(fs::read_dir(kept.path().join("connectors")).unwrap().count(), 2 * COMPONENTS_MAX - 1);
     }
 }

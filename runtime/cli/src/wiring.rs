@@ -63,10 +63,11 @@ pub async fn engine_when_free(
 
 /// [`engine`], of a configuration at hand. `folder`: what its paths are relative to.
 pub fn engine_of(config: Config, folder: &Path, state: State) -> Result<Engine, Failure> {
-    let loader = Arc::new(Loader::keeping(match &state {
+    let kept = match &state {
         State::Kept(path) => Some(kept::beside(path)),
         State::Throwaway => None,
-    }));
+    };
+    let loader = Arc::new(Loader::keeping(kept, connectors::trust(&config.connectors)));
     let mut all: BTreeMap<String, Arc<dyn Connector>> = BTreeMap::new();
     for connection in &config.connections {
         let guest = connectors::of(connection, folder, &loader)?;

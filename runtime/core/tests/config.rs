@@ -55,6 +55,10 @@ secret_note = false
 body = { conflict = "append" }
 title = "Title"
 
+[connectors]
+trusted_keys = { acme = "ed25519:Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=" }
+require_signature = true
+
 [state]
 path = "lockstep.db"
 
@@ -183,7 +187,10 @@ fn settings_are_read_and_have_defaults() {
     assert_eq!(config.server.listen.unwrap().port(), 7700);
     assert_eq!(config.server.public_url.as_deref(), Some("https://sync.example.org"));
     assert_eq!(config.journal.keep_ms, 30 * 86_400_000);
+    let (keys, connectors) = (&config.connectors.trusted_keys, &config.connectors);
+    assert!(connectors.require_signature && keys.len() == 1 && keys[0].name == "acme" && keys[0].public[0] == 0x19);
     let empty = Config::parse("").unwrap();
+    assert!(!empty.connectors.require_signature && empty.connectors.trusted_keys.is_empty());
     assert_eq!(empty.journal.keep_ms, 90 * 86_400_000);
     assert!(empty.syncs.is_empty() && empty.connections.is_empty());
 }
@@ -308,6 +315,11 @@ fn every_mistake_says_what_is_wrong_and_what_to_do() {
             "\"127.0.0.1:7700\"",
             "\"localhost\"",
             "LS-CFG-005 `server.listen` cannot be `localhost` → write an address and a port, such as \"127.0.0.1:7700\"",
+        ),
+        (
+            "ed25519:Gb9E",
+            "ed25519:Gb9",
+            "LS-CFG-005 `connectors.trusted_keys.acme` cannot be `ed25519:Gb9CWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=` → write a public key, such as \"ed25519:…\" that `lockstep connector keygen` prints",
         ),
         (
             "[syncs.companies]",

@@ -213,6 +213,8 @@ pub struct About {
     pub bytes: u64,
     /// Where it came from, for people.
     pub from: String,
+    /// Who answers for it, for people.
+    pub signature: String,
     pub name: String,
     pub version: String,
     /// The version of the contract that it is built for.

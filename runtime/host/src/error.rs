@@ -41,6 +41,12 @@ pub enum HostError {
     /// The component's own metadata asks for less than it asks for when it runs.
     #[error("the connector asks for {ask}, which its manifest does not say")]
     BeyondManifest { ask: String },
+    /// It carries no signature that counts, and has to.
+    #[error("the component is {found}, and `require_signature` lets only signed ones in")]
+    NotSigned { found: String },
+    /// What it carries cannot be right, whether one is required or not.
+    #[error("the component is {found}")]
+    WrongSignature { found: String },
     #[error("the runtime for components cannot start: {reason}")]
     Engine { reason: String },
     #[error("{reason}")]
@@ -94,6 +100,8 @@ impl HostError {
             HostError::CompileBound { .. } => "LS-H019",
             HostError::Crowded { .. } => "LS-H020",
             HostError::BeyondManifest { .. } => "LS-H021",
+            HostError::NotSigned { .. } => "LS-H023",
+            HostError::WrongSignature { .. } => "LS-H024",
         }
     }
 
@@ -115,6 +123,12 @@ impl HostError {
             }
             HostError::BeyondManifest { .. } => {
                 "Do not use it: what was reviewed is not what would run. Its author has to build it anew.".into()
+            }
+            HostError::NotSigned { .. } => "Have it signed by one of [connectors] `trusted_keys`, or list the public key of who \
+                 signed it there."
+                .into(),
+            HostError::WrongSignature { .. } => {
+                "Do not use it: it was changed after it was signed. Get it anew from who signed it.".into()
             }
             HostError::Trap { bound, .. }
             | HostError::Timeout { bound, .. }
@@ -155,6 +169,8 @@ impl HostError {
             | HostError::CompileBound { .. }
             | HostError::Crowded { .. }
             | HostError::BeyondManifest { .. }
+            | HostError::NotSigned { .. }
+            | HostError::WrongSignature { .. }
             | HostError::Request { .. } => false,
         }
     }

@@ -46,14 +46,14 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         Some(named) => connectors::source(named, Path::new(""))?,
         None => connectors::source(&connection.connector, &folder)?,
     };
-    let loader = Arc::new(Loader::keeping(None));
+    let loader = Arc::new(Loader::keeping(None, connectors::trust(&config.connectors)));
     let bar = screen.progress("loading", None);
     // A connection's own connector is the one it is pinned to.
     let digest = connection.digest.as_deref().filter(|_| args.connector.is_none());
     let limits = limits(&connection.limits).unwrap_or_default();
     let component = loader.load(&source, digest, &limits.load).await;
     bar.finish_and_clear();
-    let component = component?;
+    let component = component?.component;
     let ready = |connection: &Connection| {
         let guest = Guest::new(connection.clone(), folder.clone(), source.clone(), loader.clone());
         guest.config().map_err(|error| Failure::new("LS-KIT-001", error.message).remedy(error.remedy))

@@ -13,7 +13,7 @@ use crate::{
     screen::Tone,
     table::{Table, number, text},
     verbs::{
-        conformance,
+        conformance, signing,
         versions::{self, ConnectionArgs, LoadArgs, UpgradeArgs, VersionArgs},
     },
 };
@@ -45,6 +45,10 @@ pub enum What {
     /// Ends with 3 where it would not get all that it asks for, asks for more than the version in
     /// use, or does not say what it asks for.
     Inspect(inspect::Args),
+    /// Make a key that components are signed with
+    Keygen(signing::KeyArgs),
+    /// Put a signature into a component, so that those who trust the key can let it in by it
+    Sign(signing::SignArgs),
     /// What a connection's connector did wrong or was refused since Lockstep started
     Incidents {
         /// The connection's name
@@ -68,6 +72,8 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Rollback(args) => versions::rollback(args, context).await,
         What::Disable(args) => versions::disable(args, context).await,
         What::Enable(args) => versions::enable(args, context).await,
+        What::Keygen(args) => signing::keygen(args, context),
+        What::Sign(args) => signing::sign_component(args, context),
         What::Inspect(args) => inspect::run(args, context).await,
         What::Test(args) => conformance::run(args, context).await,
         What::Incidents { connection } => incidents(connection, context).await,

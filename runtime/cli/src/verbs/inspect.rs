@@ -39,6 +39,10 @@ struct Report {
     digest: String,
     bytes: usize,
     contract_version: String,
+    /// Who answers for it.
+    signature: String,
+    /// Why it is not let in, where its signature is the reason; empty where it is not.
+    refused: String,
     imports: Vec<String>,
     /// None: it does not say what it asks for.
     manifest: Option<Manifest>,
@@ -93,7 +97,11 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         connections.push(look.standings(connection, &own, &anatomy).await?);
     }
     let wider = connections.iter().any(Standings::is_wider);
+    let signature = look.loader.signature(&source, &bytes);
+    let refusal = look.loader.admits(&source, &bytes).err();
     let report = Report {
+        signature: signature.to_string(),
+        refused: refusal.as_ref().map(|error| format!("{}: {error}", error.code())).unwrap_or_default(),
         from: source.to_string(),
         digest: format!("sha256:{own}"),
         bytes: bytes.len(),
@@ -109,7 +117,11 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     } else {
         show(&report, context.screen);
     }
-    Ok(if needs_someone { Exit::Attention } else { Exit::Done })
+    Ok(match (refusal, needs_someone) {
+        (Some(_), _) => Exit::Failed,
+        (None, true) => Exit::Attention,
+        (None, false) => Exit::Done,
+    })
 }
 
 /// What a component is held against.
@@ -131,7 +143,8 @@ impl<'a> Look<'a> {
             false => Vec::new(),
         };
         let serving = views.into_iter().filter_map(|view| Some((view.connection, view.in_use?.about.digest)));
-        let loader = Loader::keeping(Some(kept::beside(&state)));
+        let trust = config.as_ref().map(|config| connectors::trust(&config.connectors)).unwrap_or_default();
+        let loader = Loader::keeping(Some(kept::beside(&state)), trust);
         Ok(Look { context, config, loader, serving: serving.collect() })
     }
 
@@ -264,6 +277,7 @@ fn show(report: &Report, screen: &Screen) {
     fact("from", report.from.clone());
     fact("size", format!("{} KiB", report.bytes.div_ceil(1024)));
     fact("made for", format!("lockstep:connector {}", report.contract_version));
+    fact("signature", report.signature.clone());
     match &report.manifest {
         Some(manifest) => {
             screen.out(format!("{} {}", screen.mark(Tone::Strong, &manifest.name), manifest.version));
@@ -285,7 +299,12 @@ fn show(report: &Report, screen: &Screen) {
     }
     screen.out(facts.render(screen));
     screen.out(format!("  digest = \"{}\"", report.digest));
-    screen.next(if report.wider {
+    if !report.refused.is_empty() {
+        screen.out(format!("  {} {}", screen.mark(Tone::Bad, "NOT let in:"), report.refused));
+    }
+    screen.next(if !report.refused.is_empty() {
+        "have it signed by a key of [connectors] trusted_keys, or list who signed it"
+    } else if report.wider {
         "it asks for more than it would get: grant what you agree to, line by line"
     } else {
         "put the digest into the connection to pin exactly this component"

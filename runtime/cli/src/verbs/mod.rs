@@ -27,6 +27,7 @@ pub mod run;
 pub mod saved;
 pub mod schema;
 pub mod selection;
+pub mod signing;
 pub mod sql;
 pub mod status;
 pub mod sync;

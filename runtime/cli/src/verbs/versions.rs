@@ -3,6 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
+use lockstep_core::config::{ConnectorSettings, duration_ms};
 use lockstep_engine::{
     port::{About, ComponentName},
     versions::{Came, ConnectorView, Order, UpgradeReport},
@@ -12,7 +13,8 @@ use lockstep_server::{Client, requests};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    connectors::{self, Loader},
+    configuration,
+    connectors::{self, Loaded, Loader},
     context::Context,
     failure::{Exit, Failure},
     kept, moment, pin,
@@ -131,7 +133,10 @@ fn details(view: &ConnectorView, context: &Context<'_>) {
     let screen = context.screen;
     let named = |about: &About| format!("{} {} {}", about.name, about.version, short(&about.digest));
     if let Some(one) = view.in_use.as_ref() {
-        screen.out(format!("{}: from {}", view.connection, one.about.from));
+        let About { from, signature, .. } = &one.about;
+        // One that took over before signatures were looked at says nothing of its own.
+        let comma = if signature.is_empty() { "" } else { ", " };
+        screen.out(format!("{}: from {from}{comma}{signature}", view.connection));
     }
     if let Some(waiting) = &view.waiting {
         screen.out(format!(
@@ -156,22 +161,27 @@ fn details(view: &ConnectorView, context: &Context<'_>) {
 pub async fn load(args: &LoadArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let screen = context.screen;
     let source = connectors::source(&args.connector, Path::new(""))?;
-    let loader = Loader::keeping(Some(kept::beside(&context.state_path())));
+    let settings = match context.config_path().exists() {
+        true => configuration::load(context.config_path())?.connectors,
+        false => ConnectorSettings::default(),
+    };
+    let loader = Loader::keeping(Some(kept::beside(&context.state_path())), connectors::trust(&settings));
     let bar = screen.progress("loading", None);
     let digest = args.digest.as_deref().map(plain);
     let limits = Limits::default().load;
     let component = loader.load(&source, digest.as_deref(), &limits).await;
     bar.finish_and_clear();
-    let component = component?;
+    let Loaded { component, signature } = component?;
     let spec = component.spec().await?;
     loader.keep(&source, component.digest(), &limits).await?;
     if screen.json {
         screen.out_json(&json!({
             "name": spec.name, "version": spec.version, "digest": component.digest(), "bytes": component.bytes(),
+            "signature": signature.to_string(),
         }));
         return Ok(Exit::Done);
     }
-    screen.out(format!("{} {} is put aside as sha256:{}", spec.name, spec.version, component.digest()));
+    screen.out(format!("{} {} is put aside as sha256:{}; {signature}", spec.name, spec.version, component.digest()));
     screen.next(format!(
         "`lockstep connector upgrade CONNECTION kept --digest {}` lets it take over",
         component.digest()
@@ -324,7 +334,7 @@ fn absolute(to: &str) -> Result<String, Failure> {
 }
 
 fn probation(text: &str) -> Result<u64, Failure> {
-    lockstep_core::config::duration_ms(text).ok_or_else(|| {
+    duration_ms(text).ok_or_else(|| {
         Failure::usage("LS-CLI-029", format!("`{text}` is no duration"))
             .remedy("Write a number and a unit, such as `30s` or `5m`; `0s` watches not at all.")
     })

@@ -27,7 +27,7 @@ pub use field::{Declined, Expression, Field, FieldColumn, Reviewed};
 pub use limits::{LIMITS, LimitKind, Limits};
 pub use policy::Policy;
 pub use schema::json_schema;
-pub use settings::{ConnectorSettings, JournalSettings, ServerSettings, StateSettings};
+pub use settings::{ConnectorSettings, JournalSettings, ServerSettings, StateSettings, TrustedKey};
 pub(crate) use suggest::{closest, listed};
 pub use sync::{DeleteStorm, Group, Leaving, Side, Sync};
 pub use units::duration_ms;

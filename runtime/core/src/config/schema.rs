@@ -19,7 +19,14 @@ pub fn json_schema() -> Value {
                 "public_url": { "type": "string", "pattern": "^https?://" }
             }), &[]),
             "connectors": closed(json!({
-                "probation": { "$ref": "#/$defs/duration" }
+                "probation": { "$ref": "#/$defs/duration" },
+                "trusted_keys": {
+                    "description": "Who may sign components",
+                    "type": "object",
+                    "propertyNames": { "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,62}$" },
+                    "additionalProperties": { "type": "string", "pattern": "^ed25519:[A-Za-z0-9+/]{43}=$" }
+                },
+                "require_signature": { "type": "boolean", "default": false }
             }), &[]),
             "journal": closed(json!({ "keep": { "$ref": "#/$defs/duration" } }), &[])
         },

@@ -2,7 +2,14 @@
 
 use std::net::SocketAddr;
 
-use super::{error::Problems, section::Section, units};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{
+    check_name,
+    error::Problems,
+    section::{Section, bad_value, text},
+    units,
+};
 
 /// `[state]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,11 +32,23 @@ pub struct ServerSettings {
 pub struct ConnectorSettings {
     /// How long a version that took over is watched, a minute unless said; 0: not at all.
     pub probation_ms: u64,
+    /// Who may sign components, by a name for people.
+    pub trusted_keys: Vec<TrustedKey>,
+    /// Only components that one of these signed are used, besides the built-in ones.
+    pub require_signature: bool,
+}
+
+/// A public key whose signatures count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedKey {
+    pub name: String,
+    /// For ed25519.
+    pub public: [u8; 32],
 }
 
 impl Default for ConnectorSettings {
     fn default() -> Self {
-        ConnectorSettings { probation_ms: 60_000 }
+        ConnectorSettings { probation_ms: 60_000, trusted_keys: Vec::new(), require_signature: false }
     }
 }
 
@@ -101,6 +120,36 @@ pub(super) fn read_connectors(root: &mut Section<'_>, problems: &mut Problems<'_
     };
     let probation = section.parsed("probation", "a duration, such as \"5m\"", units::duration_ms, problems);
     settings.probation_ms = probation.unwrap_or(settings.probation_ms);
+    settings.trusted_keys = read_keys(&mut section, problems);
+    settings.require_signature = section.flag("require_signature", problems).unwrap_or_default();
     section.finish(problems);
     settings
+}
+
+fn read_keys(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<TrustedKey> {
+    let Some(table) = section.table("trusted_keys", problems) else {
+        return Vec::new();
+    };
+    let mut keys = Vec::new();
+    for entry in table.entries() {
+        check_name("key", &entry.key, entry.span.clone(), problems);
+        let path = table.join(&entry.key);
+        let Some(written) = text(&path, &entry.node, problems) else { continue };
+        match public_key(written) {
+            Some(public) => keys.push(TrustedKey { name: entry.key.clone(), public }),
+            None => bad_value(
+                &path,
+                &entry.node,
+                &format!("`{written}`"),
+                "a public key, such as \"ed25519:…\" that `lockstep connector keygen` prints",
+                problems,
+            ),
+        }
+    }
+    keys
+}
+
+/// `ed25519:` and 32 bytes in base64.
+fn public_key(text: &str) -> Option<[u8; 32]> {
+    STANDARD.decode(text.strip_prefix("ed25519:")?).ok()?.try_into().ok()
 }
