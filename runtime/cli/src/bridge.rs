@@ -292,6 +292,12 @@ impl Connector for Guest {
         self.loader.incidents(&self.connection.name).into_iter().map(incident).collect()
     }
 
+    fn parked(&self) -> Vec<port::Parked> {
+        let Some(loaded) = self.loaded.get() else { return Vec::new() };
+        let parked = self.loader.parked(&self.connection.name, loaded.component.digest());
+        parked.into_iter().map(|(role, reason)| port::Parked { role: role.to_owned(), reason }).collect()
+    }
+
     fn bounds(&self) -> BTreeMap<String, u64> {
         self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).bounds()
     }

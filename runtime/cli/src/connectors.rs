@@ -131,6 +131,11 @@ impl Loader {
         self.host.get().map(|host| host.sent(connection)).unwrap_or_default()
     }
 
+    /// The roles in which a connection's component is parked, and why.
+    pub fn parked(&self, connection: &str, digest: &str) -> Vec<(&'static str, String)> {
+        self.host.get().map(|host| host.parked(connection, digest)).unwrap_or_default()
+    }
+
     /// What a connection's connector did wrong or was refused.
     pub fn incidents(&self, connection: &str) -> Vec<Incident> {
         self.host.get().map(|host| host.incidents(connection)).unwrap_or_default()

@@ -266,6 +266,11 @@ pub trait Connector: Send + Sync {
         Vec::new()
     }
 
+    /// What it is not asked for since it kept failing.
+    fn parked(&self) -> Vec<Parked> {
+        Vec::new()
+    }
+
     /// How often each of the connector's bounds was reached, by its name in the configuration.
     fn bounds(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
@@ -338,6 +343,15 @@ pub struct Incident {
     /// The bound that was reached, by its name in the configuration; empty otherwise.
     pub bound: String,
     pub count: u64,
+}
+
+/// A connector that kept failing is asked only now and then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// What its sessions are for.
+    pub role: String,
+    /// The failure that parked it.
+    pub reason: String,
 }
 
 /// What a system allows an account to ask; connections of one account share it.

@@ -121,6 +121,11 @@ impl Host {
         self.0.ledgers.incidents(connection)
     }
 
+    /// The roles in which a connection's component, by its digest, is parked, and the failure each is for.
+    pub fn parked(&self, connection: &str, digest: &str) -> Vec<(&'static str, String)> {
+        self.0.ledgers.parked(connection, digest)
+    }
+
     /// Load a component from a file. `expected` is its SHA-256 in hexadecimal, with
     /// or without `sha256:` before it.
     pub async fn load_file(&self, path: &Path, expected: Option<&str>) -> Result<Component, HostError> {

@@ -43,6 +43,15 @@ impl Ledger {
         }
         Arc::clone(all.entry((digest.to_owned(), role)).or_default())
     }
+
+    /// The roles in which a component is parked, and why.
+    fn parked(&self, digest: &str) -> Vec<(&'static str, String)> {
+        let all = self.failures.lock();
+        let own = all.iter().filter(|((component, _), _)| component == digest);
+        let mut parked: Vec<_> = own.filter_map(|((_, role), one)| Some((*role, one.lock().parked()?))).collect();
+        parked.sort_unstable();
+        parked
+    }
 }
 
 /// An amount that many take from.
@@ -68,6 +77,11 @@ pub(crate) struct Ledgers(Mutex<HashMap<String, Arc<Ledger>>>);
 impl Ledgers {
     pub(crate) fn of(&self, connection: &str) -> Arc<Ledger> {
         Arc::clone(self.0.lock().entry(connection.to_owned()).or_default())
+    }
+
+    pub(crate) fn parked(&self, connection: &str, digest: &str) -> Vec<(&'static str, String)> {
+        let ledger = self.0.lock().get(connection).cloned();
+        ledger.map(|ledger| ledger.parked(digest)).unwrap_or_default()
     }
 
     pub(crate) fn incidents(&self, connection: &str) -> Vec<Incident> {

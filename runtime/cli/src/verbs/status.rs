@@ -79,6 +79,16 @@ pub fn show(screen: &Screen, status: &Status) {
             screen.out(format!("  {}", table::clean(&connection.remedy)));
         }
     }
+    for (connection, parked) in status.connections.iter().flat_map(|one| one.parked.iter().map(move |it| (one, it))) {
+        screen.out(format!(
+            "{} connection {}: its connector is parked for {}: {}",
+            screen.mark(Tone::Bad, "!"),
+            screen.mark(Tone::Strong, &connection.name),
+            parked.role,
+            table::clean(&parked.reason)
+        ));
+        screen.out(format!("  `lockstep connector incidents {}` tells what it did", connection.name));
+    }
     for budget in status.connections.iter().filter_map(|connection| connection.budget.as_ref()) {
         if let Some(words) = scarcity(budget) {
             let account = screen.mark(Tone::Strong, &budget.account);

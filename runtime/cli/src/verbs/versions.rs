@@ -19,7 +19,7 @@ use crate::{
     failure::{Exit, Failure},
     kept, moment, pin,
     screen::Tone,
-    table::{Table, dash, text},
+    table::{self, Table, dash, text},
 };
 
 /// Characters of a digest that people are shown.
@@ -119,6 +119,9 @@ pub async fn list(context: &Context<'_>) -> Result<Exit, Failure> {
 }
 
 fn state_of(view: &ConnectorView) -> crate::table::Cell {
+    if view.disabled.is_none() && !view.parked.is_empty() {
+        return text("parked").tone(Tone::Bad);
+    }
     match (&view.disabled, &view.waiting, &view.in_use) {
         (Some(disabled), _, _) => text(format!("disabled by {}", disabled.by)).tone(Tone::Bad),
         (None, Some(_), _) => text("another version waits").tone(Tone::Warn),
@@ -137,6 +140,10 @@ fn details(view: &ConnectorView, context: &Context<'_>) {
         // One that took over before signatures were looked at says nothing of its own.
         let comma = if signature.is_empty() { "" } else { ", " };
         screen.out(format!("{}: from {from}{comma}{signature}", view.connection));
+    }
+    for parked in &view.parked {
+        screen.out(format!("{}: parked for {}: {}", view.connection, parked.role, table::clean(&parked.reason)));
+        screen.next(format!("`lockstep connector incidents {}` tells what it did", view.connection));
     }
     if let Some(waiting) = &view.waiting {
         screen.out(format!(

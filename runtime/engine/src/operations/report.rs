@@ -30,6 +30,9 @@ pub struct ConnectionStatus {
     /// How often each of the connector's bounds was reached; those never reached are left out.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub bounds: std::collections::BTreeMap<String, u64>,
+    /// What its connector is not asked for since it kept failing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parked: Vec<crate::port::Parked>,
     /// What its system allows to be asked, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<crate::port::Budget>,

@@ -27,6 +27,7 @@ pub(super) fn status(shared: &Shared) -> Result<Status, EngineError> {
             connection.usage = connector.usage();
             connection.budget = connector.budget();
             connection.bounds = connector.bounds();
+            connection.parked = connector.parked();
         }
     }
     let mut status = Status {

@@ -111,7 +111,9 @@ pub(crate) fn list(shared: &Shared) -> Result<Vec<ConnectorView>, EngineError> {
     let views = shared.switches.keys().map(|connection| {
         let Remembered { in_use, before, waiting, refused, disabled, .. } = memory::read(shared, connection)?;
         let configured = memory::configured(shared, connection);
-        Ok(ConnectorView { connection: connection.clone(), configured, in_use, before, waiting, refused, disabled })
+        let parked = shared.connectors.get(connection).map(|connector| connector.parked()).unwrap_or_default();
+        let connection = connection.clone();
+        Ok(ConnectorView { connection, configured, in_use, before, waiting, refused, disabled, parked })
     });
     views.collect()
 }

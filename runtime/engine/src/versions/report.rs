@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::record::{Disabled, Refused, Use, Waiting};
-use crate::port::About;
+use crate::port::{About, Parked};
 
 /// One connection's connector.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct ConnectorView {
     /// Newest first.
     pub refused: Vec<Refused>,
     pub disabled: Option<Disabled>,
+    /// What the version in use is not asked for since it kept failing.
+    #[serde(default)]
+    pub parked: Vec<Parked>,
 }
 
 /// How changing a version came out.

@@ -2,7 +2,10 @@
 //! sessions of the connection are opened here; each finds out by itself, between
 //! two calls, that another version serves.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use async_trait::async_trait;
 use lockstep_core::{
@@ -22,7 +25,7 @@ use super::{
 };
 use crate::{
     Connector, Role, Session, SessionError, SessionErrorKind,
-    port::{Budget, ChangesRequest, Request, Usage},
+    port::{Budget, ChangesRequest, Incident, Parked, Request, Usage},
 };
 
 /// A disabled connection is asked for again so often.
@@ -377,6 +380,18 @@ impl Connector for Switched {
 
     fn requests(&self) -> Vec<Request> {
         self.0.current().requests()
+    }
+
+    fn incidents(&self) -> Vec<Incident> {
+        self.0.current().incidents()
+    }
+
+    fn parked(&self) -> Vec<Parked> {
+        self.0.current().parked()
+    }
+
+    fn bounds(&self) -> BTreeMap<String, u64> {
+        self.0.current().bounds()
     }
 
     fn budget(&self) -> Option<Budget> {

@@ -40,6 +40,11 @@ impl Backoff {
         }
     }
 
+    /// Why it is parked; `None`: it is not.
+    pub(crate) fn parked(&self) -> Option<String> {
+        self.parked.map(|_| self.reason.clone())
+    }
+
     pub(super) fn unpark(&mut self) {
         *self = Backoff::default();
     }

@@ -120,9 +120,13 @@ async fn a_connector_that_keeps_failing(place: &Place) -> Result<()> {
     // Another session of it does not begin from the beginning.
     let another = place.session("trap", limited).await?;
     ensure!(matches!(another.check(&[]).await, Err(HostError::Parked { .. })));
+    let parked = || place.host.parked("keeps failing", place.hostile.digest());
+    ensure!(matches!(parked().as_slice(), [("read", reason)] if reason.contains("write")), "{:?}", parked());
     let incident = place.told("keeps failing", "LS-H015", "failures")?;
     ensure!(incident.what.contains("in the middle of a batch") || incident.what.contains("crashed"), "{incident:?}");
     // It is given one try after a while, which goes well.
     tokio::time::sleep(std::time::Duration::from_millis(350)).await;
-    works_again(&another).await
+    works_again(&another).await?;
+    ensure!(parked().is_empty(), "{:?}", parked());
+    Ok(())
 }

@@ -1,6 +1,9 @@
 //! Where the hostile guests run: one host, with the bounds that make them fail soon.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use lockstep_core::{
@@ -8,8 +11,8 @@ use lockstep_core::{
     write::{Action, Intent, WriteRequest},
 };
 use lockstep_host::{
-    ChangesRequest, Compiler, Component, ConnectionConfig, Host, HostError, HostOptions, Incident, Limits, PageRequest,
-    Role, Session,
+    ChangesRequest, Compiler, Component, ConnectionConfig, Host, HostError, HostOptions, Incident, Limits, Meter,
+    PageRequest, Role, Session,
 };
 
 use crate::{
@@ -27,6 +30,8 @@ pub struct Place {
     pub hostile: Component,
     pub courier: Component,
     pub echo: Component,
+    /// Of every session that was opened here, with its connection's name.
+    meters: Mutex<Vec<(String, Meter)>>,
 }
 
 /// Bounds in which nothing takes long.
@@ -53,7 +58,7 @@ impl Place {
         let host = Host::new(options)?;
         let load = async |name: &str| host.load_file(&path(name), None).await;
         let (hostile, courier, echo) = (load("hostile").await?, load("courier").await?, load("echo").await?);
-        Ok(Place { host, hostile, courier, echo })
+        Ok(Place { host, hostile, courier, echo, meters: Mutex::default() })
     }
 
     /// A session with the hostile guest. The connection is called as the mode.
@@ -62,7 +67,7 @@ impl Place {
         connection.name = mode.into();
         connection.limits = Some(narrow());
         change(&mut connection);
-        Ok(self.hostile.open(Role::Read, connection).await?)
+        self.open(&self.hostile, connection).await
     }
 
     /// A session with a guest written as text. The connection is called as it.
@@ -73,16 +78,31 @@ impl Place {
         let mut limits = narrow();
         change(&mut limits);
         connection.limits = Some(limits);
-        Ok(component.open(Role::Read, connection).await?)
+        self.open(&component, connection).await
     }
 
-    /// The operator is told: an entry with this code and bound, in words.
+    async fn open(&self, component: &Component, connection: ConnectionConfig) -> Result<Session> {
+        let name = connection.name.clone();
+        let session = component.open(Role::Read, connection).await?;
+        self.meters.lock().expect("the meters").push((name, session.meter()));
+        Ok(session)
+    }
+
+    /// That the bound was counted for the connection, as `/metrics` tells it.
+    fn counted(&self, connection: &str, bound: &str) -> bool {
+        let meters = self.meters.lock().expect("the meters");
+        let mut own = meters.iter().filter(|(name, _)| name == connection);
+        own.any(|(_, meter)| meter.bounds().contains_key(bound))
+    }
+
+    /// The operator is told: an entry with this code and bound, in words, and the bound is counted.
     pub fn told(&self, connection: &str, code: &str, bound: &str) -> Result<Incident> {
         let all = self.host.incidents(connection);
         let found = all.iter().rev().find(|one| one.code == code && one.bound == bound);
         let Some(incident) = found.cloned() else { bail!("{connection}: no {code} ({bound}) among {all:?}") };
         ensure!(!incident.what.is_empty(), "no words in {incident:?}");
         ensure!(bound.is_empty() || incident.remedy.contains(bound), "no line to write in {incident:?}");
+        ensure!(bound.is_empty() || self.counted(connection, bound), "{bound} is not counted for {connection}");
         Ok(incident)
     }
 }

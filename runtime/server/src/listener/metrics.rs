@@ -131,6 +131,11 @@ fn connections(registry: &mut Registry, all: &[ConnectionStatus]) {
             .map(|(bound, count)| (vec![("connection", one.name.clone()), ("bound", bound.clone())], *count))
     });
     counter(registry, "connection_bounds_reached", "Times a bound of the connector was reached", reached);
+    let parked = all.iter().flat_map(|one| {
+        let labels = |role: &str| vec![("connection", one.name.clone()), ("role", role.to_owned())];
+        one.parked.iter().map(move |parked| (labels(&parked.role), 1))
+    });
+    gauge(registry, "connection_parked", "1 for what a connector is not asked for since it kept failing", parked);
     budgets(registry, all);
 }
 
@@ -192,7 +197,7 @@ fn syncs(registry: &mut Registry, all: &[SyncStatus]) {
 
 #[cfg(test)]
 mod tests {
-    use lockstep_engine::port::Budget;
+    use lockstep_engine::port::{Budget, Parked};
 
     use super::*;
 
@@ -209,8 +214,16 @@ mod tests {
         };
         let limit = BudgetLimit { name: "daily".into(), kind: "day".into(), most: 10, left: 4, resets_in_ms: 1 };
         let budget = Some(Budget { account: "db".into(), limits: vec![limit], ..Default::default() });
-        let connection =
-            ConnectionStatus { name: "db".into(), state: "streaming".into(), budget, ..Default::default() };
+        let bounds = [("memory".to_owned(), 7)].into();
+        let parked = vec![Parked { role: "write".into(), ..Default::default() }];
+        let connection = ConnectionStatus {
+            name: "db".into(),
+            state: "streaming".into(),
+            budget,
+            bounds,
+            parked,
+            ..Default::default()
+        };
         let status = Status { running: true, connections: vec![connection], syncs: vec![sync] };
         let deliveries = Deliveries::default();
         deliveries.count("db", Outcome::NotSafe);
@@ -221,6 +234,8 @@ mod tests {
             "lockstep_connection_state{connection=\"db\",state=\"streaming\"} 1",
             "lockstep_connection_state{connection=\"db\",state=\"waiting\"} 0",
             "lockstep_budget_left{connection=\"db\",limit=\"daily\",kind=\"day\"} 4",
+            "lockstep_connection_bounds_reached_total{connection=\"db\",bound=\"memory\"} 7",
+            "lockstep_connection_parked{connection=\"db\",role=\"write\"} 1",
             "lockstep_webhooks_total{connection=\"db\",outcome=\"not-safe\"} 1",
             "# EOF",
         ] {
