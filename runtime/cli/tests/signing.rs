@@ -20,7 +20,7 @@ fn line(printed: &str) -> &str {
 
 fn configure(folder: &Path, keys: &str, required: bool) {
     let text = format!("[connectors]\n{keys}\nrequire_signature = {required}\n");
-    fs::write(folder.join("lockstep.toml"), text).unwrap();
+    fs::write(folder.join("lockstep.toml"), text).expect("writing the file");
 }
 
 #[track_caller]
