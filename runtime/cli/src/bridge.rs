@@ -20,6 +20,7 @@ use lockstep_host::{self as host, Component, ConnectionConfig, HostError, Limits
 use tokio::sync::OnceCell;
 
 use crate::{
+    asks,
     connectors::{self, Loaded, Loader, Source},
     secrets,
 };
@@ -147,21 +148,6 @@ impl Guest {
     }
 }
 
-/// Everything a connector asks for, so that two versions can be compared.
-fn asks(spec: &ConnectorSpec) -> Vec<String> {
-    let mut asks: Vec<String> = spec.permissions.iter().map(|ask| format!("to reach {ask}")).collect();
-    asks.extend(spec.credentials.iter().map(|ask| format!("to use {ask}")));
-    for scheme in &spec.auth_schemes {
-        let secrets = [&scheme.secret, &scheme.client_secret].into_iter().filter(|name| !name.is_empty());
-        let secrets: Vec<&str> = secrets.map(String::as_str).collect();
-        let with = format!("to sign in by {} with {}", scheme.kind, secrets.join(" and "));
-        let places = [&scheme.token_url].into_iter().filter(|url| !url.is_empty()).chain(&scheme.hosts);
-        asks.extend(places.map(|place| format!("{with} at {place}")));
-        asks.extend(scheme.answers.iter().map(|name| format!("to see `{name}` of the answer to {}", scheme.name)));
-    }
-    asks
-}
-
 fn request(sent: host::Sent) -> port::Request {
     let since = sent.at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     port::Request {
@@ -258,7 +244,7 @@ impl Connector for Guest {
             contract: component.anatomy().contract_version.clone(),
             cursor_version: spec.cursor_version,
             changes: spec.changes.clone(),
-            asks: asks(spec),
+            asks: asks::of(component.anatomy(), Some(spec)),
         })
     }
 

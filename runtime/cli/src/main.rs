@@ -3,6 +3,7 @@
 //! every verb asks the engine, in a running Lockstep or in this process.
 
 mod args;
+mod asks;
 mod bridge;
 mod configuration;
 mod connectors;

@@ -4,13 +4,13 @@
 use std::{collections::BTreeMap, path::Path};
 
 use lockstep_core::config::{Config, Connection};
-use lockstep_engine::versions::ConnectorView;
+use lockstep_engine::versions::{ConnectorView, beyond};
 use lockstep_host::{Anatomy, Bound, Limits, Manifest, Right, Standing, digest_of, examine, rights};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::{
-    bridge, configuration,
+    asks, bridge, configuration,
     connectors::{self, Loader, Source},
     context::Context,
     failure::{Exit, Failure},
@@ -27,10 +27,6 @@ pub struct Args {
     #[arg(long, value_name = "CONNECTION")]
     pub against: Option<String>,
 }
-
-/// Imports that are there for language runtimes and lead to nothing.
-const EMPTY: [&str; 5] =
-    ["wasi:filesystem/", "wasi:cli/environment", "wasi:cli/stdin", "wasi:cli/terminal", "wasi:sockets/udp"];
 
 /// Everything that is told.
 #[derive(Debug, Serialize)]
@@ -237,30 +233,14 @@ fn difference(bytes: &[u8], own: &str, anatomy: &Anatomy) -> Option<Difference> 
         return None;
     }
     let before = examine(bytes).ok()?;
-    let (old, new) = (asked(&before), asked(anatomy));
-    let only = |these: &[String], others: &[String]| -> Vec<String> {
-        these.iter().filter(|one| !others.contains(one)).cloned().collect()
-    };
+    let (old, new) = (asks::of(&before, None), asks::of(anatomy, None));
     Some(Difference {
         digest: format!("sha256:{theirs}"),
         bytes: bytes.len(),
         version: before.manifest.map_or("one without a manifest".to_owned(), |manifest| manifest.version),
-        added: only(&new, &old),
-        removed: only(&old, &new),
+        added: beyond(&old, &new),
+        removed: beyond(&new, &old),
     })
-}
-
-/// Everything a component asks for, in words that compare.
-fn asked(anatomy: &Anatomy) -> Vec<String> {
-    // Another patch of the same interface is no other right.
-    let interface = |import: &String| import.split('@').next().unwrap_or(import).to_owned();
-    let mut all: Vec<String> = anatomy.imports.iter().map(|import| format!("import {}", interface(import))).collect();
-    if let Some(manifest) = &anatomy.manifest {
-        all.extend(manifest.permissions.iter().map(|ask| format!("reach {ask}")));
-        all.extend(manifest.credentials.iter().map(|ask| format!("use {ask}")));
-        all.extend(manifest.limits.iter().map(|(key, amount)| format!("limit {key} = {amount}")));
-    }
-    all
 }
 
 impl Standings {
@@ -284,15 +264,13 @@ fn show(report: &Report, screen: &Screen) {
             manifest.permissions.iter().for_each(|ask| fact("asks to reach", ask.clone()));
             manifest.credentials.iter().for_each(|ask| fact("asks to use", ask.clone()));
             for (key, amount) in &manifest.limits {
-                let shown = Bound::named(key).map_or(amount.to_string(), |bound| bound.unit.show(*amount));
-                fact("asks for more", format!("{key} = {shown}"));
+                fact("asks for more", format!("{key} = {}", asks::amount_of(key, *amount)));
             }
         }
         None => fact("asks for", "it does not say: it carries no manifest".to_owned()),
     }
     for import in &report.imports {
-        let is_empty = EMPTY.iter().any(|empty| import.starts_with(empty));
-        fact("imports", format!("{import}{}", if is_empty { " (leads to nothing)" } else { "" }));
+        fact("imports", format!("{import}{}", if asks::leads_nowhere(import) { " (leads to nothing)" } else { "" }));
     }
     for one in &report.connections {
         show_connection(one, &mut fact);

@@ -12,9 +12,9 @@ pub(super) struct Allowed {
     pub(super) back: bool,
 }
 
-/// What `new` asks for that `old` does not.
-pub(super) fn wider(old: &About, new: &About) -> Vec<String> {
-    new.asks.iter().filter(|ask| !old.asks.contains(ask)).cloned().collect()
+/// What is asked for in `new` and not in `old`.
+pub fn beyond(old: &[String], new: &[String]) -> Vec<String> {
+    new.iter().filter(|ask| !old.contains(ask)).cloned().collect()
 }
 
 /// # Errors
@@ -45,7 +45,7 @@ pub(super) fn admit(connection: &str, old: &About, new: &About, allowed: Allowed
         let message = format!("version {} is older than {}, which is in use", new.version, old.version);
         return Err(No::new(OLDER, message, back));
     }
-    let wider = wider(old, new);
+    let wider = beyond(&old.asks, &new.asks);
     if !wider.is_empty() && !allowed.wider && !allowed.back {
         let message = format!("it asks for more than the version in use: {}", wider.join(", "));
         let remedy = format!(

@@ -21,6 +21,7 @@ use admit::Allowed;
 pub(crate) use memory::of as remembered;
 pub(crate) use switch::{Switch, Switched};
 
+pub use admit::beyond;
 pub use record::{Chosen, Disabled, Refused, Remembered, Use, Waiting};
 pub use report::{Came, ConnectorView, UpgradeReport};
 pub use upgrade::Order;
