@@ -117,6 +117,7 @@ impl Guest {
             message: failure.summary.into(),
             remedy: failure.remedy.into(),
             retry_after_ms: None,
+            code: None,
         })?;
         Ok(ConnectionConfig {
             name: self.connection.name.clone(),
@@ -144,6 +145,7 @@ impl Guest {
             message: format!("the root certificates cannot be read: {}: {error}", path.display()),
             remedy: "Name a file of certificates in PEM form, relative to the configuration file.".into(),
             retry_after_ms: None,
+            code: None,
         })
     }
 }
@@ -256,6 +258,7 @@ impl Connector for Guest {
                 message: failure.summary.into(),
                 remedy: failure.remedy.into(),
                 retry_after_ms: None,
+                code: None,
             })?,
         };
         Ok(Arc::new(Guest {
@@ -460,11 +463,11 @@ fn failed(error: HostError) -> SessionError {
     if remedy.is_empty() && kind == SessionErrorKind::Auth {
         "Look at the connection's `secrets` and at the user its `config` names.".clone_into(&mut remedy);
     }
-    let (message, retry_after_ms) = match error {
-        HostError::Guest(guest) => (guest.message, guest.retry_after_ms),
-        other => (other.to_string(), None),
+    let (message, retry_after_ms, code) = match error {
+        HostError::Guest(guest) => (guest.message, guest.retry_after_ms, None),
+        other => (other.to_string(), None, Some(other.code())),
     };
-    SessionError { kind, message, remedy, retry_after_ms }
+    SessionError { kind, message, remedy, retry_after_ms, code }
 }
 
 #[cfg(test)]

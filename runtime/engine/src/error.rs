@@ -37,6 +37,7 @@ impl EngineError {
     /// The stable code, as `lockstep help CODE` explains it.
     pub fn code(&self) -> &'static str {
         match self {
+            EngineError::Session { source: SessionError { code: Some(code), .. }, .. } => code,
             EngineError::Session { source, .. } => match source.kind {
                 SessionErrorKind::Retry | SessionErrorKind::Throttled | SessionErrorKind::Unavailable => "LS-ENG-101",
                 SessionErrorKind::Auth => "LS-ENG-102",

@@ -145,11 +145,13 @@ pub struct SessionError {
     /// What the operator can do; empty if unknown.
     pub remedy: String,
     pub retry_after_ms: Option<u32>,
+    /// A code of its own, where it has one that says more than the kind.
+    pub code: Option<&'static str>,
 }
 
 impl SessionError {
     pub fn new(kind: SessionErrorKind, message: impl Into<String>) -> Self {
-        SessionError { kind, message: message.into(), remedy: String::new(), retry_after_ms: None }
+        SessionError { kind, message: message.into(), remedy: String::new(), retry_after_ms: None, code: None }
     }
 }
 

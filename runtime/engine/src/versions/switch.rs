@@ -167,6 +167,7 @@ impl Switch {
             message: format!("connection '{}' is {reason}", self.name),
             remedy: format!("`lockstep connector enable {}` lets it work again", self.name),
             retry_after_ms: Some(DISABLED_LOOK_MS),
+            code: None,
         })
     }
 

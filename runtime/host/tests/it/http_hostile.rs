@@ -2,7 +2,7 @@
 //! lead nowhere that is not granted.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -207,4 +207,42 @@ async fn a_stalled_handshake_is_given_up() {
     let (name, words) = ask(&session, "GET /").await;
     assert_eq!(name, "not-sent");
     assert!(words.contains("the handshake took longer than 50 ms"), "{words}");
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_takes_is_given_up() {
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("an address");
+    listener.listen(0).expect("a listener");
+    let address = listener.local_addr().expect("an address").as_socket().expect("an address");
+    // Nobody takes connections from its queue, which is soon full.
+    let queued: Vec<_> = std::iter::from_fn(|| TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok())
+        .take(1_000)
+        .collect();
+    assert!(queued.len() < 1_000, "the queue has no end here");
+    let port = address.port();
+    let mut connection = connection(&format!(r#"{{"base_url":"http://127.0.0.1:{port}"}}"#));
+    connection.grants = vec![format!("http:127.0.0.1:{port}")];
+    connection.limits = Some(Limits { connect_ms_max: 50, ..Limits::default() });
+    let component = crate::guests::load("courier").await;
+    let session = component.open(Role::Read, connection).await.expect("a session");
+    let (name, words) = ask(&session, "GET /").await;
+    assert_eq!(name, "not-sent");
+    assert!(words.contains("took longer than 50 ms"), "{words}");
+    assert!(session.meter().bounds().contains_key("connect_timeout"), "{:?}", session.meter().bounds());
+}
+
+#[tokio::test]
+async fn no_more_connections_are_kept_and_none_for_longer_than_may_be() {
+    let opened = async |change: fn(&mut HttpLimits)| {
+        let server = Server::start(|_| answer(200, "", "hello")).await;
+        let session = courier(&server, limited(change)).await;
+        assert_eq!(ask(&session, "GET /").await.0, "200");
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        assert_eq!(ask(&session, "GET /").await.0, "200");
+        server.connections()
+    };
+    assert_eq!(opened(|_| {}).await, 1);
+    assert_eq!(opened(|limits| limits.idle_connections_max = 0).await, 2);
+    assert_eq!(opened(|limits| limits.idle_ms_max = 50).await, 2);
 }
