@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod mutants;
 mod ring;
 mod simulate;
 mod test;
@@ -23,6 +24,8 @@ enum Task {
     Demo(demo::Args),
     /// Build every connector and test guest as a WebAssembly component
     Guests(guests::Guests),
+    /// Plant bugs one at a time and see that each is found
+    Mutants(mutants::Args),
     /// Three systems in one sync through every trouble, many seeds
     Ring(ring::Args),
     /// Run the whole engine in simulated time, many seeds, and judge each
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Guests(args) => args.run(),
+        Task::Mutants(args) => mutants::run(&args),
         Task::Ring(args) => ring::run(&args),
         Task::Simulate(args) => simulate::run(&args),
         Task::Test(args) => test::run(&args),

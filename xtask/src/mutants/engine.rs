@@ -1,0 +1,62 @@
+//! Bugs for the engine: what waits, what is delivered when, how far a cursor goes.
+
+use super::{Mutant, bug};
+
+const WATERMARK: &str = "runtime/engine/src/sync/watermark.rs";
+const SIDE: &str = "runtime/engine/src/sync/side.rs";
+const TURN: &str = "runtime/engine/src/sync/turn.rs";
+const DELIVER: &str = "runtime/engine/src/sync/deliver.rs";
+const PHASE: &str = "runtime/engine/src/sync/phase.rs";
+const GUARD: &str = "runtime/engine/src/sync/guard.rs";
+const ACTOR: &str = "runtime/engine/src/sync/actor.rs";
+const HINT: &str = "runtime/engine/src/sync/hint.rs";
+const DOUBT: &str = "runtime/engine/src/sync/doubt.rs";
+const CACHE: &str = "runtime/engine/src/sync/cache.rs";
+const COMPARE: &str = "runtime/engine/src/sync/compare.rs";
+
+pub const BUGS: &[Mutant] = &[
+    bug(WATERMARK, "fn advance(", "open.waiting + open.doubted == 0", "open.waiting == 0"),
+    bug(WATERMARK, "fn advance(", "open.waiting + open.doubted == 0", "true"),
+    bug(WATERMARK, "fn is_past(", "open.waiting == 0", "true"),
+    bug(WATERMARK, "fn hold(", "open.waiting += 1", "()"),
+    bug(
+        SIDE,
+        "fn blocks(",
+        "self.in_flight.contains(&record) || self.parked.contains_key(&record)",
+        "self.in_flight.contains(&record)",
+    ),
+    bug(SIDE, "fn creating_group(", "group.or(self.suspects_open.then_some(0))", "None"),
+    bug(SIDE, "fn moves_with(", "self.parked_moves.get(key).copied()", "None"),
+    bug(SIDE, "fn withholds_creates(", "self.backlog != Backlog::Absorbed && !self.suspects_open", "false"),
+    bug(SIDE, "fn want(", "waiting.extend(tickets)", "drop(tickets)"),
+    bug(TURN, "fn absorb_batch(", "follow.behind.has(set, run.id, &row.key)", "false"),
+    bug(TURN, "fn absorb_fetched(", "unordered && (overtaken || in_flight)", "false"),
+    bug(TURN, "fn settle(", "*outcome == Outcome::Gone && is_doubtful(set, run, sent)", "false"),
+    bug(TURN, "fn absorb_second_look(", "planner.absorb_told_last(set, run.id, &batch, 0)", "Absorbed::Done"),
+    bug(TURN, "fn absorb_second_look(", "rows.is_empty() && unchanged", "rows.is_empty()"),
+    bug(TURN, "fn absorb_page(", "run.blocks(record) || unsure", "false"),
+    bug(TURN, "fn take_turn(", "read_first.contains(&side)", "false"),
+    bug(TURN, "fn made_by_us<", "set.by_key(run.id, &row.key).is_none()", "true"),
+    bug(TURN, "impl Counted", "self.0.contains(&(side, key.clone()))", "false"),
+    bug(TURN, "async fn turn(", "self.wanted_again(&set, &refs, &delta, &follow)", "Vec::new()"),
+    bug(TURN, "fn settle(", "run.settled(sent.record, &mut follow.freed)", "()"),
+    bug(DELIVER, "fn give_writes(", "self.core.cache.is_uncommitted(record)", "false"),
+    bug(DELIVER, "fn give_writes(", "run.in_flight.contains(&record)", "false"),
+    bug(DELIVER, "fn look_up_suspects(", "sent.record.0 < run.suspect_below || !refuses_twins", "false"),
+    bug(DELIVER, "fn give_writes(", "sent.intent.action == Action::Create && run.withholds_creates()", "false"),
+    bug(PHASE, "SyncPhase::Sweep { after } =>", "flight.seq <= self.sweep_behind", "false"),
+    bug(PHASE, "self.commit(delta, besides, flight);\n                if gap {", "self.compare(id)", "()"),
+    bug(GUARD, "let counts =", "in_window > limits.count || (counts && share)", "false"),
+    bug(ACTOR, "fn acknowledged(", "self.enqueue(&flight.marks)", "()"),
+    bug(ACTOR, "fn tick(", "*seq <= on_disk", "true"),
+    bug(HINT, "fn add(", "tells_an_end(&batch)", "false"),
+    bug(
+        DOUBT,
+        "fn restart(",
+        "self.fresh.extend(passing.into_iter().chain(asked).flatten())",
+        "drop((passing, asked))",
+    ),
+    bug(CACHE, "fn committed(", "self.committed = self.committed.max(seq)", "()"),
+    bug(COMPARE, "async fn run(", "self.missing(&seen, &mut compared)?", "()"),
+    bug(COMPARE, "fn is_as_known(", "shown.is_none() || shown == known", "true"),
+];
