@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     guests.retain(|guest| is_plugin(&root, guest));
     let guests = table("GUESTS", "&[u8]", "include_bytes!", &guests)?;
     fs::write(out.join("guests.rs"), guests)?;
+    fs::write(out.join("project.rs"), project(&root.join("sdk/rust"), &root.join("wit"))?)?;
     println!("cargo:rerun-if-changed=build.rs");
     Ok(())
 }
@@ -51,6 +52,59 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// What `connector new` writes: the starter as a project of its own, with the SDK
+/// and the contract beside it, since neither is published.
+fn project(sdk: &Path, wit: &Path) -> Result<String, Box<dyn std::error::Error>> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    for name in ["Cargo.toml", "lockstep.toml", "README.md"] {
+        files.push((name.to_owned(), read(&sdk.join("project").join(format!("{name}.txt")))?));
+    }
+    files.push((".gitignore".to_owned(), "/target\n".to_owned()));
+    let manifest = read(&sdk.join("Cargo.toml"))?;
+    let dependencies = manifest.split("[dependencies]\n").nth(1).ok_or("the SDK has no dependencies")?;
+    let sdk_manifest = read(&sdk.join("project/sdk.toml.txt"))?.replace("{{dependencies}}\n", dependencies);
+    files.push(("sdk/Cargo.toml".to_owned(), sdk_manifest));
+    let starter = sdk.join("starter");
+    let own_name = |content: String| content.replace("\"starter\"", "\"{{name}}\"");
+    files.push(("connector.json".to_owned(), own_name(read(&starter.join("connector.json"))?)));
+    for (place, content) in tree(&starter.join("src"), "src")? {
+        files.push((place, own_name(content)));
+    }
+    for (place, content) in tree(&sdk.join("src"), "sdk/src")? {
+        files.push((place, content.replace("\"../../wit/", "\"../wit/")));
+    }
+    files.extend(tree(&wit.join("v0.1.0"), "wit/v0.1.0")?);
+    let mut source = "pub const PROJECT: &[(&str, &str)] = &[\n".to_owned();
+    for (place, content) in files {
+        source.push_str(&format!("    ({place:?}, {content:?}),\n"));
+    }
+    source.push_str("];\n");
+    Ok(source)
+}
+
+/// Every file below a folder: where it goes, and what is in it.
+fn tree(folder: &Path, place: &str) -> std::io::Result<Vec<(String, String)>> {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    entries.sort();
+    let mut found = Vec::new();
+    for path in entries {
+        let place = format!("{place}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if path.is_dir() {
+            found.extend(tree(&path, &place)?);
+        } else {
+            found.push((place, read(&path)?));
+        }
+    }
+    println!("cargo:rerun-if-changed={}", folder.display());
+    Ok(found)
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    println!("cargo:rerun-if-changed={}", path.display());
+    fs::read_to_string(path)
 }
 
 /// Source of a constant: file stems with their content.

@@ -6,6 +6,7 @@ mod guests;
 mod mutants;
 mod ring;
 mod simulate;
+mod starter;
 mod test;
 
 use std::{
@@ -30,6 +31,8 @@ enum Task {
     Ring(ring::Args),
     /// Run the whole engine in simulated time, many seeds, and judge each
     Simulate(simulate::Args),
+    /// From an empty folder to a connector that conforms, as its author would
+    Starter,
     /// Check everything: format, lints, tests, guests
     Test(test::Args),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Task::Mutants(args) => mutants::run(&args),
         Task::Ring(args) => ring::run(&args),
         Task::Simulate(args) => simulate::run(&args),
+        Task::Starter => starter::run(),
         Task::Test(args) => test::run(&args),
     };
     match done {

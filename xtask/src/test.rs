@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     Step { name: "lints", run: lints },
     Step { name: "tests", run: tests },
     Step { name: "plugins", run: plugins },
+    Step { name: "starter", run: starter },
     Step { name: "dependencies", run: dependencies },
 ];
 
@@ -105,6 +106,10 @@ fn in_guest_workspaces(so_far: Outcome, arguments: &[&str]) -> Outcome {
         Outcome::Passed => command(&root().join(workspace), "cargo", arguments),
         other => other,
     })
+}
+
+fn starter() -> Outcome {
+    command(&root(), "cargo", &["xtask", "starter"])
 }
 
 fn dependencies() -> Outcome {

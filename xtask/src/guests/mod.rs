@@ -16,9 +16,9 @@ use clap::Args;
 mod fingerprint;
 mod toolchain;
 
-use toolchain::Toolchain;
+pub use toolchain::Toolchain;
 
-const TARGET: &str = "wasm32-wasip2";
+pub const TARGET: &str = "wasm32-wasip2";
 
 #[derive(Debug, Args)]
 pub struct Guests {
@@ -135,10 +135,10 @@ fn all_guests(root: &Path) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
-fn host_target(root: &Path) -> PathBuf {
+pub fn host_target(root: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
-fn guest_target(root: &Path) -> PathBuf {
+pub fn guest_target(root: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR_GUESTS").map_or_else(|| root.join("plugins").join("target"), PathBuf::from)
 }

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use lockstep_engine::port::{Incident, Request};
 use lockstep_server::requests;
 
-use super::inspect;
+use super::{inspect, new};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
@@ -54,6 +54,10 @@ pub enum What {
         /// The connection's name
         connection: String,
     },
+    /// Make a project for a connector of your own: it builds, and passes the conformance kit
+    New(new::Args),
+    /// Serve a notebook on this machine that a new connector is tried on
+    Practice(new::PracticeArgs),
     /// Put a connector through the conformance kit: it writes to the system that is configured
     Test(conformance::Args),
     /// The latest requests that a connection's connector made over HTTP
@@ -75,6 +79,8 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Keygen(args) => signing::keygen(args, context),
         What::Sign(args) => signing::sign_component(args, context),
         What::Inspect(args) => inspect::run(args, context).await,
+        What::New(args) => new::run(args, context),
+        What::Practice(args) => new::practice(args, context).await,
         What::Test(args) => conformance::run(args, context).await,
         What::Incidents { connection } => incidents(connection, context).await,
         What::Requests { connection } => requests_made(connection, context).await,

@@ -18,6 +18,7 @@ pub mod init;
 pub mod inspect;
 pub mod man;
 pub mod map;
+pub mod new;
 pub mod pause;
 pub mod plan;
 pub mod replay;

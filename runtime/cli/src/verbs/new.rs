@@ -1,0 +1,141 @@
+//! `lockstep connector new`: a project that builds, with a service to practise
+//! on; `lockstep connector practice` serves that.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::ValueEnum;
+use lockstep_conformance::practice::{Practice, TOKEN};
+
+use crate::{
+    context::Context,
+    failure::{Exit, Failure},
+};
+
+include!(concat!(env!("OUT_DIR"), "/project.rs"));
+
+/// Longer names make paths that some systems refuse.
+const NAME_CHARACTERS_MAX: usize = 40;
+/// Where the project's configuration expects the practice service.
+const PORT: u16 = 8787;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    Rust,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What the connector is called, such as `my-notes`
+    pub name: String,
+    /// The language it is written in
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub lang: Language,
+    /// The folder to make [default: the name]
+    #[arg(long, value_name = "FOLDER")]
+    pub into: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct PracticeArgs {
+    /// The port on this machine; 0: a free one
+    #[arg(long, default_value_t = PORT)]
+    pub port: u16,
+}
+
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let name = &args.name;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(fits)
+        && !name.ends_with('-')
+        && name.len() <= NAME_CHARACTERS_MAX;
+    if !is_name {
+        return Err(Failure::usage("LS-CLI-050", format!("`{name}` is no name for a connector")).remedy(format!(
+            "Use a-z, 0-9 and -, beginning with a letter, at most {NAME_CHARACTERS_MAX} characters, such as `my-notes`."
+        )));
+    }
+    let folder = args.into.clone().unwrap_or_else(|| PathBuf::from(name));
+    let made = write(&folder, name).map_err(|error| {
+        let shown = folder.display();
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            Failure::usage("LS-CLI-051", format!("{shown} is there already"))
+                .remedy("Name another folder with `--into FOLDER`.")
+        } else {
+            Failure::new("LS-CLI-052", format!("cannot make {shown}: {error}"))
+                .remedy("Make sure that the folder it lies in is there and may be written.")
+        }
+    })?;
+    let screen = context.screen;
+    if screen.json {
+        screen.out_json(&serde_json::json!({ "folder": folder.display().to_string(), "files": made }));
+    } else {
+        screen.out(format!("made {} with {made} files", folder.display()));
+        screen.next(format!("`cd {}`; its README.md has the three commands that build and test it", folder.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// Makes the project; how many files it has.
+fn write(folder: &Path, name: &str) -> std::io::Result<usize> {
+    // Only where nothing is: no file of somebody's is ever replaced.
+    fs::create_dir(folder)?;
+    for (path, content) in PROJECT {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, named(content, name))?;
+    }
+    Ok(PROJECT.len())
+}
+
+fn named(content: &str, name: &str) -> String {
+    content
+        .replace("{{name}}", name)
+        .replace("{{crate}}", &name.replace('-', "_"))
+        .replace("{{version}}", env!("CARGO_PKG_VERSION"))
+}
+
+pub async fn practice(args: &PracticeArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    let taken = |error: std::io::Error| {
+        Failure::new("LS-CLI-053", format!("the practice service cannot listen on port {}: {error}", args.port))
+            .remedy("Choose another with `--port`, and name it in the project's lockstep.toml.")
+    };
+    let service = Practice::start(args.port).await.map_err(taken)?;
+    let screen = context.screen;
+    if screen.json {
+        screen.out_json(&serde_json::json!({ "url": service.url(), "token": TOKEN }));
+    } else {
+        screen.out(format!("a notebook to practise on answers at {}; its token is {TOKEN}", service.url()));
+        screen.out("It keeps everything in memory; Ctrl-C ends it.".to_owned());
+    }
+    tokio::select! {
+        ended = service.wait() => ended.map_err(taken)?,
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_has_all_it_needs_and_no_word_of_where_it_came_from() {
+        let find = |path: &str| PROJECT.iter().find(|(known, _)| *known == path).map(|(_, content)| *content);
+        for path in ["Cargo.toml", "connector.json", "lockstep.toml", "README.md", "src/lib.rs", "sdk/src/http/mod.rs"]
+        {
+            assert!(find(path).is_some(), "{path}");
+        }
+        for (path, content) in PROJECT {
+            let content = named(content, "my-notes");
+            assert!(!content.contains("{{") || path.ends_with(".rs"), "{path}");
+            assert!(!content.contains("workspace = "), "{path}");
+        }
+        assert!(find("sdk/src/bindings.rs").is_some_and(|content| content.contains("\"../wit/v0.1.0\"")));
+        assert!(find("src/lib.rs").is_some_and(|content| content.contains("name: \"{{name}}\"")));
+    }
+}
