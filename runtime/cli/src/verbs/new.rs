@@ -110,7 +110,7 @@ pub async fn practice(args: &PracticeArgs, context: &Context<'_>) -> Result<Exit
         screen.out_json(&serde_json::json!({ "url": service.url(), "token": TOKEN }));
     } else {
         screen.out(format!("a notebook to practise on answers at {}; its token is {TOKEN}", service.url()));
-        screen.out("It keeps everything in memory; Ctrl-C ends it.".to_owned());
+        screen.out("It keeps everything in memory; Ctrl-C ends it.");
     }
     tokio::select! {
         ended = service.wait() => ended.map_err(taken)?,
