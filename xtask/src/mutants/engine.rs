@@ -4,6 +4,8 @@ use super::{Mutant, bug};
 
 const WATERMARK: &str = "runtime/engine/src/sync/watermark.rs";
 const SIDE: &str = "runtime/engine/src/sync/side.rs";
+const FETCHED: &str = "runtime/engine/src/sync/fetched.rs";
+const UNCERTAIN: &str = "runtime/engine/src/sync/uncertain.rs";
 const TURN: &str = "runtime/engine/src/sync/turn.rs";
 const DELIVER: &str = "runtime/engine/src/sync/deliver.rs";
 const PHASE: &str = "runtime/engine/src/sync/phase.rs";
@@ -28,18 +30,20 @@ pub const BUGS: &[Mutant] = &[
     bug(SIDE, "fn creating_group(", "group.or(self.suspects_open.then_some(0))", "None"),
     bug(SIDE, "fn moves_with(", "self.parked_moves.get(key).copied()", "None"),
     bug(SIDE, "fn withholds_creates(", "self.backlog != Backlog::Absorbed && !self.suspects_open", "false"),
-    bug(SIDE, "fn want(", "waiting.extend(tickets)", "drop(tickets)"),
+    bug(SIDE, "fn want(", "known.tickets.extend(tickets)", "drop(tickets)"),
     bug(TURN, "fn absorb_batch(", "follow.behind.has(set, run.id, &row.key)", "false"),
-    bug(TURN, "fn absorb_fetched(", "unordered && (overtaken || in_flight)", "false"),
+    bug(FETCHED, "fn absorb_news(", "unordered && (reading.overtaken || in_flight)", "false"),
     bug(TURN, "fn settle(", "*outcome == Outcome::Gone && is_doubtful(set, run, sent)", "false"),
-    bug(TURN, "fn absorb_second_look(", "planner.absorb_told_last(set, run.id, &batch, 0)", "Absorbed::Done"),
-    bug(TURN, "fn absorb_second_look(", "rows.is_empty() && unchanged", "rows.is_empty()"),
+    bug(FETCHED, "fn absorb_second_look(", "planner.absorb_told_last(set, run.id, &batch, 0)", "Absorbed::Done"),
+    bug(FETCHED, "fn absorb_second_look(", "**link != doubt.known", "false"),
     bug(TURN, "fn absorb_page(", "run.blocks(record) || unsure", "false"),
     bug(TURN, "fn take_turn(", "read_first.contains(&side)", "false"),
-    bug(TURN, "fn made_by_us<", "set.by_key(run.id, &row.key).is_none()", "true"),
+    bug(FETCHED, "fn made_by_us<", "set.by_key(run.id, &row.key).is_none()", "true"),
     bug(TURN, "impl Counted", "self.0.contains(&(side, key.clone()))", "false"),
     bug(TURN, "async fn turn(", "self.wanted_again(&set, &refs, &delta, &follow)", "Vec::new()"),
     bug(TURN, "fn settle(", "run.settled(sent.record, &mut follow.freed)", "()"),
+    bug(FETCHED, "fn absorb_news(", "planner.keep_glimpse(set, run.id, &batch, 0)", "drop(batch)"),
+    bug(UNCERTAIN, "fn has(", "!self.records.is_empty() && self.records.contains(&record)", "false"),
     bug(DELIVER, "fn give_writes(", "self.core.cache.is_uncommitted(record)", "false"),
     bug(DELIVER, "fn give_writes(", "run.in_flight.contains(&record)", "false"),
     bug(DELIVER, "fn look_up_suspects(", "sent.record.0 < run.suspect_below || !refuses_twins", "false"),

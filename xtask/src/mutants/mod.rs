@@ -27,7 +27,7 @@ const NUMBER: &str = "LOCKSTEP_MUTANT";
 const TEST_MAX: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Seeds every survivor of the tests is run with: of every kind, of logs, harsh.
-const SEEDS: [(&str, &[&str]); 3] = [("300", &[]), ("200", &["--logs"]), ("200", &["--harsh"])];
+const SEEDS: [(&str, &[&str]); 3] = [("300", &[]), ("200", &["--logs"]), ("120", &["--harsh", "--seed", "60"])];
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
