@@ -14,7 +14,7 @@ use lockstep_engine::port::{
     ChangesRequest, Connector, EnsureRequest, FetchRequest, PageRequest, Role, Session, SessionError, SessionErrorKind,
 };
 
-use crate::system::{Fault, Logged, System, Write};
+use crate::system::{Fault, Logged, System, Told, Write};
 
 /// Opens sessions with a system in memory.
 pub struct MemoryConnector(pub System);
@@ -249,7 +249,13 @@ impl Session for MemorySession {
                 _ => batches.push(batch),
             }
         }
-        Ok(Changes { batches, cursor: cursor(end), more: log.len() == max && max > 0, lag_bytes: None, lag_ms: None })
+        let cursor = match self.system.told() {
+            Told::Right => cursor(end),
+            Told::Same => request.after.clone(),
+            Told::Back(so_far) => cursor(end.saturating_sub(so_far)),
+            Told::Foreign => Cursor(Arc::from(*b"somebody else's")),
+        };
+        Ok(Changes { batches, cursor, more: log.len() == max && max > 0, lag_bytes: None, lag_ms: None })
     }
 
     async fn fetch(&mut self, request: &FetchRequest) -> Result<Vec<Found>, SessionError> {

@@ -39,6 +39,20 @@ pub enum Fault {
     Crash,
 }
 
+/// Which cursor a stream tells after what it brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// Where the next part begins.
+    #[default]
+    Right,
+    /// The one it was asked with, again and again.
+    Same,
+    /// One so far back.
+    Back(u64),
+    /// One that no stream of this system has.
+    Foreign,
+}
+
 #[derive(Debug, Default)]
 struct Table {
     columns: Vec<String>,
@@ -49,6 +63,7 @@ struct Table {
 
 #[derive(Debug, Default)]
 struct Inside {
+    told: Told,
     tables: BTreeMap<Arc<str>, Table>,
     log: Vec<Logged>,
     lsn: u64,
@@ -210,6 +225,15 @@ impl System {
     /// The next call named (`read`, `changes`, `write`, `fetch`, `start`) meets this fault.
     pub fn fail_next(&self, call: &'static str, fault: Fault) {
         self.lock().faults.entry(call).or_default().push(fault);
+    }
+
+    /// From now on its stream tells such cursors.
+    pub fn tell_cursors(&self, told: Told) {
+        self.lock().told = told;
+    }
+
+    pub(crate) fn told(&self) -> Told {
+        self.lock().told
     }
 
     /// Forgets the log: streams that are behind become invalid.

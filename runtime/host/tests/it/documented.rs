@@ -49,6 +49,7 @@ fn every_test_that_is_named_is_there() {
     let mut all = String::new();
     sources(&root().join("src"), &mut all);
     sources(&root().join("tests"), &mut all);
+    sources(&root().join("../../tests/simulation/tests"), &mut all);
     let page = page();
     let mut named = 0;
     for row in rows(&page, "Limits").into_iter().chain(rows(&page, "What nobody would let in")) {
