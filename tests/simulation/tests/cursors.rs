@@ -34,7 +34,7 @@ async fn survives(told: Told) {
     for id in 0..PEOPLE {
         a.put("people", person(id, "ann"));
     }
-    let bench = Bench::start(CONFIG, &[("a", &a), ("b", &b)], Store::in_memory().unwrap());
+    let bench = Bench::start(CONFIG, &[("a", &a), ("b", &b)], Store::in_memory().expect("a state"));
     bench.until("copied", || b.rows("people").len() == PEOPLE as usize).await;
     a.tell_cursors(told);
     for name in ["bea", "cat", "dan"] {
