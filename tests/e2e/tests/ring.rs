@@ -86,9 +86,11 @@ async fn trouble_and_kills(ring: &mut Ring, seed: u64, kill_at: u32, places: &[&
         if round % 2 == 0 {
             let place = places.next().context("places")?;
             ring.runtime.kill()?;
+            ring.died();
             ring.runtime.launch_mut().environment.insert(FAILPOINTS.into(), format!("{place}=kill@{kill_at}"));
             ring.runtime.start()?;
             crowd.act_until_dead(ring, PATIENCE).await.with_context(|| format!("{place} while {trouble:?}"))?;
+            ring.died();
             ring.runtime.launch_mut().environment.remove(FAILPOINTS);
             ring.runtime.start()?;
         }

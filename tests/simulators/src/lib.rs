@@ -18,7 +18,7 @@ pub mod traffic;
 pub use clock::Clock;
 pub use faults::{DeliveryFaults, Fault, Faults, Rule};
 pub use serve::{Listen, Server};
-pub use traffic::{Seen, Traffic};
+pub use traffic::{Answered, Seen, Traffic};
 
 /// What every simulated vendor stands on. Copies share everything.
 #[derive(Debug, Clone, Default)]

@@ -10,7 +10,7 @@ use std::{
     pin::pin,
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -35,7 +35,7 @@ use tower::ServiceExt;
 use crate::{
     Stage,
     faults::Fault,
-    traffic::{BODY_BYTES_MAX, Seen},
+    traffic::{Answered, BODY_BYTES_MAX, Seen},
 };
 
 /// The largest request body taken: above the 150 MB of a bulk upload.
@@ -196,11 +196,31 @@ impl App {
         let body = body.to_bytes();
         let mut seen = seen(&head, &body);
         let fault = self.stage.faults.take(&seen.method, &seen.path);
-        let answered = self.faulted(fault, Request::from_parts(head, Body::from(body))).await;
+        let is_whole = !matches!(fault, Some(Fault::CutBody { .. } | Fault::SlowBody { .. }));
+        let mut answered = self.faulted(fault, Request::from_parts(head, Body::from(body))).await;
+        if is_whole && self.stage.traffic.keeps_answers() {
+            answered = match answered {
+                Ok(response) => Ok(self.keep(&seen, response).await),
+                Err(cut) => Err(cut),
+            };
+        }
         seen.status = answered.as_ref().map_or(0, |response| response.status().as_u16());
         seen.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.stage.traffic.record(seen);
         answered
+    }
+
+    /// The same response, and what it says taken down.
+    async fn keep(&self, seen: &Seen, response: Response<Body>) -> Response<Body> {
+        let (head, body) = whole(response).await;
+        let at_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+        self.stage.traffic.answer(Answered {
+            at_us: i64::try_from(at_us).unwrap_or(i64::MAX),
+            path: seen.path.clone(),
+            query: seen.query.clone(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        });
+        Response::from_parts(head, Body::from(body))
     }
 
     async fn faulted(&self, fault: Option<Fault>, request: Request<Body>) -> Result<Response<Body>, Cut> {

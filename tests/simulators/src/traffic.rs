@@ -27,10 +27,26 @@ pub struct Seen {
     pub ms: u64,
 }
 
+/// Bytes of answers kept, where they are kept at all.
+const ANSWERS_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// What a client was answered, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// By the machine's clock, microseconds since 1970.
+    pub at_us: i64,
+    pub path: String,
+    pub query: String,
+    pub body: String,
+}
+
 #[derive(Debug, Default)]
 struct Log {
     seen: VecDeque<Seen>,
     total: u64,
+    /// `None`: answers are not kept.
+    answers: Option<Vec<Answered>>,
+    answers_bytes: usize,
 }
 
 /// The log, shared by everyone who holds a copy.
@@ -71,5 +87,29 @@ impl Traffic {
 
     pub fn forget(&self) {
         *self.log.lock() = Log::default();
+    }
+
+    /// From now on answers are kept, too: those that reach the client as a whole.
+    pub fn keep_answers(&self) {
+        self.log.lock().answers.get_or_insert_default();
+    }
+
+    pub(crate) fn keeps_answers(&self) -> bool {
+        self.log.lock().answers.is_some()
+    }
+
+    pub(crate) fn answer(&self, answered: Answered) {
+        let mut log = self.log.lock();
+        log.answers_bytes += answered.body.len();
+        if let Some(answers) = &mut log.answers {
+            answers.push(answered);
+        }
+        // Better none than some: what is missing would be taken for never shown.
+        assert!(log.answers_bytes <= ANSWERS_BYTES_MAX, "more was answered than is kept");
+    }
+
+    /// The answers kept, oldest first.
+    pub fn answers(&self) -> Vec<Answered> {
+        self.log.lock().answers.clone().unwrap_or_default()
     }
 }

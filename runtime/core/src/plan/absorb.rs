@@ -6,7 +6,7 @@ use crate::{
     delta::QuarantineChange,
     journal::What,
     key::Key,
-    record::{FieldId, Life, Link, Presence, Record, RecordId, SideId},
+    record::{Life, Link, Presence, Record, RecordId, SideId},
     spec::SideSpec,
     value::{Timestamp, Value},
     write::{Action, Rejection},
@@ -66,7 +66,7 @@ impl Planner<'_> {
     /// A streamed row that was to be read again and is gone, told in no order: what
     /// was glimpsed of it may be older than what is known, or an edit nobody will
     /// see again. It decides nothing; it is journaled with the delete, also with one
-    /// that is known already. What was agreed before is no news.
+    /// that is known already.
     pub fn keep_glimpse(&mut self, set: &mut Workset, side: SideId, batch: &ChangeBatch, row: usize) {
         let (Some(side), Some(change)) = (self.spec.side(side), batch.rows.get(row)) else {
             return;
@@ -79,22 +79,24 @@ impl Planner<'_> {
         let Some(link) = record.link(side.id).filter(gone) else {
             return;
         };
-        let former = |field: FieldId, shown: &Value| {
-            record.field(field).is_some_and(|state| state.trail.iter().any(|former| former.same_meaning(shown)))
-        };
         let mut last = whole(record);
         let mut differs = false;
-        for (field, value) in &mut last {
-            let Some(native) = told.cells.get(*field).filter(|native| link.observed(*field) != Some(*native)) else {
+        for field in self.spec.fields() {
+            let Some(native) = told.cells.get(field.id).filter(|native| link.observed(field.id) != Some(*native))
+            else {
                 continue;
             };
-            if let Lifted::Value(shown) = lift(self.spec, self.refs, side, *field, native)
-                && !shown.same_meaning(value)
-                && !former(*field, &shown)
-            {
-                *value = shown;
-                differs = true;
+            let Lifted::Value(shown) = lift(self.spec, self.refs, side, field.id, native) else {
+                continue;
+            };
+            match last.iter_mut().find(|(known, _)| *known == field.id) {
+                Some((_, value)) if value.same_meaning(&shown) => continue,
+                Some((_, value)) => *value = shown,
+                // Of a key that was given up nothing is known but that it is gone.
+                None if shown.is_null() => continue,
+                None => last.push((field.id, shown)),
             }
+            differs = true;
         }
         if differs {
             let id = record.id;

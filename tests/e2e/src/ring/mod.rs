@@ -6,12 +6,16 @@ mod people;
 mod tale;
 mod trouble;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use lockstep_checker::{History, Row, Verdict, ViolationKind, check};
+use lockstep_checker::{History, Row, Shown, Verdict, ViolationKind, check};
 use lockstep_harness::{Cluster, ClusterOptions, Launch, Proxy, Runtime};
 use lockstep_simulators::{
+    Answered,
     hubspot::{self, Account},
     salesforce::{self, INTEGRATION_USER, Org},
 };
@@ -39,6 +43,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const SENTINEL: &str = "sentinel@people.example";
 /// Times a person tries again who finds a row locked.
 const LOCKED_MAX: u32 = 20;
+/// What was answered so shortly before a death was noticed may not have been kept.
+const DYING_US: i64 = 1_500_000;
 /// How long nothing may be written for a sync to count as at rest.
 const REST: Duration = Duration::from_secs(3);
 
@@ -76,6 +82,7 @@ pub struct Ring {
     pub proxy: Proxy,
     pub runtime: Runtime,
     sentinels: u32,
+    deaths_us: Vec<i64>,
 }
 
 impl Ring {
@@ -87,6 +94,7 @@ impl Ring {
             ..salesforce::Settings::default()
         };
         let org = Org::start(salesforce::Options { settings, ..salesforce::Options::default() })?;
+        org.traffic().keep_answers();
         let account = Account::start(hubspot::Options::default())?;
         account.set(|settings| {
             settings.limits_enforced = shape.limits;
@@ -121,7 +129,7 @@ impl Ring {
             .env("E2E_TOKEN", account.token())
             .env("E2E_HOOKS", &hooks_secret);
         let runtime = Runtime::new(&config::text(shape, &places), launch)?;
-        let ring = Ring { org, account, cluster, proxy, runtime, sentinels: 0 };
+        let ring = Ring { org, account, cluster, proxy, runtime, sentinels: 0, deaths_us: Vec::new() };
         for at in 1..=shape.people {
             ring.add(&email(at), &format!("seeded {at}"))?;
         }
@@ -267,10 +275,37 @@ impl Ring {
             history.tables.insert(side.to_owned(), rows_of(rows)?);
         }
         history.edits.sort_by_key(|edit| edit.at_micros);
-        // HubSpot's webhooks tell that something happened, not what, and so do Salesforce's
-        // gaps: what was edited in a row and went with it before it was read, nobody was told.
-        history.blind.extend([CRM.to_owned(), HUB.to_owned()]);
+        // Salesforce's gaps tell that something happened, not what, and events that are
+        // dropped tell nothing: what no answer told of a row that is gone by the time it
+        // is read, nobody can know. HubSpot keeps what archived records held.
+        history.blind.insert(CRM.to_owned());
+        history.shown = Some(self.shown_at_crm(&history));
         Ok(history)
+    }
+
+    /// The runtime is dead by now.
+    pub fn died(&mut self) {
+        self.deaths_us.push(now_us());
+    }
+
+    /// Edited values that answers of the organisation told the runtime, and that it
+    /// had time to keep. A page of a full read tells nothing: its rows are read again.
+    fn shown_at_crm(&self, history: &History) -> BTreeSet<Shown> {
+        let is_kept = |at_us: i64| !self.deaths_us.iter().any(|died| (died - DYING_US..=*died).contains(&at_us));
+        let is_page = |one: &Answered| one.path.contains("/query") && !one.query.contains("IN");
+        let answers = self.org.traffic().answers();
+        let kept = answers.iter().filter(|one| is_kept(one.at_us) && !is_page(one));
+        // Values are tokens without quotes: they stand in a body between two.
+        let told: HashSet<&str> = kept.flat_map(|one| one.body.split('"')).collect();
+        let mut shown = BTreeSet::new();
+        for edit in history.edits.iter().filter(|edit| edit.side == CRM) {
+            for (field, value) in edit.values() {
+                if let Some(value) = value.as_ref().filter(|value| told.contains(value.as_str())) {
+                    shown.insert(Shown { side: CRM.to_owned(), field: field.clone(), value: value.clone() });
+                }
+            }
+        }
+        shown
     }
 
     /// Rows that the runtime has changed at the three so far.
@@ -300,6 +335,11 @@ impl Ring {
         ensure!(verdict.is_clean(), "{verdict}\nthe runtime said: {}", self.runtime.log_tail());
         Ok(verdict)
     }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn rows_of(rows: Vec<std::collections::BTreeMap<String, Option<String>>>) -> Result<Vec<Row>> {
