@@ -165,8 +165,11 @@ pub(crate) fn start(
     log: Arc<Log>,
     every: Duration,
 ) -> Result<thread::JoinHandle<()>, StateError> {
-    let file =
-        File::open(&log_path).map_err(|error| StateError::Io { path: log_path.clone(), message: error.to_string() })?;
+    let failed = |error: std::io::Error| StateError::Io { path: log_path.clone(), message: error.to_string() };
+    let file = File::open(&log_path).map_err(failed)?;
+    // What an earlier process left in the log is read as if it were safe, and a source
+    // is told to forget what comes before it: so it has to be.
+    file.sync_data().map_err(failed)?;
     thread::Builder::new()
         .name("state-log".to_owned())
         .spawn(move || {
@@ -193,4 +196,17 @@ pub(crate) fn start(
             }
         })
         .map_err(|error| StateError::Unexpected { message: format!("no thread for the log: {error}").into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_cannot_be_synced_is_not_taken_over_from_an_earlier_process() {
+        let conn = Connection::open_in_memory().unwrap();
+        // The system syncs files, not devices.
+        let started = start(conn, PathBuf::from("/dev/null"), Arc::new(Log::new(1_000)), Duration::from_secs(1));
+        assert!(matches!(started, Err(StateError::Io { .. })));
+    }
 }
