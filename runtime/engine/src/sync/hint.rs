@@ -29,8 +29,8 @@ struct Hint {
     batch: Arc<ChangeBatch>,
 }
 
-/// Glimpses kept of one row: a poll shows the same change again and again.
-const GLIMPSES_MAX: usize = 8;
+/// Glimpses kept of one row.
+const GLIMPSES_MAX: usize = 64;
 
 /// What was told of a row that is gone.
 #[derive(Debug, Default)]
@@ -42,12 +42,13 @@ pub(super) struct Told {
 }
 
 impl Hints {
-    /// The row is read again because of this change. True: it is a glimpse, and a new one.
+    /// The row is read again because of this change. True: it shows values that are to
+    /// be kept until then, since the source may not tell them again.
     pub(super) fn add(&mut self, key: &Key, batch: Arc<ChangeBatch>) -> bool {
         if tells_an_end(&batch) {
             let hint = self.hint(batch);
             self.open.entry(key.clone()).or_default().push(hint);
-            return false;
+            return true;
         }
         batch.kind == ChangeKind::Upsert && self.glimpse(key, batch)
     }
@@ -115,10 +116,15 @@ impl Hints {
         Told { ordered: batches(self.open.remove(key)), glimpsed: batches(self.glimpses.remove(key)) }
     }
 
-    /// The stream begins anew: what was told in its order comes again. A glimpse
-    /// may not.
+    /// The stream begins anew: what was told in its order comes again, or never, if
+    /// the source has forgotten it. Until then it is a glimpse.
     pub(super) fn restart(&mut self) {
-        self.open.clear();
+        for (key, hints) in std::mem::take(&mut self.open) {
+            let seen = self.glimpses.entry(key).or_default();
+            seen.extend(hints);
+            let most = seen.len().saturating_sub(GLIMPSES_MAX);
+            seen.drain(..most);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -207,6 +213,15 @@ mod tests {
         hints.add(&key(), told(&[2]));
         hints.read(&key(), asked);
         assert_eq!(hints.take(&key()).ordered, [told(&[2])]);
+    }
+
+    #[test]
+    fn what_a_stream_that_begins_anew_may_not_tell_again_is_a_glimpse() {
+        let mut hints = Hints::default();
+        assert!(hints.add(&key(), told(&[1])));
+        hints.restart();
+        let kept = hints.take(&key());
+        assert_eq!((kept.ordered.len(), kept.glimpsed), (0, vec![told(&[1])]));
     }
 
     #[test]
