@@ -140,6 +140,33 @@ pub(crate) fn kept(runtime: &Runtime, identity: &str) -> Result<Vec<Kept>> {
         values: Vec::new(),
         result: None,
     }));
+    kept.extend(kept_beside(runtime)?);
+    Ok(kept)
+}
+
+/// Kinds of journal entries that keep a value beside conflicts.
+const KEEPING: [&str; 4] = ["reverted", "operator", "overwrote", "deleted"];
+
+/// Values that journal entries keep which are no conflicts.
+fn kept_beside(runtime: &Runtime) -> Result<Vec<Kept>> {
+    let told = runtime.call("tail", &["--no-follow", "--limit", "1000000", "--json"])?;
+    let mut kept = Vec::new();
+    for line in told.lines().filter(|line| !line.is_empty()) {
+        let entry: Value = serde_json::from_str(line)?;
+        if !entry.get("kind").and_then(Value::as_str).is_some_and(|kind| KEEPING.contains(&kind)) {
+            continue;
+        }
+        for field in entry.get("fields").and_then(Value::as_array).into_iter().flatten() {
+            let text = |name: &str| field.get(name).and_then(Value::as_str).map(str::to_owned);
+            kept.push(Kept {
+                record: None,
+                field: text("field"),
+                state: KeptState::Decided,
+                values: vec![text("before"), text("after")],
+                result: text("after"),
+            });
+        }
+    }
     Ok(kept)
 }
 
