@@ -37,6 +37,8 @@ fn an_edit_glimpsed_after_its_rows_delete_is_known_is_kept() {
     bench.delete(B, 11, 4);
     assert_eq!(glimpsed(&mut bench, B, 11, &["a1", "v0"]), Vec::<Vec<_>>::new());
     assert_eq!(glimpsed(&mut bench, B, 11, &["a1", "edited"]), [all("a1", "edited")]);
+    let nothing: [Vec<(FieldId, Value)>; 0] = [];
+    assert_eq!(glimpsed(&mut bench, B, 11, &["a1", "edited"]), nothing, "told once more, as after a restart");
 }
 
 #[test]
@@ -47,4 +49,6 @@ fn an_edit_glimpsed_of_a_row_whose_record_lives_on_under_another_key_is_kept() {
     bench.delete(B, 11, 4);
     bench.applied(FIRST, B, 12, 5, &["a1", "v0"]);
     assert_eq!(glimpsed(&mut bench, B, 11, &["v0", "edited"]), [all("v0", "edited")]);
+    let nothing: [Vec<(FieldId, Value)>; 0] = [];
+    assert_eq!(glimpsed(&mut bench, B, 11, &["v0", "edited"]), nothing, "told once more");
 }

@@ -80,7 +80,7 @@ impl Planner<'_> {
             return;
         };
         let mut last = whole(record);
-        let mut differs = false;
+        let mut shown_there = Vec::new();
         for field in self.spec.fields() {
             let Some(native) = told.cells.get(field.id).filter(|native| link.observed(field.id) != Some(*native))
             else {
@@ -96,11 +96,20 @@ impl Planner<'_> {
                 None if shown.is_null() => continue,
                 None => last.push((field.id, shown)),
             }
-            differs = true;
+            shown_there.push((field.id, native.clone()));
         }
-        if differs {
-            let id = record.id;
-            self.journal(Some(id), Some(side.id), What::Deleted { edited_at: told.at, last });
+        if shown_there.is_empty() {
+            return;
+        }
+        let (id, known) = (record.id, link.presence == Presence::Deleted);
+        self.journal(Some(id), Some(side.id), What::Deleted { edited_at: told.at, last });
+        if let Some(mut record) = known.then(|| set.take(id)).flatten() {
+            self.touch(&record);
+            if let Some(link) = record.link_mut(side.id) {
+                // Told once more, as after a restart, it is not journaled once more.
+                shown_there.into_iter().for_each(|(field, native)| link.observe(field, native));
+            }
+            self.put_changed(set, record);
         }
     }
 
