@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod guests;
 mod mutants;
 mod ring;
@@ -23,6 +24,8 @@ enum Task {
     Bench(bench::Args),
     /// Three live databases in step on this machine, and what happens to edits
     Demo(demo::Args),
+    /// Give every reader of foreign bytes bytes that nobody meant, for as long as asked
+    Fuzz(fuzz::Args),
     /// Build every connector and test guest as a WebAssembly component
     Guests(guests::Guests),
     /// Plant bugs one at a time and see that each is found
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Bench(args) => bench::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Guests(args) => args.run(),
         Task::Mutants(args) => mutants::run(&args),
         Task::Ring(args) => ring::run(&args),

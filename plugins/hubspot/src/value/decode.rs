@@ -22,7 +22,9 @@ pub fn decode(kind: Kind, text: Option<&str>) -> Cell {
         Kind::DateTime => calendar::parse_timestamp(text).map(Cell::Timestamp),
         Kind::Options => {
             let options = text.split(';').filter(|option| !option.is_empty());
-            Some(Cell::Many(options.map(|option| Scalar::Text(option.to_owned())).collect()))
+            let options: Vec<Scalar> = options.map(|option| Scalar::Text(option.to_owned())).collect();
+            // Separators alone choose nothing, which is written as nothing.
+            if options.is_empty() { Some(Cell::Null) } else { Some(Cell::Many(options)) }
         }
     };
     typed.unwrap_or_else(|| Cell::Text(text.to_owned()))
@@ -79,6 +81,7 @@ mod tests {
             assert_eq!(decode(kind, None), Cell::Null);
             assert_eq!(decode(kind, Some("")), Cell::Null);
         }
+        assert_eq!(decode(Kind::Options, Some(";;")), Cell::Null);
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn cell(codec: ScalarCodec, bytes: &[u8]) -> Option<Cell> {
     Some(match codec {
         ScalarCodec::Bool => Cell::Boolean(boolean(bytes)?),
         ScalarCodec::Int => Cell::Integer(integer(bytes)?),
-        ScalarCodec::Decimal => Cell::Decimal(text(bytes)),
+        ScalarCodec::Decimal => Cell::Decimal(is_number(bytes).then(|| text(bytes))?),
         ScalarCodec::Float => Cell::Float(float(bytes)?),
         ScalarCodec::Text => Cell::Text(text(bytes)),
         ScalarCodec::Bytes => Cell::Bytes(hex(bytes)?),
@@ -78,7 +78,7 @@ fn scalar(codec: ScalarCodec, text: String) -> Option<Scalar> {
     Some(match codec {
         ScalarCodec::Bool => Scalar::Boolean(boolean(bytes)?),
         ScalarCodec::Int => Scalar::Integer(integer(bytes)?),
-        ScalarCodec::Decimal => Scalar::Decimal(text),
+        ScalarCodec::Decimal => Scalar::Decimal(is_number(bytes).then_some(text.clone())?),
         ScalarCodec::Float => Scalar::Float(float(bytes)?),
         ScalarCodec::Text => Scalar::Text(text),
         ScalarCodec::Bytes => Scalar::Bytes(hex(bytes)?),
@@ -89,6 +89,19 @@ fn scalar(codec: ScalarCodec, text: String) -> Option<Scalar> {
         ScalarCodec::Uuid => Scalar::Uuid(uuid(bytes)?),
         ScalarCodec::Json => Scalar::Json(text),
     })
+}
+
+/// As `numeric` is written: digits with at most one point, or a special value.
+fn is_number(bytes: &[u8]) -> bool {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    match digits {
+        b"NaN" | b"Infinity" => true,
+        _ => {
+            let points = digits.iter().filter(|byte| **byte == b'.').count();
+            let is_plain = digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+            is_plain && points <= 1 && digits.len() > points
+        }
+    }
 }
 
 fn boolean(bytes: &[u8]) -> Option<bool> {
@@ -152,6 +165,8 @@ mod tests {
         assert_eq!(one(ScalarCodec::Int, "-9223372036854775808"), Cell::Integer(i64::MIN));
         assert_eq!(one(ScalarCodec::Decimal, "1.50"), Cell::Decimal("1.50".into()));
         assert_eq!(one(ScalarCodec::Decimal, "NaN"), Cell::Decimal("NaN".into()));
+        assert_eq!(one(ScalarCodec::Decimal, "1.5.0"), Cell::Text("1.5.0".into()));
+        assert_eq!(decode(Codec::Many(ScalarCodec::Decimal), b"{1,x}"), Cell::Text("{1,x}".into()));
         assert_eq!(one(ScalarCodec::Float, "-Infinity"), Cell::Float(f64::NEG_INFINITY));
         assert_eq!(one(ScalarCodec::Bytes, "\\x00ff"), Cell::Bytes(vec![0, 255]));
         assert_eq!(one(ScalarCodec::Timestamp, "-infinity"), Cell::Timestamp(i64::MIN));

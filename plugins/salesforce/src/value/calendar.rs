@@ -2,6 +2,8 @@
 //! and keeps whole seconds.
 
 const DAY_S: i64 = 86_400;
+/// Microseconds of a day.
+pub const DAY_US: i64 = DAY_S * 1_000_000;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
@@ -76,7 +78,7 @@ pub fn parse_timestamp_us(text: &str) -> Option<i64> {
                 "-" => -1,
                 _ => return None,
             };
-            let minutes = zone.get(zone.len() - 2..)?.parse::<i64>().ok()?;
+            let minutes = zone.get(zone.len().checked_sub(2)?..)?.parse::<i64>().ok()?;
             sign * (digits(zone, 1, 3)? * 3600 + minutes * 60)
         }
     };
@@ -132,6 +134,13 @@ pub fn http_date_s(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_offset_is_no_instant() {
+        for zone in ["+", "-", "+0", "+é", "+01:", "x"] {
+            assert_eq!(parse_timestamp_us(&format!("2021-12-02T18:23:33{zone}")), None, "{zone}");
+        }
+    }
 
     #[test]
     fn an_instant_reads_in_every_spelling_and_writes_in_one() {

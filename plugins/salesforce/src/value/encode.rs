@@ -27,17 +27,26 @@ pub fn encode(cell: &Cell) -> Result<Option<Box<RawValue>>, Unwritable> {
         Cell::Text(text) | Cell::Json(text) if text.is_empty() => "null".to_owned(),
         Cell::Text(text) | Cell::Json(text) => quoted(text)?,
         Cell::Date(days) if matches!(*days, i32::MIN | i32::MAX) => return Err(Unwritable("an infinite date".into())),
-        Cell::Date(days) => quoted(&calendar::date_text(i64::from(*days)))?,
+        Cell::Date(days) => quoted(&calendar::date_text(writable_day(i64::from(*days))?))?,
         Cell::Time(micros) => quoted(&calendar::time_text(*micros))?,
         Cell::Timestamp(micros) if matches!(*micros, i64::MIN | i64::MAX) => {
             return Err(Unwritable("an infinite time".into()));
         }
-        Cell::Timestamp(micros) | Cell::LocalTimestamp(micros) => quoted(&calendar::timestamp_text(*micros))?,
+        Cell::Timestamp(micros) | Cell::LocalTimestamp(micros) => {
+            writable_day(micros.div_euclid(calendar::DAY_US))?;
+            quoted(&calendar::timestamp_text(*micros))?
+        }
         Cell::Uuid(uuid) => quoted(&format!("{:016x}{:016x}", uuid.high, uuid.low))?,
         Cell::Bytes(_) => return Err(Unwritable("bytes".into())),
         Cell::Many(items) => many(items)?,
     };
     RawValue::from_string(json).map(Some).map_err(|error| Unwritable(error.to_string()))
+}
+
+/// Salesforce's dates have years of four digits.
+fn writable_day(days: i64) -> Result<i64, Unwritable> {
+    let (year, ..) = calendar::date_of(days);
+    if (0..=9999).contains(&year) { Ok(days) } else { Err(Unwritable(format!("a date in the year {year}"))) }
 }
 
 fn quoted(text: &str) -> Result<String, Unwritable> {

@@ -24,7 +24,7 @@ pub(super) fn into_cel<'v>(value: &'v Value, kind: &Type) -> Result<Box<dyn Val 
         (Value::Text(text) | Value::Json(text), _) => Box::new(CelString::from(&**text)),
         (Value::Bytes(bytes), _) => Box::new(CelBytes::from(&**bytes)),
         (Value::Date(i32::MIN | i32::MAX), _) => return Problem::new("infinite dates have no form in expressions"),
-        (Value::Date(days), _) => moment(i64::from(*days) * DAY_MICROS)?,
+        (Value::Date(days), _) => moment(i64::from(*days).saturating_mul(DAY_MICROS))?,
         (Value::Timestamp(Timestamp(micros)) | Value::LocalTimestamp(micros), _) => moment(*micros)?,
         (Value::Time(micros), _) => Box::new(CelString::from(calendar::time_text(*micros))),
         (Value::Uuid(value), _) => Box::new(CelString::from(uuid_text(*value))),
@@ -85,4 +85,18 @@ pub(super) fn from_cel(value: &dyn Val) -> Result<Value, Problem> {
         return Ok(Value::List(items?.into()));
     }
     Problem::new("it gives a value that fields cannot hold")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_too_far_off_for_any_clock_is_said_to_be_and_is_no_other_date() {
+        for days in [i32::MIN + 1, -800_000, 2_932_897, 106_751_992, 213_503_983, i32::MAX - 1] {
+            let refused = into_cel(&Value::Date(days), &Type::Timestamp).err();
+            assert!(refused.is_some_and(|problem| problem.message.contains("9999")), "{days} days");
+        }
+        assert!(into_cel(&Value::Date(2_932_896), &Type::Timestamp).is_ok(), "the last day of 9999");
+    }
 }
