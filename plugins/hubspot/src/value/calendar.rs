@@ -72,9 +72,10 @@ pub fn parse_timestamp(text: &str) -> Option<i64> {
     }
     let micros = match fraction {
         "" => 0,
-        some => digits(&format!("{some:0<6}")[..6], 6)?,
+        some => digits(format!("{some:0<6}").get(..6)?, 6)?,
     };
-    Some(days * DAY_US + ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros - offset_us)
+    let of_day = ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros - offset_us;
+    days.checked_mul(DAY_US)?.checked_add(of_day)
 }
 
 /// The clock's part, and the offset east of UTC.
@@ -128,6 +129,14 @@ pub fn parse_http_date(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_time_is_none_whatever_it_is_made_of() {
+        for text in ["2022-02-14T21:36:07.00000\u{fffd}", "2022-02-14T21:36:07.\u{e9}Z", "172800000000000000T00:00:00Z"]
+        {
+            assert_eq!(parse_timestamp(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn both_notations_of_a_time_are_read() {

@@ -2,6 +2,10 @@
 //! included. Epochs here are 1970-01-01.
 
 pub const DAY_US: i64 = 86_400_000_000;
+/// Beyond every year that PostgreSQL has (5874897 is its last).
+const YEAR_MAX: i64 = 6_000_000;
+/// Beyond every offset that PostgreSQL has (15:59:59 is its largest), in seconds.
+const OFFSET_MAX: i64 = 86_400;
 
 /// Days since 1970-01-01 of a civil date; year 0 is 1 BC.
 /// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".)
@@ -59,7 +63,8 @@ impl Scan<'_> {
         let year = self.number()?;
         let month = self.eat(b"-").then(|| self.number())??;
         let day = self.eat(b"-").then(|| self.number())??;
-        ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some((year, month, day))
+        let exists = year <= YEAR_MAX && (1..=12).contains(&month) && (1..=31).contains(&day);
+        exists.then_some((year, month, day))
     }
 
     fn time(&mut self) -> Option<i64> {
@@ -91,14 +96,13 @@ impl Scan<'_> {
         } else {
             return Some(0);
         };
-        let mut seconds = self.number()? * 3600;
-        if self.eat(b":") {
-            seconds += self.number()? * 60;
+        let mut seconds = 0_i64;
+        for unit in [3600, 60, 1] {
+            if unit == 3600 || self.eat(b":") {
+                seconds = seconds.checked_add(self.number()?.checked_mul(unit)?)?;
+            }
         }
-        if self.eat(b":") {
-            seconds += self.number()?;
-        }
-        Some(sign * seconds * 1_000_000)
+        (seconds <= OFFSET_MAX).then(|| sign * seconds * 1_000_000)
     }
 }
 
@@ -209,6 +213,17 @@ pub fn timestamp_text(micros: i64, zone: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn years_and_offsets_that_no_server_has_are_not_read_as_others() {
+        for text in ["9223372036854775807-01-01", "6000001-01-01", "9223372036854775807-01-01 BC"] {
+            assert_eq!(parse_date(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse_date(b"5874897-12-31"), Some(2_145_042_540));
+        for zone in ["+9223372036854775807", "+25", "-00:00:9223372036854775807", "+2562047788015215:59"] {
+            assert_eq!(parse_timestamp(format!("2024-05-01 10:00:00{zone}").as_bytes()), None, "{zone}");
+        }
+    }
 
     #[test]
     fn known_days_and_instants_are_right() {

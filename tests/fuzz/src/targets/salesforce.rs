@@ -12,6 +12,8 @@ use lockstep_salesforce::{
     value::{self, parse_http_date_s, parse_timestamp_us},
 };
 
+use lockstep_sdk::model::Cell;
+
 use crate::bits::Bits;
 
 pub const VALUES: &[&str] = &[
@@ -102,9 +104,17 @@ pub fn values(bytes: &[u8]) {
         for cell in cells {
             let Ok(Some(written)) = value::encode(&cell) else { continue };
             let again = value::decode(*kind, &written);
-            let kept = value::same(*kind, &cell, &again) || value::stored_as(*kind, &cell, &again);
-            assert!(kept, "{kind:?}: {cell:?} came back as {again:?}");
+            assert!(value::same(*kind, &in_millis(cell.clone()), &again), "{kind:?}: {cell:?} came back as {again:?}");
         }
+    }
+}
+
+/// Salesforce keeps no finer times, and a server that tells some is cut to them.
+fn in_millis(cell: Cell) -> Cell {
+    match cell {
+        Cell::Timestamp(micros) => Cell::Timestamp(micros.div_euclid(1_000) * 1_000),
+        Cell::Time(micros) => Cell::Time(micros.div_euclid(1_000) * 1_000),
+        other => other,
     }
 }
 
