@@ -59,6 +59,7 @@ const LICENCES: &[&str] = &[
     "MIT-0",
     "Apache-2.0 WITH LLVM-exception",
     "OpenSSL",
+    "NCSA",
 ];
 
 fn metadata() -> Result<Value> {
