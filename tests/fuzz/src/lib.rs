@@ -1,7 +1,7 @@
 //! One target for each place that reads bytes from outside: what a server, a
 //! vendor, a file or an operator may give. A target must neither panic nor take
 //! long whatever it is given; where something can be written back, it says the
-//! same afterwards. Two things drive them: `tests/mutants.rs` in every run of the
+//! same afterwards. Two things drive them: `tests/foreign_bytes.rs` in every run of the
 //! tests, and libFuzzer for hours (`cargo xtask fuzz`).
 
 pub mod bits;
