@@ -55,7 +55,9 @@ pub fn answers(bytes: &[u8]) {
         let _ = page.after();
         for record in &page.results {
             let _ = record.merged().count();
-            let _ = record.history("email").iter().map(|entry| (entry.at_us(), entry.by())).count();
+            for entry in record.history("email") {
+                let _ = (entry.at_us(), entry.by());
+            }
         }
     }
     let _ = response::read::<Batch>(&response);
