@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     guests.retain(|guest| is_plugin(&root, guest));
     let guests = table("GUESTS", "&[u8]", "include_bytes!", &guests)?;
     fs::write(out.join("guests.rs"), guests)?;
-    fs::write(out.join("project.rs"), project(&root.join("sdk/rust"), &root.join("wit"))?)?;
+    fs::write(out.join("projects.rs"), projects(&root.join("sdk"), &root.join("wit"))?)?;
     println!("cargo:rerun-if-changed=build.rs");
     Ok(())
 }
@@ -54,10 +54,49 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-/// What `connector new` writes: the starter as a project of its own, with the SDK
-/// and the contract beside it, since neither is published.
-fn project(sdk: &Path, wit: &Path) -> Result<String, Box<dyn std::error::Error>> {
-    let mut files: Vec<(String, String)> = Vec::new();
+/// A file of a project: where it goes, and what is in it.
+type Files = Vec<(String, String)>;
+
+/// Languages other than Rust that have a starter: the name that `--lang` takes,
+/// and the folder below `sdk`.
+const LANGUAGES: &[(&str, &str)] = &[("ts", "typescript")];
+/// What building leaves in a starter's folder; no part of a project.
+const BUILT: [&str; 6] = ["node_modules", "dist", "target", "build", ".venv", "__pycache__"];
+
+/// What `connector new` writes, for each language: the starter as a project of its
+/// own, with the SDK and the contract beside it, since neither is published.
+fn projects(sdk: &Path, wit: &Path) -> Result<String, Box<dyn std::error::Error>> {
+    let mut projects = vec![("rust", rust_project(&sdk.join("rust"), wit)?)];
+    for (language, folder) in LANGUAGES {
+        projects.push((language, project(&sdk.join(folder), wit)?));
+    }
+    let mut source = "pub const PROJECTS: &[(&str, &[(&str, &str)])] = &[\n".to_owned();
+    for (language, files) in projects {
+        source.push_str(&format!("    ({language:?}, &[\n"));
+        for (place, content) in files {
+            source.push_str(&format!("        ({place:?}, {content:?}),\n"));
+        }
+        source.push_str("    ]),\n");
+    }
+    source.push_str("];\n");
+    Ok(source)
+}
+
+/// A language whose `starter` is the project as it stands, and whose `src` is the SDK.
+fn project(sdk: &Path, wit: &Path) -> std::io::Result<Files> {
+    let mut files: Files =
+        tree(&sdk.join("starter"), "")?.into_iter().map(|(place, content)| (place, own_name(content))).collect();
+    files.extend(tree(&sdk.join("src"), "sdk/")?);
+    files.extend(tree(&wit.join("v0.1.0"), "wit/v0.1.0/")?);
+    Ok(files)
+}
+
+fn own_name(content: String) -> String {
+    content.replace("\"starter\"", "\"{{name}}\"")
+}
+
+fn rust_project(sdk: &Path, wit: &Path) -> Result<Files, Box<dyn std::error::Error>> {
+    let mut files = Files::new();
     for name in ["Cargo.toml", "lockstep.toml", "README.md"] {
         files.push((name.to_owned(), read(&sdk.join("project").join(format!("{name}.txt")))?));
     }
@@ -67,35 +106,32 @@ fn project(sdk: &Path, wit: &Path) -> Result<String, Box<dyn std::error::Error>>
     let sdk_manifest = read(&sdk.join("project/sdk.toml.txt"))?.replace("{{dependencies}}\n", dependencies);
     files.push(("sdk/Cargo.toml".to_owned(), sdk_manifest));
     let starter = sdk.join("starter");
-    let own_name = |content: String| content.replace("\"starter\"", "\"{{name}}\"");
     files.push(("connector.json".to_owned(), own_name(read(&starter.join("connector.json"))?)));
-    for (place, content) in tree(&starter.join("src"), "src")? {
+    for (place, content) in tree(&starter.join("src"), "src/")? {
         files.push((place, own_name(content)));
     }
-    for (place, content) in tree(&sdk.join("src"), "sdk/src")? {
+    for (place, content) in tree(&sdk.join("src"), "sdk/src/")? {
         files.push((place, content.replace("\"../../wit/", "\"../wit/")));
     }
-    files.extend(tree(&wit.join("v0.1.0"), "wit/v0.1.0")?);
-    let mut source = "pub const PROJECT: &[(&str, &str)] = &[\n".to_owned();
-    for (place, content) in files {
-        source.push_str(&format!("    ({place:?}, {content:?}),\n"));
-    }
-    source.push_str("];\n");
-    Ok(source)
+    files.extend(tree(&wit.join("v0.1.0"), "wit/v0.1.0/")?);
+    Ok(files)
 }
 
-/// Every file below a folder: where it goes, and what is in it.
-fn tree(folder: &Path, place: &str) -> std::io::Result<Vec<(String, String)>> {
+/// Every file below a folder but what building leaves; `place` goes before their names.
+fn tree(folder: &Path, place: &str) -> std::io::Result<Files> {
     let mut entries: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     entries.sort();
-    let mut found = Vec::new();
+    let mut found = Files::new();
     for path in entries {
-        let place = format!("{place}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if BUILT.contains(&&*name) {
+            continue;
+        }
         if path.is_dir() {
-            found.extend(tree(&path, &place)?);
+            found.extend(tree(&path, &format!("{place}{name}/"))?);
         } else {
-            found.push((place, read(&path)?));
+            found.push((format!("{place}{name}"), read(&path)?));
         }
     }
     println!("cargo:rerun-if-changed={}", folder.display());

@@ -35,7 +35,7 @@ enum Task {
     /// Run the whole engine in simulated time, many seeds, and judge each
     Simulate(simulate::Args),
     /// From an empty folder to a connector that conforms, as its author would
-    Starter,
+    Starter(starter::Args),
     /// Check everything: format, lints, tests, guests
     Test(test::Args),
 }
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Task::Mutants(args) => mutants::run(&args),
         Task::Ring(args) => ring::run(&args),
         Task::Simulate(args) => simulate::run(&args),
-        Task::Starter => starter::run(),
+        Task::Starter(args) => starter::run(&args),
         Task::Test(args) => test::run(&args),
     };
     match done {

@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::ValueEnum;
 use lockstep_conformance::practice::{Practice, TOKEN};
 
 use crate::{
@@ -14,25 +13,23 @@ use crate::{
     failure::{Exit, Failure},
 };
 
-include!(concat!(env!("OUT_DIR"), "/project.rs"));
+include!(concat!(env!("OUT_DIR"), "/projects.rs"));
 
 /// Longer names make paths that some systems refuse.
 const NAME_CHARACTERS_MAX: usize = 40;
 /// Where the project's configuration expects the practice service.
 const PORT: u16 = 8787;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Language {
-    Rust,
-}
+/// What a project consists of: paths and contents.
+type Files = &'static [(&'static str, &'static str)];
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What the connector is called, such as `my-notes`
     pub name: String,
-    /// The language it is written in
-    #[arg(long, value_enum, default_value_t = Language::Rust)]
-    pub lang: Language,
+    /// The language it is written in; one that is not there is answered with those that are
+    #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
+    pub lang: String,
     /// The folder to make [default: the name]
     #[arg(long, value_name = "FOLDER")]
     pub into: Option<PathBuf>,
@@ -57,8 +54,9 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             "Use a-z, 0-9 and -, beginning with a letter, at most {NAME_CHARACTERS_MAX} characters, such as `my-notes`."
         )));
     }
+    let project = project(&args.lang)?;
     let folder = args.into.clone().unwrap_or_else(|| PathBuf::from(name));
-    let made = write(&folder, name).map_err(|error| {
+    let made = write(project, &folder, name).map_err(|error| {
         let shown = folder.display();
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             Failure::usage("LS-CLI-051", format!("{shown} is there already"))
@@ -78,18 +76,26 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn project(language: &str) -> Result<Files, Failure> {
+    PROJECTS.iter().find(|(known, _)| *known == language).map(|(_, files)| *files).ok_or_else(|| {
+        let known: Vec<&str> = PROJECTS.iter().map(|(language, _)| *language).collect();
+        Failure::usage("LS-CLI-054", format!("there is no project to begin with in `{language}`"))
+            .remedy(format!("Say `--lang` with one of: {}.", known.join(", ")))
+    })
+}
+
 /// Makes the project; how many files it has.
-fn write(folder: &Path, name: &str) -> std::io::Result<usize> {
+fn write(project: Files, folder: &Path, name: &str) -> std::io::Result<usize> {
     // Only where nothing is: no file of somebody's is ever replaced.
     fs::create_dir(folder)?;
-    for (path, content) in PROJECT {
+    for (path, content) in project {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
         fs::write(path, named(content, name))?;
     }
-    Ok(PROJECT.len())
+    Ok(project.len())
 }
 
 fn named(content: &str, name: &str) -> String {
@@ -123,19 +129,38 @@ pub async fn practice(args: &PracticeArgs, context: &Context<'_>) -> Result<Exit
 mod tests {
     use super::*;
 
+    fn content(language: &str, path: &str) -> Option<&'static str> {
+        let files = project(language).ok()?;
+        files.iter().find(|(known, _)| *known == path).map(|(_, content)| *content)
+    }
+
     #[test]
-    fn a_project_has_all_it_needs_and_no_word_of_where_it_came_from() {
-        let find = |path: &str| PROJECT.iter().find(|(known, _)| *known == path).map(|(_, content)| *content);
-        for path in ["Cargo.toml", "connector.json", "lockstep.toml", "README.md", "src/lib.rs", "sdk/src/http/mod.rs"]
-        {
-            assert!(find(path).is_some(), "{path}");
+    fn every_project_has_the_contract_and_no_word_of_where_it_came_from() {
+        for (language, files) in PROJECTS {
+            for path in ["connector.json", "lockstep.toml", "README.md", ".gitignore", "wit/v0.1.0/connector.wit"] {
+                assert!(content(language, path).is_some(), "{language}: {path}");
+            }
+            assert!(
+                content(language, "connector.json").is_some_and(|text| text.contains("\"{{name}}\"")),
+                "{language}"
+            );
+            for (path, content) in *files {
+                let content = named(content, "my-notes");
+                assert!(!content.contains("{{") || path.ends_with(".rs"), "{language}: {path}");
+                assert!(!content.contains("workspace = ") && !content.contains("../../"), "{language}: {path}");
+            }
         }
-        for (path, content) in PROJECT {
-            let content = named(content, "my-notes");
-            assert!(!content.contains("{{") || path.ends_with(".rs"), "{path}");
-            assert!(!content.contains("workspace = "), "{path}");
-        }
-        assert!(find("sdk/src/bindings.rs").is_some_and(|content| content.contains("\"../wit/v0.1.0\"")));
-        assert!(find("src/lib.rs").is_some_and(|content| content.contains("name: \"{{name}}\"")));
+    }
+
+    #[test]
+    fn the_rust_project_builds_with_the_sdk_beside_it() {
+        assert!(content("rust", "sdk/src/bindings.rs").is_some_and(|text| text.contains("\"../wit/v0.1.0\"")));
+        assert!(content("rust", "src/lib.rs").is_some_and(|text| text.contains("name: \"{{name}}\"")));
+    }
+
+    #[test]
+    fn a_language_without_a_project_is_answered_with_those_that_have_one() {
+        let failure = project("cobol").expect_err("no such project");
+        assert!(format!("{failure:?}").contains("rust"), "{failure:?}");
     }
 }
