@@ -52,6 +52,9 @@ pub enum IndexChange {
     DropMatch { key: MatchKey, record: RecordId },
 }
 
+/// What is kept of one row, the newest: those before them are forgotten.
+pub const GLIMPSES_MAX: usize = 64;
+
 /// Values that a side showed of a row, in no order: they may be older than what is
 /// known, or edits that nothing will show again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! reading. Must not know what a notice leads to.
 
 use lockstep_core::{
-    delta::{Glimpse, Notice, NoticeChange},
+    delta::{GLIMPSES_MAX, Glimpse, Notice, NoticeChange},
     key::Key,
     record::SideId,
     value::Timestamp,
@@ -61,18 +61,29 @@ pub(crate) fn apply(conn: &Connection, sync: SyncId, rows: &[NoticeRow]) -> Resu
             NoticeRow::Put { side, key, body: None } => conn
                 .prepare_cached("INSERT OR IGNORE INTO notice VALUES (?1, ?2, 0, x'')")?
                 .execute((id::side(sync, *side), key))?,
-            NoticeRow::Put { side, key, body: Some(body) } => conn
-                .prepare_cached(
-                    "INSERT INTO notice SELECT ?1, ?2, 1 + coalesce(max(n), 0), ?3
-                     FROM notice WHERE side = ?1 AND key = ?2",
-                )?
-                .execute((id::side(sync, *side), key, body))?,
+            NoticeRow::Put { side, key, body: Some(body) } => put_glimpse(conn, id::side(sync, *side), key, body)?,
             NoticeRow::Clear { side, key } => conn
                 .prepare_cached("DELETE FROM notice WHERE side = ?1 AND key = ?2")?
                 .execute((id::side(sync, *side), key))?,
         };
     }
     Ok(())
+}
+
+/// The newest [`GLIMPSES_MAX`] of a row are kept.
+fn put_glimpse(conn: &Connection, side: i64, key: &[u8], body: &[u8]) -> Result<usize, StateError> {
+    conn.prepare_cached(
+        "INSERT INTO notice SELECT ?1, ?2, 1 + coalesce(max(n), 0), ?3
+         FROM notice WHERE side = ?1 AND key = ?2",
+    )?
+    .execute((side, key, body))?;
+    let removed = conn
+        .prepare_cached(
+            "DELETE FROM notice WHERE side = ?1 AND key = ?2 AND n > 0
+             AND n <= (SELECT max(n) FROM notice WHERE side = ?1 AND key = ?2) - ?3",
+        )?
+        .execute((side, key, GLIMPSES_MAX as i64))?;
+    Ok(removed)
 }
 
 impl Store {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use lockstep_core::{
     change::{ChangeBatch, ChangeKind, ChangeRow, Row, Selection, Version},
-    delta::Glimpse,
+    delta::{GLIMPSES_MAX, Glimpse},
     key::Key,
 };
 use rustc_hash::FxHashMap;
@@ -28,9 +28,6 @@ struct Hint {
     number: u64,
     batch: Arc<ChangeBatch>,
 }
-
-/// Glimpses kept of one row.
-const GLIMPSES_MAX: usize = 64;
 
 /// What was told of a row that is gone.
 #[derive(Debug, Default)]
