@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::root;
+use crate::{root, starter::typescript};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     Step { name: "tests", run: tests },
     Step { name: "plugins", run: plugins },
     Step { name: "starter", run: starter },
+    Step { name: "starter-ts", run: starter_in_typescript },
     Step { name: "dependencies", run: dependencies },
 ];
 
@@ -110,6 +111,13 @@ fn in_guest_workspaces(so_far: Outcome, arguments: &[&str]) -> Outcome {
 
 fn starter() -> Outcome {
     command(&root(), "cargo", &["xtask", "starter"])
+}
+
+fn starter_in_typescript() -> Outcome {
+    match typescript::missing() {
+        Some(how) => Outcome::Skipped(how),
+        None => command(&root(), "cargo", &["xtask", "starter", "--lang", "ts"]),
+    }
 }
 
 fn dependencies() -> Outcome {

@@ -5,12 +5,14 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** What a connector in JavaScript imports of the contract. The engine adds clocks, random bytes and HTTP by itself. */
+/** What a connector in JavaScript imports of the contract. The engine adds clocks and random bytes by itself. */
 const WORLD = `package lockstep:javascript;
 
 world javascript-connector {
   import lockstep:connector/host@0.1.0;
   import lockstep:connector/credentials@0.1.0;
+  import wasi:http/types@0.2.12;
+  import wasi:http/outgoing-handler@0.2.12;
   export lockstep:connector/connector@0.1.0;
 }
 `;

@@ -1,10 +1,15 @@
-//! Requests by the ordinary `fetch()`, with what kept one from being answered put into the contract's words. The host
-//! carries them out: it reaches only what is granted, and puts tokens on them itself.
+//! Requests and answers, and what kept one from being answered. How they get to the host is `host`'s business: what takes
+//! a `Client` is tried natively with one that answers by itself.
 
 import { ConnectorError, asConnectorError } from "./errors.js";
 
 /** An answer, read to its end. */
-export interface Answer { status: number; headers: Headers; text: string }
+export interface Answer {
+  status: number;
+  /** Names in lower case; what came several times joined by commas. */
+  headers: Map<string, string>;
+  text: string;
+}
 
 export interface Asked {
   method?: string;
@@ -13,29 +18,31 @@ export interface Asked {
   json?: unknown;
   /** Sent as it is. */
   body?: string;
+  /** How long the answer may take to begin, and to go on; 30 s unless said. */
+  timeoutMs?: number;
 }
 
-/** `undefined`: no answer came, and nobody knows whether the request arrived. */
-export async function send(url: string, asked: Asked = {}): Promise<Answer | undefined> {
-  const init: RequestInit = { method: asked.method ?? "GET", headers: { accept: "application/json", ...asked.headers } };
-  if (asked.json !== undefined) {
-    init.headers = { ...init.headers, "content-type": "application/json" };
-    init.body = JSON.stringify(asked.json);
+/** What a request is sent by. Several may be on their way: `Promise.all` of what it returns. */
+export interface Client {
+  /** Throws [`Unanswered`] where no answer came. */
+  send(url: string, asked?: Asked): Promise<Answer>;
+}
+
+/** No answer came. `unknown`: and nobody knows whether the request arrived. */
+export class Unanswered extends Error {
+  constructor(readonly kind: "denied" | "not-sent" | "unknown", message: string) {
+    super(message);
   }
-  if (asked.body !== undefined) init.body = asked.body;
+}
+
+/** A request that changes nothing: whatever keeps it from being answered passes, unless it is not allowed. */
+export async function ask(client: Client, url: string, asked: Asked = {}): Promise<Answer> {
   try {
-    const response = await fetch(url, init);
-    return { status: response.status, headers: response.headers, text: await response.text() };
-  } catch {
-    return undefined;
+    return await client.send(url, asked);
+  } catch (thrown) {
+    if (!(thrown instanceof Unanswered)) throw thrown;
+    throw new ConnectorError(thrown.kind === "denied" ? "denied" : "unavailable", thrown.message);
   }
-}
-
-/** A request that changes nothing: whatever keeps it from being answered passes. */
-export async function ask(url: string, asked: Asked = {}): Promise<Answer> {
-  const answer = await send(url, asked);
-  if (answer === undefined) throw new ConnectorError("unavailable", `no answer from ${originOf(url)}`);
-  return answer;
 }
 
 /** The answer's JSON. */
@@ -51,8 +58,4 @@ export function parsed<T>(answer: Answer): T {
 export function retryAfterMs(answer: Answer): number | undefined {
   const seconds = Number(answer.headers.get("retry-after") ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? Math.ceil(seconds * 1_000) : undefined;
-}
-
-function originOf(url: string): string {
-  return /^[a-z]+:\/\/[^/?#]*/.exec(url)?.[0] ?? "an address that is none";
 }

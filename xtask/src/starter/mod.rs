@@ -11,7 +11,7 @@ use crate::{guests::host_target, root};
 
 mod practice;
 mod rust;
-mod typescript;
+pub mod typescript;
 
 const NAME: &str = "my-connector";
 /// Where the project expects the practice service.

@@ -8,6 +8,7 @@ import {
   type Found, type Outcome, type Page, type PageRequest, type Position, type Role, type Selection, type SourceObject,
   type WriteRequest,
 } from "lockstep-sdk";
+import { hostClient } from "lockstep-sdk/host";
 
 import { OBJECT, cells, checkColumns, describe, idOf, row } from "./note.js";
 import { Service, type Change } from "./service.js";
@@ -54,7 +55,7 @@ class Notes extends Connector {
   static open(_role: Role, config: string): Notes {
     const { base_url } = JSON.parse(config) as { base_url?: unknown };
     if (typeof base_url !== "string") throw new ConnectorError("config", "configuration: `base_url` is missing");
-    return new Notes(new Service(base_url));
+    return new Notes(new Service(hostClient, base_url));
   }
 
   override async check(objects: string[]): Promise<CheckItem[]> {

@@ -1,7 +1,9 @@
 //! The service's requests and answers. What an answer means for a write is decided in `write`; what a note looks like is
 //! `note`'s.
 
-import { ConnectorError, ask, parsed, retryAfterMs, send, type Answer, type Asked } from "lockstep-sdk";
+import {
+  ConnectorError, Unanswered, ask, parsed, retryAfterMs, type Answer, type Asked, type Client,
+} from "lockstep-sdk";
 
 import type { Note } from "./note.js";
 
@@ -16,15 +18,20 @@ export type Written =
   | { is: "precondition"; note?: Note }
   | { is: "refused"; code: string; field: string; message: string }
   | { is: "throttled"; afterMs: number }
+  | { is: "unavailable"; why: string }
   /** The request left, and no answer came. */
   | { is: "unknown"; why: string };
 
 const PAUSE_MS = 1_000;
+/** How long an answer may take. */
+const ANSWER_MS = 30_000;
 
 export class Service {
+  readonly #client: Client;
   readonly #base: string;
 
-  constructor(baseUrl: string) {
+  constructor(client: Client, baseUrl: string) {
+    this.#client = client;
     this.#base = baseUrl.replace(/\/+$/, "");
   }
 
@@ -43,7 +50,7 @@ export class Service {
 
   /** Changes after that number, and the number of the last there is. */
   async changes(after: bigint, limit: number, waitMs: number): Promise<{ changes: Change[]; last: number }> {
-    return parsed(await this.#ask(`/changes?after=${after}&limit=${limit}&wait_ms=${waitMs}`));
+    return parsed(await this.#ask(`/changes?after=${after}&limit=${limit}&wait_ms=${waitMs}`, { waitMs }));
   }
 
   async lastChange(): Promise<bigint> {
@@ -64,8 +71,8 @@ export class Service {
     return this.#write(id, { method: "DELETE", headers: { "if-match": `"${revision}"` } });
   }
 
-  async #ask(path: string, { mayBeMissing = false } = {}): Promise<Answer> {
-    const answer = await ask(this.#base + path);
+  async #ask(path: string, { mayBeMissing = false, waitMs = 0 } = {}): Promise<Answer> {
+    const answer = await ask(this.#client, this.#base + path, { timeoutMs: ANSWER_MS + waitMs });
     const { status } = answer;
     if (status < 300 || (status === 404 && mayBeMissing)) return answer;
     if (status === 401 || status === 403) throw new ConnectorError("auth", words(answer));
@@ -78,8 +85,14 @@ export class Service {
   }
 
   async #write(id: string, asked: Asked): Promise<Written> {
-    const answer = await send(`${this.#base}/notes/${encodeURIComponent(id)}`, asked);
-    if (answer === undefined) return { is: "unknown", why: "no answer came" };
+    let answer: Answer;
+    try {
+      answer = await this.#client.send(`${this.#base}/notes/${encodeURIComponent(id)}`, asked);
+    } catch (thrown) {
+      if (!(thrown instanceof Unanswered)) throw thrown;
+      if (thrown.kind === "denied") throw new ConnectorError("denied", thrown.message);
+      return { is: thrown.kind === "unknown" ? "unknown" : "unavailable", why: thrown.message };
+    }
     const { status } = answer;
     if (status === 204) return { is: "done" };
     if (status < 300) return { is: "done", note: parsed<Note>(answer) };

@@ -55,6 +55,7 @@ function settled(answer: Written, before: Note | undefined, returning: string[])
     case "precondition": return { tag: "conflict", val: shown(answer.note ?? before, returning) };
     case "refused": return rejected(answer.code, classOf(answer.code), answer.message, [answer.field]);
     case "throttled": return { tag: "throttled", val: answer.afterMs };
+    case "unavailable": return { tag: "unavailable", val: answer.why };
     case "unknown": return { tag: "unknown", val: answer.why };
   }
 }
