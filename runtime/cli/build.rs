@@ -60,6 +60,20 @@ type Files = Vec<(String, String)>;
 /// Languages other than Rust that have a starter: the name that `--lang` takes,
 /// and the folder below `sdk`.
 const LANGUAGES: &[(&str, &str)] = &[("ts", "typescript")];
+/// Worlds of code that have a starter in Rust: what `--lang` and `--world` make together,
+/// the world, and how its component is named in a configuration.
+const CODE: [(&str, &str, &str); 2] = [
+    (
+        "rust-transform",
+        "transform",
+        "iban = { erp = \"iban\", crm = { column = \"IBAN\", as = { transform = \"rules/{{crate}}.wasm\" } } }",
+    ),
+    (
+        "rust-policy",
+        "policy",
+        "note = { erp = \"note\", crm = \"Note\", conflict = { custom = \"rules/{{crate}}.wasm\" } }",
+    ),
+];
 /// What building leaves in a starter's folder; no part of a project.
 const BUILT: [&str; 6] = ["node_modules", "dist", "target", "build", ".venv", "__pycache__"];
 
@@ -67,6 +81,9 @@ const BUILT: [&str; 6] = ["node_modules", "dist", "target", "build", ".venv", "_
 /// own, with the SDK and the contract beside it, since neither is published.
 fn projects(sdk: &Path, wit: &Path) -> Result<String, Box<dyn std::error::Error>> {
     let mut projects = vec![("rust", rust_project(&sdk.join("rust"), wit)?)];
+    for (name, world, written) in CODE {
+        projects.push((name, rust_code(&sdk.join("rust"), wit, (world, written))?));
+    }
     for (language, folder) in LANGUAGES {
         projects.push((language, project(&sdk.join(folder), wit)?));
     }
@@ -100,16 +117,34 @@ fn rust_project(sdk: &Path, wit: &Path) -> Result<Files, Box<dyn std::error::Err
     for name in ["Cargo.toml", "lockstep.toml", "README.md"] {
         files.push((name.to_owned(), read(&sdk.join("project").join(format!("{name}.txt")))?));
     }
-    files.push((".gitignore".to_owned(), "/target\n".to_owned()));
-    let manifest = read(&sdk.join("Cargo.toml"))?;
-    let dependencies = manifest.split("[dependencies]\n").nth(1).ok_or("the SDK has no dependencies")?;
-    let sdk_manifest = read(&sdk.join("project/sdk.toml.txt"))?.replace("{{dependencies}}\n", dependencies);
-    files.push(("sdk/Cargo.toml".to_owned(), sdk_manifest));
     let starter = sdk.join("starter");
     files.push(("connector.json".to_owned(), own_name(read(&starter.join("connector.json"))?)));
     for (place, content) in tree(&starter.join("src"), "src/")? {
         files.push((place, own_name(content)));
     }
+    files.extend(rust_sdk(sdk, wit)?);
+    Ok(files)
+}
+
+fn rust_code(sdk: &Path, wit: &Path, (world, written): (&str, &str)) -> Result<Files, Box<dyn std::error::Error>> {
+    let mut files = Files::new();
+    for name in ["Cargo.toml", "README.md"] {
+        let content = read(&sdk.join("project/code").join(format!("{name}.txt")))?;
+        files.push((name.to_owned(), content.replace("{{world}}", world).replace("{{use}}", written)));
+    }
+    files.extend(tree(&sdk.join("code").join(world).join("src"), "src/")?);
+    files.extend(rust_sdk(sdk, wit)?);
+    Ok(files)
+}
+
+/// The SDK and the contract, as they lie in a project.
+fn rust_sdk(sdk: &Path, wit: &Path) -> Result<Files, Box<dyn std::error::Error>> {
+    let mut files = Files::new();
+    files.push((".gitignore".to_owned(), "/target\n".to_owned()));
+    let manifest = read(&sdk.join("Cargo.toml"))?;
+    let dependencies = manifest.split("[dependencies]\n").nth(1).ok_or("the SDK has no dependencies")?;
+    let sdk_manifest = read(&sdk.join("project/sdk.toml.txt"))?.replace("{{dependencies}}\n", dependencies);
+    files.push(("sdk/Cargo.toml".to_owned(), sdk_manifest));
     for (place, content) in tree(&sdk.join("src"), "sdk/src/")? {
         files.push((place, content.replace("\"../../wit/", "\"../wit/")));
     }

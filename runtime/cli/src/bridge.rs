@@ -442,6 +442,7 @@ fn failed(error: HostError) -> SessionError {
         | HostError::ForeignImport { .. }
         | HostError::ContractVersion { .. }
         | HostError::TooLarge { .. }
+        | HostError::Code { .. }
         | HostError::Compile { .. }
         | HostError::Engine { .. }
         | HostError::SignIn { .. }

@@ -148,7 +148,7 @@ impl Loader {
         if let Some(expected) = digest.filter(|expected| *expected != found) {
             return Err(HostError::Digest { expected: expected.to_owned(), found });
         }
-        let signature = self.admits(source, &bytes)?;
+        let signature = self.admits(source, &found, &bytes)?;
         let cell = {
             let mut loaded = self.loaded.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             loaded.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(Component::is_held));
@@ -159,19 +159,26 @@ impl Loader {
         Ok(Loaded { component: component.clone(), signature })
     }
 
+    /// The bytes of a component that may be used, and what runs them.
+    pub async fn admitted(&self, source: &Source, limits: &LoadLimits) -> Result<(&Host, Vec<u8>), HostError> {
+        let bytes = self.bytes(source, limits).await?;
+        self.admits(source, &digest_of(&bytes), &bytes)?;
+        Ok((self.host().await?, bytes))
+    }
+
     /// What the signature of a component is worth, whether it may be used or not.
-    pub fn signature(&self, source: &Source, bytes: &[u8]) -> Signature {
-        match self.is_built_in(source, &digest_of(bytes)) {
+    pub fn signature(&self, source: &Source, digest: &str, bytes: &[u8]) -> Signature {
+        match self.is_built_in(source, digest) {
             true => Signature::BuiltIn,
             false => self.trust.judge(bytes),
         }
     }
 
-    /// [`Loader::signature`] of a component that may be used.
-    pub fn admits(&self, source: &Source, bytes: &[u8]) -> Result<Signature, HostError> {
-        match self.signature(source, bytes) {
-            Signature::BuiltIn => Ok(Signature::BuiltIn),
-            _ => self.trust.admit(bytes),
+    /// [`Loader::signature`] of a component with that digest that may be used.
+    pub fn admits(&self, source: &Source, digest: &str, bytes: &[u8]) -> Result<Signature, HostError> {
+        match self.is_built_in(source, digest) {
+            true => Ok(Signature::BuiltIn),
+            false => self.trust.admit(bytes),
         }
     }
 

@@ -5,6 +5,7 @@
 mod args;
 mod asks;
 mod bridge;
+mod code;
 mod configuration;
 mod connectors;
 mod context;
@@ -40,8 +41,10 @@ const COMPILE: &str = "__compile";
 /// The process that compiles: bounded, without a runtime, a component in and machine code out.
 fn compile(arguments: &[String]) -> ExitCode {
     let bound = |at: usize| arguments.get(at).and_then(|text| text.parse().ok());
-    let (Some(memory), Some(seconds)) = (bound(0), bound(1)) else { return Exit::Usage.into() };
-    match lockstep_host::compile_child(memory, seconds, std::io::stdin().lock(), std::io::stdout().lock()) {
+    let (Some(memory), Some(seconds), Some(purpose)) = (bound(0), bound(1), arguments.get(2)) else {
+        return Exit::Usage.into();
+    };
+    match lockstep_host::compile_child(memory, seconds, purpose, std::io::stdin().lock(), std::io::stdout().lock()) {
         Ok(()) => Exit::Done.into(),
         Err(words) => {
             eprintln!("{words}");

@@ -12,6 +12,7 @@ use lockstep_engine::{Connector, Engine, Setup, SystemClock};
 use lockstep_state::{Options, Store};
 
 use crate::{
+    code::Files,
     configuration,
     connectors::{self, Loader},
     failure::Failure,
@@ -77,7 +78,8 @@ pub fn engine_of(config: Config, folder: &Path, state: State) -> Result<Engine, 
         State::Kept(path) => Store::open(&path, &Options::default())?,
         State::Throwaway => Store::in_memory()?,
     };
-    Engine::open(Setup { config, store, connectors: all, clock: Arc::new(SystemClock) })
+    let code = Arc::new(Files::new(folder, loader));
+    Engine::open(Setup { config, store, connectors: all, clock: Arc::new(SystemClock), code })
         .map_err(|error| lockstep_server::router::problem(&error).into())
 }
 

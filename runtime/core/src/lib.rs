@@ -8,6 +8,7 @@
 
 pub mod cast;
 pub mod change;
+pub mod code;
 pub mod codec;
 pub mod config;
 pub mod delta;

@@ -4,6 +4,7 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use crate::{
+    code::{Dispute, JudgeSlot, Ruling, in_words},
     record::SideId,
     spec::{Policy, SyncSpec},
     value::{Timestamp, Value},
@@ -27,6 +28,8 @@ pub struct Contest<'v> {
     pub incoming: Claim<'v>,
     /// Part of a value of several fields, which cannot be merged into a new one.
     pub grouped: bool,
+    /// What a component is told of it. `None`: none is asked.
+    pub dispute: Option<&'v Dispute<'v>>,
     pub skew_tolerance_ms: u32,
 }
 
@@ -41,10 +44,13 @@ pub enum Verdict {
 
 /// Who is right. Policies that make a value of both give the same whichever
 /// came first. Whatever cannot be decided by the policy is held.
-pub fn resolve(policy: &Policy, contest: &Contest<'_>) -> Verdict {
-    match policy {
+///
+/// # Errors
+/// Why a component did not decide: it is held then, too.
+pub fn resolve(policy: &Policy, contest: &Contest<'_>) -> Result<Verdict, String> {
+    Ok(match policy {
         Policy::Prefer(order) => prefer(order, contest),
-        Policy::Latest { otherwise } => latest(otherwise, contest),
+        Policy::Latest { otherwise } => return latest(otherwise, contest),
         Policy::Hold => Verdict::Hold,
         Policy::Union | Policy::Max | Policy::Min | Policy::SumDeltas | Policy::Append if contest.grouped => {
             Verdict::Hold
@@ -54,6 +60,30 @@ pub fn resolve(policy: &Policy, contest: &Contest<'_>) -> Verdict {
         Policy::Min => extreme(contest, Ordering::Less),
         Policy::SumDeltas => merged(sum_deltas(contest)),
         Policy::Append => merged(append(contest)),
+        Policy::Custom(slot) => return custom(slot, contest),
+    })
+}
+
+/// A component's ruling. A value it made is of the type of those it was shown.
+fn custom(slot: &JudgeSlot, contest: &Contest<'_>) -> Result<Verdict, String> {
+    let (Some(code), Some(dispute)) = (&slot.code, contest.dispute) else {
+        return Err("it is not loaded".to_owned());
+    };
+    match code.decide(dispute)? {
+        Ruling::Incumbent => Ok(Verdict::Incumbent),
+        Ruling::Incoming => Ok(Verdict::Incoming),
+        Ruling::Hold(why) => Err(why),
+        Ruling::Merged(_) if contest.grouped => {
+            Err("it merged a group of fields, which only one side can decide".to_owned())
+        }
+        Ruling::Merged(value) => {
+            let shown = [contest.incumbent.value, contest.incoming.value];
+            let same_type = |other: &&Value| std::mem::discriminant(*other) == std::mem::discriminant(&value);
+            match value.is_null() || shown.iter().any(same_type) {
+                true => Ok(Verdict::Merged(value)),
+                false => Err("it made a value of another type".to_owned()),
+            }
+        }
     }
 }
 
@@ -71,6 +101,7 @@ pub fn describe(spec: &SyncSpec, policy: &Policy) -> String {
         Policy::Min => "min".into(),
         Policy::SumDeltas => "sum-deltas".into(),
         Policy::Append => "append".into(),
+        Policy::Custom(slot) => format!("custom {}", in_words(&slot.path, slot.digest())),
     }
 }
 
@@ -87,13 +118,13 @@ fn prefer(order: &[SideId], contest: &Contest<'_>) -> Verdict {
     if rank(contest.incoming.side) < rank(contest.incumbent.side) { Verdict::Incoming } else { Verdict::Incumbent }
 }
 
-fn latest(otherwise: &Policy, contest: &Contest<'_>) -> Verdict {
+fn latest(otherwise: &Policy, contest: &Contest<'_>) -> Result<Verdict, String> {
     let (was, comes) = (contest.incumbent.at.0, contest.incoming.at.0);
     let tolerance_us = u64::from(contest.skew_tolerance_ms) * 1000;
     if was.abs_diff(comes) <= tolerance_us {
         return resolve(otherwise, contest);
     }
-    if comes > was { Verdict::Incoming } else { Verdict::Incumbent }
+    Ok(if comes > was { Verdict::Incoming } else { Verdict::Incumbent })
 }
 
 fn extreme(contest: &Contest<'_>, wanted: Ordering) -> Verdict {

@@ -19,6 +19,19 @@ pub struct ConnectorSpec {
     pub auth_schemes: Vec<AuthScheme>,
 }
 
+impl ConnectorSpec {
+    /// Its changes are an ordered log: they carry their rows, and each is told once.
+    pub fn is_log(&self) -> bool {
+        self.changes == "log"
+    }
+
+    /// It cannot make a write conditional: it looks, writes, and looks afterwards at
+    /// what it overwrote.
+    pub fn audits_writes(&self) -> bool {
+        self.precondition == "read-check-write"
+    }
+}
+
 /// One way into a system that speaks HTTP (`auth-scheme` in the contract). Texts
 /// in which `{config.…}` may stand are marked template there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +85,36 @@ pub enum Kind {
     List,
     /// Crosses as text in the system's own notation.
     Opaque,
+}
+
+impl Kind {
+    /// All of them, each with its name in the contract.
+    pub const ALL: [(Kind, &'static str); 15] = [
+        (Kind::Bool, "bool"),
+        (Kind::Int, "int"),
+        (Kind::Decimal, "decimal"),
+        (Kind::Float, "float"),
+        (Kind::Text, "text"),
+        (Kind::Bytes, "bytes"),
+        (Kind::Date, "date"),
+        (Kind::Time, "time"),
+        (Kind::Timestamp, "timestamp"),
+        (Kind::LocalTimestamp, "local-timestamp"),
+        (Kind::Uuid, "uuid"),
+        (Kind::Json, "json"),
+        (Kind::Enum, "enum"),
+        (Kind::List, "list"),
+        (Kind::Opaque, "opaque"),
+    ];
+
+    /// `None`: no kind has this name.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|(_, known)| *known == name).map(|(kind, _)| kind)
+    }
+
+    pub fn name(self) -> &'static str {
+        Kind::ALL.into_iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cast::Cast,
+    code::{JudgeSlot, TransformSlot},
     expression::Expression,
     record::{FieldId, SideId},
 };
@@ -53,11 +54,35 @@ pub enum Leaving {
     Delete(Vec<SideId>),
 }
 
-/// A value made by an expression, and its cast to the field's canonical type.
+/// A value made of others, and its cast to the field's canonical type.
 #[derive(Clone, Debug)]
 pub struct Computed {
-    pub expression: Expression,
+    pub by: Maker,
     pub cast: Cast,
+}
+
+/// What makes a value.
+#[derive(Clone, Debug)]
+pub enum Maker {
+    Expression(Expression),
+    /// A component, of the values of these fields.
+    Transform {
+        slot: TransformSlot,
+        of: Vec<FieldId>,
+    },
+}
+
+impl Maker {
+    /// What it is made by; another text is another maker.
+    pub fn text(&self) -> String {
+        match self {
+            Maker::Expression(expression) => expression.text().to_owned(),
+            Maker::Transform { slot, of } => {
+                let of: Vec<String> = of.iter().map(|field| field.0.to_string()).collect();
+                format!("{} sha256:{} of {}", slot.path, slot.digest(), of.join(" "))
+            }
+        }
+    }
 }
 
 /// One side: an object of a connection.
@@ -125,8 +150,7 @@ pub struct Group {
 }
 
 /// How a conflict on a field is decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// The first listed side that takes part wins; sides not listed come last, in side order.
     Prefer(Vec<SideId>),
@@ -140,6 +164,19 @@ pub enum Policy {
     Min,
     SumDeltas,
     Append,
+    /// A component decides.
+    Custom(JudgeSlot),
+}
+
+impl Policy {
+    /// Whether a component may be asked.
+    pub fn asks_code(&self) -> bool {
+        match self {
+            Policy::Custom(_) => true,
+            Policy::Latest { otherwise } => otherwise.asks_code(),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

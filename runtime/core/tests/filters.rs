@@ -12,7 +12,7 @@ use lockstep_core::{
     plan::{Belonging, belonging},
     record::{FieldId, HoldReason, Life, Presence, SideId},
     schema::{ColumnType, Kind},
-    spec::{Computed, Filter, Leaving, SyncSpec},
+    spec::{Computed, Filter, Leaving, Maker, SyncSpec},
     value::Value,
     write::{Action, Outcome},
 };
@@ -170,7 +170,7 @@ fn a_record_that_nobody_can_decide_is_left_as_it_is() {
 /// Field `note` is computed from `land`.
 fn computed(text: &str) -> SyncSpec {
     let mut spec = spec(3, &["land", "note"]);
-    let from = Computed { expression: expression(text), cast: Cast::Identity };
+    let from = Computed { by: Maker::Expression(expression(text)), cast: Cast::Identity };
     spec.fields[1].as_mut().unwrap().from = Some(from);
     for side in spec.sides.iter_mut().flatten() {
         side.fields[1].as_mut().unwrap().reads = false;
@@ -216,7 +216,7 @@ fn a_computed_field_that_cannot_be_worked_out_waits_and_the_rest_flows() {
 #[test]
 fn a_default_fills_a_new_row_and_is_nobodys_value() {
     let mut spec = spec(2, &["land", "note"]);
-    let default = Computed { expression: expression("'new in ' + land"), cast: Cast::Identity };
+    let default = Computed { by: Maker::Expression(expression("'new in ' + land")), cast: Cast::Identity };
     spec.fields[1].as_mut().unwrap().default = Some(default);
     let mut bench = Bench::new(spec);
     let mut told = row(1, 1, &["DE", ""]);

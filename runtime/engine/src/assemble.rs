@@ -1,16 +1,13 @@
 //! From configuration to a sync that can run: asks the systems what they have,
 //! numbers what is new, and compiles the mapping.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use lockstep_core::{
     config,
     mapping::{self, Compiled, Ids, MappingError, Objects, Partly, SetAside},
     record::{FieldId, SideId},
-    schema::ColumnType,
+    schema::{ColumnType, ConnectorSpec},
     spec::SyncSpec,
 };
 use lockstep_state::{Claim, Store};
@@ -23,15 +20,11 @@ use crate::{
 
 pub(crate) type Connectors = BTreeMap<String, Arc<dyn Connector>>;
 
-/// How a side is written to that cannot make a write conditional: it looks, writes, and
-/// looks afterwards at what it overwrote.
-const READ_CHECK_WRITE: &str = "read-check-write";
-
 /// What sides look like.
 pub(crate) struct Seen {
     pub(crate) objects: Objects,
-    /// Names of the sides that are written to by [`READ_CHECK_WRITE`].
-    pub(crate) audited: BTreeSet<String>,
+    /// What their connectors say they can do, by the side's name.
+    pub(crate) specs: BTreeMap<String, ConnectorSpec>,
 }
 
 /// What a sync is assembled from.
@@ -48,9 +41,9 @@ impl Assembly<'_> {
         self.look(connectors).await.map(|seen| seen.objects)
     }
 
-    /// Asks every side what its object looks like now, and how it is written to.
+    /// Asks every side what its object looks like now, and what its connector can do.
     pub(crate) async fn look(&self, connectors: &Connectors) -> Result<Seen, EngineError> {
-        let mut seen = Seen { objects: Objects::new(), audited: BTreeSet::new() };
+        let mut seen = Seen { objects: Objects::new(), specs: BTreeMap::new() };
         for side in &self.sync.sides {
             let connector = connectors
                 .get(&side.connection)
@@ -62,9 +55,7 @@ impl Assembly<'_> {
             if let Some(object) = found.into_iter().find(|object| object.name == side.object) {
                 seen.objects.insert(side.name.clone(), object);
             }
-            if session.spec().await.map_err(told)?.precondition == READ_CHECK_WRITE {
-                seen.audited.insert(side.name.clone());
-            }
+            seen.specs.insert(side.name.clone(), session.spec().await.map_err(told)?);
         }
         Ok(seen)
     }

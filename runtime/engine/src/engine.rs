@@ -19,8 +19,9 @@ use lockstep_state::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
-    Clock, Connector, EngineError, Operations,
+    Clock, CodeSource, Connector, EngineError, Operations,
     assemble::{Assembly, Connectors},
+    code,
     connection::{Command, ConnectionHandle, Position, Refusal, Subscriber, Subscription},
     operations::EntryView,
     retention,
@@ -41,6 +42,8 @@ pub struct Setup {
     /// By connection name.
     pub connectors: Connectors,
     pub clock: Arc<dyn Clock>,
+    /// Loads what mappings name of code.
+    pub code: Arc<dyn CodeSource>,
 }
 
 /// A cheap handle; clones are the same engine.
@@ -87,6 +90,7 @@ pub(crate) struct Shared {
     /// What the configuration says of each connection's component.
     pub(crate) configured: BTreeMap<String, String>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) code: Arc<dyn CodeSource>,
     pub(crate) owner: u128,
     pub(crate) entries: broadcast::Sender<EntryView>,
     pub(crate) children: Children,
@@ -127,13 +131,19 @@ impl Shared {
         self.config.sync(name).ok_or_else(|| EngineError::UnknownSync(name.to_owned()))
     }
 
+    /// [`Shared::sync`] with the code that it names, as that is now.
+    pub(crate) async fn equipped(&self, name: &str) -> Result<lockstep_core::config::Sync, EngineError> {
+        code::equipped(&*self.code, self.sync(name)?).await
+    }
+
     pub(crate) fn assembly<'a>(&'a self, sync: &'a lockstep_core::config::Sync) -> Assembly<'a> {
         Assembly { sync, store: &self.store, clock: &self.clock, owner: self.owner }
     }
 
     /// A sync's core for one operation while no actor is at work.
     pub(crate) async fn core(&self, name: &str) -> Result<Core, EngineError> {
-        let assembly = self.assembly(self.sync(name)?);
+        let sync = self.equipped(name).await?;
+        let assembly = self.assembly(&sync);
         let objects = match assembly.remembered()? {
             Some(objects) => objects,
             None => assembly.discover(&self.connectors).await?,
@@ -171,6 +181,7 @@ impl Engine {
                 switches,
                 configured,
                 clock: setup.clock,
+                code: setup.code,
                 owner: random(),
                 entries,
                 children: Children::default(),

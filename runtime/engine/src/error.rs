@@ -20,6 +20,9 @@ pub enum EngineError {
     /// The mapping does not fit what the systems have.
     #[error("sync '{sync}': {message}")]
     Mapping { sync: String, message: String },
+    /// A component that a mapping names cannot be used.
+    #[error("{message}")]
+    Code { code: &'static str, message: String, remedy: String },
     /// What was asked cannot be done as things stand.
     #[error("{message}")]
     Refused { message: String, remedy: String },
@@ -56,6 +59,7 @@ impl EngineError {
             EngineError::UnknownConnection(_) => "LS-ENG-204",
             EngineError::UnknownRecord { .. } => "LS-ENG-205",
             EngineError::Mapping { .. } => "LS-ENG-301",
+            EngineError::Code { code, .. } => code,
             EngineError::Refused { .. } => "LS-ENG-302",
             EngineError::Stopped => "LS-ENG-401",
             EngineError::State { code, .. } => code,
@@ -67,7 +71,7 @@ impl EngineError {
     pub fn remedy(&self) -> &str {
         match self {
             EngineError::Session { source, .. } => &source.remedy,
-            EngineError::Refused { remedy, .. } => remedy,
+            EngineError::Refused { remedy, .. } | EngineError::Code { remedy, .. } => remedy,
             EngineError::UnknownSync(_)
             | EngineError::UnknownSide { .. }
             | EngineError::UnknownField { .. }

@@ -10,6 +10,7 @@ pub mod views;
 
 mod assemble;
 mod clock;
+mod code;
 mod connection;
 mod drift;
 mod engine;
@@ -21,6 +22,7 @@ mod sync;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
+pub use code::{CodeSource, NoCode};
 pub use connection::Refusal;
 pub use engine::{Engine, Setup};
 pub use error::EngineError;

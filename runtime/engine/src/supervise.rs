@@ -84,13 +84,10 @@ impl Keeper {
         if *self.stop.borrow() {
             return Ok(Ended::Stopped);
         }
-        let assembly = Assembly {
-            sync: &self.sync,
-            store: &self.shared.store,
-            clock: &self.shared.clock,
-            owner: self.shared.owner,
-        };
-        let Seen { objects, audited } = assembly.look(&self.shared.connectors).await?;
+        let sync = self.shared.equipped(&self.sync.name).await?;
+        let assembly =
+            Assembly { sync: &sync, store: &self.shared.store, clock: &self.shared.clock, owner: self.shared.owner };
+        let Seen { objects, specs } = assembly.look(&self.shared.connectors).await?;
         let core = assembly.core(&objects)?;
         let mut routes = BTreeMap::new();
         for side in core.spec.sides() {
@@ -99,7 +96,7 @@ impl Keeper {
                 Some(Route {
                     connection: self.connections.get(&configured.connection)?.clone(),
                     connector: self.shared.connectors.get(&configured.connection)?.clone(),
-                    audits: audited.contains(&*side.name),
+                    spec: specs.get(&*side.name)?.clone(),
                 })
             });
             let route = route.ok_or_else(|| EngineError::UnknownSide {
@@ -123,7 +120,7 @@ impl Keeper {
             stop: self.stop.clone(),
         });
         self.shared.open_door(&name, doors.child);
-        let looking = tokio::spawn(look_out(self.shared.clone(), self.sync.clone(), objects, doors.requests.clone()));
+        let looking = tokio::spawn(look_out(self.shared.clone(), sync, objects, doors.requests.clone()));
         self.runner.open(doors.requests);
         let ended = actor.run().await;
         looking.abort();
@@ -138,7 +135,7 @@ impl Keeper {
 
 /// Looks now and then whether the sides' columns still are what the sync was
 /// assembled on: not every system tells of columns, and none of a column that
-/// came back after a start.
+/// came back after a start; and whether the code it names still is what was loaded.
 async fn look_out(shared: Arc<Shared>, sync: config::Sync, known: Objects, tell: mpsc::Sender<Request>) {
     let mut wait = match has_fields_aside(&shared, &sync) {
         true => LOOK_SOONEST,
@@ -149,6 +146,10 @@ async fn look_out(shared: Arc<Shared>, sync: config::Sync, known: Objects, tell:
     loop {
         tokio::time::sleep(LOOK_SOONEST).await;
         waited += LOOK_SOONEST;
+        if has_other_code(&shared, &sync).await {
+            let _ = tell.send(Request::LookAgain).await;
+            return;
+        }
         // A value that does not cast is often the first that is seen of other columns.
         let more = uncastable(&shared, &sync);
         if more > stuck {
@@ -170,6 +171,18 @@ async fn look_out(shared: Arc<Shared>, sync: config::Sync, known: Objects, tell:
         if now.iter().any(differs) {
             let _ = tell.send(Request::LookAgain).await;
             return;
+        }
+    }
+}
+
+/// Whether a component that the mapping names is another one by now. One that cannot
+/// be loaded takes nobody's place.
+async fn has_other_code(shared: &Shared, sync: &config::Sync) -> bool {
+    match shared.equipped(&sync.name).await {
+        Ok(now) => now != *sync,
+        Err(error) => {
+            tracing::warn!(sync = %sync.name, code = error.code(), "{error}; what was loaded before stays in use");
+            false
         }
     }
 }

@@ -14,14 +14,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{error::HostError, host, limits::LoadLimits, lines::printable};
+use crate::{error::HostError, limits::LoadLimits, lines::printable, machine::Purpose};
 
 /// The program that compiles: the embedding binary again, as a rule.
 #[derive(Clone, Debug)]
 pub struct Compiler {
     pub program: PathBuf,
-    /// What makes it call [`compile_child`]. The bounds are added as two numbers: bytes of memory and
-    /// seconds of processor time.
+    /// What makes it call [`compile_child`]. Three words are added: bytes of memory and seconds of
+    /// processor time that it may take, and what the code is for.
     pub arguments: Vec<OsString>,
 }
 
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 impl Compiler {
     /// The machine code of a component.
-    pub(crate) fn compile(&self, bytes: &[u8], limits: &LoadLimits) -> Result<Vec<u8>, HostError> {
+    pub(crate) fn compile(&self, bytes: &[u8], purpose: Purpose, limits: &LoadLimits) -> Result<Vec<u8>, HostError> {
         let failed = |reason: String| HostError::Compile { reason };
         // All processors may work on it at once.
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
@@ -41,6 +41,7 @@ impl Compiler {
             .args(&self.arguments)
             .arg(limits.compile_memory_bytes_max.to_string())
             .arg(seconds.to_string())
+            .arg(purpose.name())
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -150,13 +151,15 @@ fn signal(_: std::process::ExitStatus) -> Option<i32> {
 pub fn compile_child(
     memory_bytes_max: u64,
     processor_seconds_max: u64,
+    purpose: &str,
     mut input: impl Read,
     mut output: impl Write,
 ) -> Result<(), String> {
     bound(memory_bytes_max, processor_seconds_max)?;
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| format!("reading the component: {error}"))?;
-    let engine = host::engine().map_err(|error| format!("{error:#}"))?;
+    let purpose = Purpose::named(purpose).ok_or("nobody knows what the code is for")?;
+    let engine = purpose.engine().map_err(|error| format!("{error:#}"))?;
     let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;
     output.write_all(&code).and_then(|()| output.flush()).map_err(|error| format!("writing the code: {error}"))
 }

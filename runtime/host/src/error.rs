@@ -1,6 +1,8 @@
 //! What can go wrong between the runtime and a connector. Knows nothing of what
 //! the engine does about it.
 
+use crate::code::CodeKind;
+
 /// What a connector itself answered, in the contract's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -24,10 +26,13 @@ pub enum HostError {
     Digest { expected: String, found: String },
     #[error("this is no component: {reason}")]
     NotAComponent { reason: String },
-    #[error("the component imports {import}, which no connector may")]
+    #[error("the component imports {import}, which it may not")]
     ForeignImport { import: String },
     #[error("the component is made for {found}; this version serves {served}")]
     ContractVersion { found: String, served: String },
+    /// Code for a field or a rule does not say what it is.
+    #[error("the {kind} cannot be used: {reason}")]
+    Code { kind: CodeKind, reason: String },
     #[error("the component has {bytes} bytes, and {bytes_max} are the most allowed")]
     TooLarge { bytes: u64, bytes_max: u64 },
     #[error("the component does not compile: {reason}")]
@@ -85,6 +90,7 @@ impl HostError {
             HostError::ForeignImport { .. } => "LS-H004",
             HostError::ContractVersion { .. } => "LS-H005",
             HostError::TooLarge { .. } => "LS-H006",
+            HostError::Code { .. } => "LS-H025",
             HostError::Compile { .. } => "LS-H007",
             HostError::Engine { .. } => "LS-H008",
             HostError::Config { .. } => "LS-H009",
@@ -116,6 +122,7 @@ impl HostError {
             HostError::ForeignImport { .. } | HostError::ContractVersion { .. } | HostError::NotAComponent { .. } => {
                 "Rebuild the connector with this version's SDK.".into()
             }
+            HostError::Code { .. } => "Correct its `describe`, and build it anew.".into(),
             HostError::Parked { .. } => {
                 "Correct the cause. It gets one try every so often (`park` in the connection's limits; `failures` says how \
                  many park it), and at the next start."
@@ -159,6 +166,7 @@ impl HostError {
             | HostError::ForeignImport { .. }
             | HostError::ContractVersion { .. }
             | HostError::TooLarge { .. }
+            | HostError::Code { .. }
             | HostError::Compile { .. }
             | HostError::Engine { .. }
             | HostError::Config { .. }

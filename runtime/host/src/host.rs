@@ -1,21 +1,17 @@
 //! The engine all components of a process share, and how components come in.
 
 use std::{
-    collections::hash_map::DefaultHasher,
-    hash::{Hash, Hasher},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use wasmtime::{
-    Config, Engine,
-    component::{self, Linker},
-};
+use wasmtime::{Engine, component::Linker};
 
 use crate::{
     budget::{BudgetSnapshot, Budgets},
     cache::Cache,
+    code::Workshop,
     compile::Compiler,
     component::Component,
     error::HostError,
@@ -25,6 +21,7 @@ use crate::{
     keeper::Keeper,
     ledger::Ledgers,
     limits::{Limits, LoadLimits},
+    machine::{Machine, Purpose, Tools},
     network::{Resolver, SystemResolver},
     store::StoreData,
     v0_1,
@@ -53,7 +50,7 @@ pub struct HostOptions {
 pub struct Host(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) engine: Engine,
+    pub(crate) machine: Machine,
     pub(crate) linker: Linker<StoreData>,
     pub(crate) limits: Limits,
     pub(crate) resolver: Arc<dyn Resolver>,
@@ -61,10 +58,8 @@ pub(crate) struct Inner {
     pub(crate) budgets: Budgets,
     pub(crate) keeper: Option<Arc<dyn Keeper>>,
     pub(crate) ledgers: Ledgers,
-    compiler: Option<Compiler>,
-    cache: Option<Cache>,
-    /// Names this engine and its settings, for the cache.
-    engine_name: String,
+    workshop: OnceLock<Workshop>,
+    tools: Arc<Tools>,
 }
 
 impl Host {
@@ -74,9 +69,6 @@ impl Host {
     /// When the cache's folder cannot be used, or the machine is not one the
     /// engine compiles for.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let failed = |error: wasmtime::Error| HostError::Engine { reason: format!("{error:#}") };
-        let engine = engine().map_err(failed)?;
-        let linker = v0_1::linker(&engine).map_err(failed)?;
         let cache = options
             .cache_dir
             .as_deref()
@@ -87,12 +79,13 @@ impl Host {
                 })
             })
             .transpose()?;
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let engine_name = format!("{:016x}", hasher.finish());
-        tick(&engine)?;
+        let tools = Arc::new(Tools { compiler: options.compiler, cache });
+        let machine = Machine::new(Purpose::Connectors, Arc::clone(&tools))?;
+        let linker =
+            v0_1::linker(&machine.engine).map_err(|error| HostError::Engine { reason: format!("{error:#}") })?;
+        tick(&machine.engine)?;
         Ok(Host(Arc::new(Inner {
-            engine,
+            machine,
             linker,
             limits: options.limits,
             resolver: options.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
@@ -100,9 +93,8 @@ impl Host {
             budgets: Budgets::new(options.keeper.clone()),
             keeper: options.keeper,
             ledgers: Ledgers::default(),
-            compiler: options.compiler,
-            cache,
-            engine_name,
+            workshop: OnceLock::new(),
+            tools,
         })))
     }
 
@@ -179,59 +171,20 @@ impl Host {
             return Err(HostError::Digest { expected, found: digest });
         }
         let anatomy = examine(bytes)?;
-        let compiled = self.0.compiled(bytes, &digest, limits)?;
+        let compiled = self.0.machine.compiled(bytes, &digest, limits)?;
         Component::new(self, compiled, digest, bytes.len() as u64, anatomy)
     }
 }
 
 impl Inner {
-    fn compiled(&self, bytes: &[u8], digest: &str, limits: &LoadLimits) -> Result<component::Component, HostError> {
-        let kept =
-            self.cache.as_ref().and_then(|cache| cache.get(digest, &self.engine_name, limits.compiled_bytes_max));
-        if let Some(code) = kept {
-            match self.deserialize(&code) {
-                Ok(component) => return Ok(component),
-                Err(error) => tracing::warn!(%digest, %error, "a cached component does not load; compiling anew"),
-            }
+    /// Where code is made ready; begun when the first is asked for.
+    pub(crate) fn workshop(&self) -> Result<&Workshop, HostError> {
+        if let Some(workshop) = self.workshop.get() {
+            return Ok(workshop);
         }
-        let failed = |error: wasmtime::Error| HostError::Compile { reason: format!("{error:#}") };
-        let code = match &self.compiler {
-            Some(compiler) => compiler.compile(bytes, limits)?,
-            None => self.engine.precompile_component(bytes).map_err(failed)?,
-        };
-        if let Some(cache) = &self.cache
-            && let Err(error) = cache.put(digest, &self.engine_name, &code)
-        {
-            tracing::warn!(%digest, %error, "a compiled component could not be kept");
-        }
-        self.deserialize(&code).map_err(failed)
+        let workshop = Workshop::new(Arc::clone(&self.tools))?;
+        Ok(self.workshop.get_or_init(|| workshop))
     }
-
-    #[allow(unsafe_code)]
-    fn deserialize(&self, code: &[u8]) -> wasmtime::Result<component::Component> {
-        // SAFETY: what the cache hands out this host compiled itself for this component and
-        // engine, and sealed with its own key; else it comes from the compiler just now.
-        unsafe { component::Component::deserialize(&self.engine, code) }
-    }
-}
-
-/// The engine of this version, the same in the process that compiles.
-pub(crate) fn engine() -> wasmtime::Result<Engine> {
-    Engine::new(&engine_config())
-}
-
-fn engine_config() -> Config {
-    let mut config = Config::new();
-    config
-        .wasm_component_model(true)
-        .concurrency_support(false)
-        .wasm_memory64(false)
-        .epoch_interruption(true)
-        .max_wasm_stack(1 << 20)
-        .async_stack_size(2 << 20)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
-        .cranelift_opt_level(wasmtime::OptLevel::Speed);
-    config
 }
 
 /// Advance the engine's epoch until the engine is gone.

@@ -9,6 +9,7 @@
 mod bounds;
 mod budget;
 mod cache;
+mod code;
 mod compile;
 mod component;
 mod credentials;
@@ -21,6 +22,7 @@ mod keeper;
 mod ledger;
 mod limits;
 mod lines;
+mod machine;
 mod manifest;
 mod metrics;
 mod network;
@@ -33,6 +35,7 @@ mod v0_1;
 
 pub use bounds::{BOUNDS, Bound, Unit};
 pub use budget::{BudgetSnapshot, LimitSnapshot};
+pub use code::CodeKind;
 pub use compile::{Compiler, compile_child};
 pub use component::{Component, ConnectionConfig, Permission, PermissionKind};
 pub use credentials::Secrets;

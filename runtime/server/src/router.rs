@@ -179,7 +179,7 @@ pub fn problem(error: &EngineError) -> Problem {
         | EngineError::UnknownConnection(_)
         | EngineError::UnknownRecord { .. } => StatusCode::NOT_FOUND,
         EngineError::Mapping { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        EngineError::Refused { .. } => StatusCode::CONFLICT,
+        EngineError::Refused { .. } | EngineError::Code { .. } => StatusCode::CONFLICT,
         EngineError::Session { .. } => StatusCode::BAD_GATEWAY,
         EngineError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
         EngineError::State { .. } | EngineError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

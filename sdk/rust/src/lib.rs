@@ -27,6 +27,7 @@ pub mod auth;
 pub mod bindings;
 pub mod cells;
 pub mod clock;
+pub mod code;
 mod connector;
 pub mod credentials;
 mod error;

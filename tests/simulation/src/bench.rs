@@ -11,7 +11,7 @@ use std::{
 };
 
 use lockstep_core::{config::Config, value::Timestamp};
-use lockstep_engine::{Clock, Connector, Engine, EngineError, Operations, Setup, operations::SyncStatus};
+use lockstep_engine::{Clock, Connector, Engine, EngineError, NoCode, Operations, Setup, operations::SyncStatus};
 use lockstep_state::Store;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -125,6 +125,6 @@ fn engine(config: &str, systems: &[(&str, &System)], store: Store) -> Engine {
 
 fn made(config: &str, connectors: BTreeMap<String, Arc<dyn Connector>>, store: Store) -> Engine {
     let config = Config::parse(config).unwrap_or_else(|errors| panic!("{errors:?}"));
-    Engine::open(Setup { config, store, connectors, clock: Arc::new(StepClock::default()) })
+    Engine::open(Setup { config, store, connectors, clock: Arc::new(StepClock::default()), code: Arc::new(NoCode) })
         .unwrap_or_else(|error| panic!("{error}"))
 }

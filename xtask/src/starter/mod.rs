@@ -1,7 +1,7 @@
 //! `cargo xtask starter`: the way of somebody who writes a connector, from an
 //! empty folder to the conformance kit, by the commands that the guide names.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
@@ -61,7 +61,22 @@ pub fn run(args: &Args) -> Result<()> {
     fs::write(&config, text)?;
     let mut test = Command::new(&lockstep);
     test.args(["connector", "test"]).arg(&component).env("PRACTICE_TOKEN", &practice.token).current_dir(&project);
-    succeed(&mut test)
+    succeed(&mut test)?;
+    match args.lang {
+        Language::Rust => code(&lockstep, &folder),
+        Language::Ts => Ok(()),
+    }
+}
+
+/// The projects of code for one field or one rule.
+fn code(lockstep: &Path, folder: &Path) -> Result<()> {
+    for world in ["transform", "policy"] {
+        let name = format!("my-{world}");
+        succeed(Command::new(lockstep).args(["connector", "new", &name, "--world", world]).current_dir(folder))?;
+        let component = rust::build(&folder.join(&name), &name)?;
+        ensure!(component.is_file(), "{} was not built", component.display());
+    }
+    Ok(())
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

@@ -93,8 +93,8 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         connections.push(look.standings(connection, &own, &anatomy).await?);
     }
     let wider = connections.iter().any(Standings::is_wider);
-    let signature = look.loader.signature(&source, &bytes);
-    let refusal = look.loader.admits(&source, &bytes).err();
+    let signature = look.loader.signature(&source, &own, &bytes);
+    let refusal = look.loader.admits(&source, &own, &bytes).err();
     let report = Report {
         signature: signature.to_string(),
         refused: refusal.as_ref().map(|error| format!("{}: {error}", error.code())).unwrap_or_default(),

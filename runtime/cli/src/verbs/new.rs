@@ -30,9 +30,31 @@ pub struct Args {
     /// The language it is written in; one that is not there is answered with those that are
     #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
     pub lang: String,
+    /// What it is: something that speaks a system's protocol, or code for one field or one rule
+    #[arg(long, value_enum, default_value_t = World::Connector)]
+    pub world: World,
     /// The folder to make [default: the name]
     #[arg(long, value_name = "FOLDER")]
     pub into: Option<PathBuf>,
+}
+
+/// A world of the contract that has projects to begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum World {
+    Connector,
+    Transform,
+    Policy,
+}
+
+impl World {
+    /// What the names of its projects end with.
+    fn ending(self) -> &'static str {
+        match self {
+            World::Connector => "",
+            World::Transform => "-transform",
+            World::Policy => "-policy",
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,7 +76,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             "Use a-z, 0-9 and -, beginning with a letter, at most {NAME_CHARACTERS_MAX} characters, such as `my-notes`."
         )));
     }
-    let project = project(&args.lang)?;
+    let project = project(&args.lang, args.world)?;
     let folder = args.into.clone().unwrap_or_else(|| PathBuf::from(name));
     let made = write(project, &folder, name).map_err(|error| {
         let shown = folder.display();
@@ -76,9 +98,11 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn project(language: &str) -> Result<Files, Failure> {
-    PROJECTS.iter().find(|(known, _)| *known == language).map(|(_, files)| *files).ok_or_else(|| {
-        let known: Vec<&str> = PROJECTS.iter().map(|(language, _)| *language).collect();
+fn project(language: &str, world: World) -> Result<Files, Failure> {
+    let wanted = format!("{language}{}", world.ending());
+    PROJECTS.iter().find(|(known, _)| *known == wanted).map(|(_, files)| *files).ok_or_else(|| {
+        let names = PROJECTS.iter().filter_map(|(known, _)| known.strip_suffix(world.ending()));
+        let known: Vec<&str> = names.filter(|name| !name.contains('-')).collect();
         Failure::usage("LS-CLI-054", format!("there is no project to begin with in `{language}`"))
             .remedy(format!("Say `--lang` with one of: {}.", known.join(", ")))
     })
@@ -130,20 +154,22 @@ mod tests {
     use super::*;
 
     fn content(language: &str, path: &str) -> Option<&'static str> {
-        let files = project(language).ok()?;
+        let (_, files) = PROJECTS.iter().find(|(known, _)| *known == language)?;
         files.iter().find(|(known, _)| *known == path).map(|(_, content)| *content)
     }
 
     #[test]
     fn every_project_has_the_contract_and_no_word_of_where_it_came_from() {
         for (language, files) in PROJECTS {
-            for path in ["connector.json", "lockstep.toml", "README.md", ".gitignore", "wit/v0.1.0/connector.wit"] {
+            for path in ["README.md", ".gitignore", "wit/v0.1.0/connector.wit"] {
                 assert!(content(language, path).is_some(), "{language}: {path}");
             }
-            assert!(
-                content(language, "connector.json").is_some_and(|text| text.contains("\"{{name}}\"")),
-                "{language}"
-            );
+            let is_code = [World::Transform, World::Policy].iter().any(|world| language.ends_with(world.ending()));
+            if !is_code {
+                assert!(content(language, "lockstep.toml").is_some(), "{language}");
+                let manifest = content(language, "connector.json");
+                assert!(manifest.is_some_and(|text| text.contains("\"{{name}}\"")), "{language}");
+            }
             for (path, content) in *files {
                 let content = named(content, "my-notes");
                 assert!(!content.contains("{{") || path.ends_with(".rs"), "{language}: {path}");
@@ -160,7 +186,10 @@ mod tests {
 
     #[test]
     fn a_language_without_a_project_is_answered_with_those_that_have_one() {
-        let failure = project("cobol").expect_err("no such project");
-        assert!(format!("{failure:?}").contains("rust"), "{failure:?}");
+        for world in [World::Connector, World::Transform, World::Policy] {
+            assert!(project("rust", world).is_ok(), "{world:?}");
+            let failure = format!("{:?}", project("cobol", world).expect_err("no such project"));
+            assert!(failure.contains("one of: rust"), "{failure}");
+        }
     }
 }

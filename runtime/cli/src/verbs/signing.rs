@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lockstep_core::config::{NAME_BYTES_MAX, is_name};
 use lockstep_host::{SigningKey, digest_of, examine, sign};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -41,7 +42,7 @@ pub struct SignArgs {
 pub fn keygen(args: &KeyArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     if !is_name(&args.name) {
         return Err(Failure::usage("LS-CLI-043", format!("`{}` cannot name a key", args.name))
-            .remedy("Begin with a letter, then letters, digits, `_` and `-`, 63 at most."));
+            .remedy(format!("Begin with a letter, then letters, digits, `_` and `-`, {NAME_BYTES_MAX} at most.")));
     }
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.pem", args.name)));
     let key = SigningKey::generate()
@@ -101,12 +102,6 @@ fn read_key(path: &Path) -> Result<SigningKey, Failure> {
 /// The line of a configuration that trusts a key.
 fn trusted(name: &str, key: &SigningKey) -> String {
     format!("trusted_keys = {{ {name} = \"{}\" }}", key.listed())
-}
-
-/// As the configuration takes names.
-fn is_name(name: &str) -> bool {
-    let rest = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.bytes().all(rest) && name.len() <= 63
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> Failure {

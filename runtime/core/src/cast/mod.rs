@@ -106,6 +106,9 @@ pub fn read(written: &serde_json::Value, canonical: &ColumnType) -> Result<Value
 /// Why a value does not cast. Never carries the value itself, so that it may be logged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CastError {
+    /// A component's words.
+    #[error("its component says: {words}")]
+    Refused { words: String },
     #[error("{what} is not {wanted}")]
     NotA { what: &'static str, wanted: &'static str },
     #[error("{length} {unit} do not fit into {length_max}")]
@@ -139,6 +142,7 @@ impl CastError {
             CastError::Unsupported { .. } => "LS-CST-007",
             CastError::NotMapped { .. } => "LS-CST-008",
             CastError::Clock { .. } => "LS-CST-009",
+            CastError::Refused { .. } => "LS-CST-010",
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     section::{Section, bad_value, text, texts, unknown_name, wrong_type},
     sync::Sync,
 };
-use crate::cast::Notation;
+use crate::{cast::Notation, code::TransformSlot, expression};
 
 /// Fields of one sync.
 const FIELDS_MAX: usize = 4_000;
@@ -37,7 +37,7 @@ pub struct Field {
     /// How its columns write values, where their types do not say.
     pub notation: Option<Notation>,
     /// Computed from other fields, and only written.
-    pub from: Option<Expression>,
+    pub from: Option<Source>,
     /// What a new row gets where the record has no value.
     pub default: Option<Expression>,
     pub reviewed: Option<Reviewed>,
@@ -48,6 +48,42 @@ pub struct Field {
 pub struct Expression {
     pub text: String,
     pub at: Span,
+}
+
+/// What a field is computed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Expression(Expression),
+    /// A component makes it of the values of these fields.
+    Transform {
+        slot: TransformSlot,
+        of: Vec<String>,
+        at: Span,
+    },
+}
+
+impl Source {
+    pub fn at(&self) -> &Span {
+        match self {
+            Source::Expression(written) => &written.at,
+            Source::Transform { at, .. } => at,
+        }
+    }
+
+    pub(super) fn at_mut(&mut self) -> &mut Span {
+        match self {
+            Source::Expression(written) => &mut written.at,
+            Source::Transform { at, .. } => at,
+        }
+    }
+
+    /// Names of the fields it may read.
+    pub fn reads(&self) -> Vec<String> {
+        match self {
+            Source::Expression(written) => expression::names(&written.text),
+            Source::Transform { of, .. } => of.clone(),
+        }
+    }
 }
 
 /// A field's column at one side.
@@ -196,7 +232,7 @@ fn read(entry: &Entry, path: String, sides: &[&str], same_name: bool, problems: 
     field.sensitive = section.flag("sensitive", problems).unwrap_or(false);
     field.lossy = section.flag("lossy", problems).unwrap_or(false);
     field.notation = read_notation(&mut section, problems);
-    field.from = read_expression(&mut section, "from", problems);
+    field.from = read_source(&mut section, problems);
     field.default = read_expression(&mut section, "default", problems);
     field.reviewed = read_reviewed(&mut section, problems);
     field.columns = read_columns(section, sides, problems);
@@ -235,6 +271,24 @@ pub(super) fn read_expression(
         return None;
     }
     Some(Expression { text: text.to_owned(), at: problems.locate(node.span.clone()) })
+}
+
+/// `from`: an expression, or `{ transform = "rules/mine.wasm", of = ["a", "b"] }`.
+fn read_source(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Source> {
+    let node = section.get("from")?;
+    if !matches!(node.data, Data::Table(_)) {
+        return read_expression(section, "from", problems).map(Source::Expression);
+    }
+    let mut table = section.table("from", problems)?;
+    let path = table.join("of");
+    let transform = match table.need("transform", "\"rules/mine.wasm\"", problems) {
+        Some(_) => table.component("transform", problems),
+        None => None,
+    };
+    let of = table.need("of", "[\"FIELD\"]", problems).map(|node| texts(&path, node, problems));
+    table.finish(problems);
+    let of = of?.into_iter().map(|(name, _)| name.to_owned()).collect();
+    Some(Source::Transform { slot: TransformSlot::named(transform?), of, at: problems.locate(node.span.clone()) })
 }
 
 /// Whatever is no setting has to be a side.
@@ -378,11 +432,11 @@ fn check(field: &Field, entry: &Entry, same_name: bool, problems: &mut Problems<
 }
 
 /// A computed field is written only: nothing that decides between sides applies.
-fn check_computed(field: &Field, from: &Expression, problems: &mut Problems<'_>) {
+fn check_computed(field: &Field, from: &Source, problems: &mut Problems<'_>) {
     let mut clash = |what: &str, why: &str| {
         problems.add(
             Code::Contradiction,
-            from.at.bytes.clone(),
+            from.at().bytes.clone(),
             format!("field `{}` is computed and says `{what}`", field.name),
             format!("{why}: remove one of the two"),
         );
@@ -402,7 +456,7 @@ fn check_computed(field: &Field, from: &Expression, problems: &mut Problems<'_>)
     if field.columns.is_empty() {
         problems.add(
             Code::MissingKey,
-            from.at.bytes.clone(),
+            from.at().bytes.clone(),
             format!("field `{}` is at no side", field.name),
             "name its column at one side or more",
         );

@@ -23,7 +23,7 @@ mod webhooks;
 pub use conformance::Conformance;
 pub use connection::{Connection, SecretRef};
 pub use error::{ConfigError, Span};
-pub use field::{Declined, Expression, Field, FieldColumn, Reviewed};
+pub use field::{Declined, Expression, Field, FieldColumn, Reviewed, Source};
 pub use limits::{LIMITS, LimitKind, Limits};
 pub use policy::Policy;
 pub use schema::json_schema;
@@ -39,6 +39,8 @@ use section::Section;
 
 /// Larger files are refused: nobody wrote them by hand.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
+/// A name's length.
+pub const NAME_BYTES_MAX: usize = 63;
 
 /// Everything the file says, defaults filled in, in the file's order.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,15 +97,21 @@ impl Config {
 }
 
 /// Whether a name may stand in journals, metrics and paths.
+pub fn is_name(name: &str) -> bool {
+    let rest = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(rest)
+        && name.len() <= NAME_BYTES_MAX
+}
+
+/// Adds a problem unless it [`is_name`].
 fn check_name(what: &str, name: &str, span: std::ops::Range<usize>, problems: &mut Problems<'_>) {
-    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
-    let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    if !first || !rest || name.len() > 63 {
+    if !is_name(name) {
         problems.add(
             Code::BadName,
             span,
             format!("`{name}` cannot name a {what}"),
-            "begin with a letter, then letters, digits, `_` and `-`, 63 at most",
+            format!("begin with a letter, then letters, digits, `_` and `-`, {NAME_BYTES_MAX} at most"),
         );
     }
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     cast::{CountryStyle, Moment, Notation, Phone, PhoneStyle, Separators, ValueMap, Zone},
+    code::TransformSlot,
     schema::Kind,
 };
 
@@ -17,7 +18,7 @@ const VALUES_MAX: usize = 2_000;
 const WORDS: &str = "\"phone\", \"country\", \"currency\", \"percent\", \"fraction\", \"epoch-seconds\", \
     \"epoch-milliseconds\", \"html\", or a table such as { phone = \"DE\" }, { country = \"name\" }, \
     { money = \"EUR\" }, { number = \"1.234,56\" }, { date = \"%d.%m.%Y\" }, { zone = \"Europe/Berlin\" }, \
-    { values = { open = \"New\" } } or { delimiter = \",\" }";
+    { values = { open = \"New\" } }, { delimiter = \",\" } or { transform = \"rules/mine.wasm\" }";
 
 pub(super) fn read(path: &str, node: &Node, problems: &mut Problems<'_>) -> Option<Notation> {
     match &node.data {
@@ -61,8 +62,17 @@ fn from_table(path: &str, node: &Node, problems: &mut Problems<'_>) -> Option<No
     let moment = moment(&mut section, zone.as_ref(), problems);
     let delimiter = section.parsed("delimiter", "one character, such as \",\"", delimiter, problems);
     let values = values(&mut section, problems);
+    let transform = section.component("transform", problems);
+    let alone = section.entries().len() == 1;
     section.finish(problems);
+    if let Some(transform) = transform.as_ref().filter(|_| alone) {
+        return Some(Notation::Transform(TransformSlot::named(transform)));
+    }
     let notation = match (phone, country, number, money, moment, delimiter, values, zone) {
+        _ if transform.is_some() => {
+            bad_value(path, node, "`transform` and something else", "`transform` alone", problems);
+            return None;
+        }
         (Some(phone), None, None, None, None, None, None, None) => Notation::Phone(phone),
         (None, Some(style), None, None, None, None, None, None) => Notation::Country(style),
         (None, None, Some(separators), None, None, None, None, None) => Notation::Number(separators),

@@ -5,21 +5,37 @@ use super::{
     node::{Data, Node},
     section::{Section, bad_value, text, texts, unknown_name, wrong_type},
 };
+use crate::code::JudgeSlot;
 
 /// How a conflict is decided; sides by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Policy {
     Prefer(Vec<String>),
-    Latest { otherwise: Box<Policy> },
+    Latest {
+        otherwise: Box<Policy>,
+    },
     Hold,
     Union,
     Max,
     Min,
     SumDeltas,
     Append,
+    /// A component decides.
+    Custom(JudgeSlot),
 }
 
-const WORDS: &str = "\"hold\", \"latest\", \"union\", \"max\", \"min\", \"sum-deltas\", \"append\", { prefer = \"SIDE\" } or { latest = true, else = \"hold\" }";
+impl Policy {
+    /// The component that decides, where one does, also as what is left to `latest`.
+    pub fn custom(&mut self) -> Option<&mut JudgeSlot> {
+        match self {
+            Policy::Custom(slot) => Some(slot),
+            Policy::Latest { otherwise } => otherwise.custom(),
+            _ => None,
+        }
+    }
+}
+
+const WORDS: &str = "\"hold\", \"latest\", \"union\", \"max\", \"min\", \"sum-deltas\", \"append\", { prefer = \"SIDE\" }, { latest = true, else = \"hold\" } or { custom = \"rules/mine.wasm\" }";
 
 /// Policies nested in each other, at most.
 const DEPTH_MAX: usize = 4;
@@ -66,8 +82,20 @@ fn from_table(path: &str, node: &Node, sides: &[&str], depth: usize, problems: &
     let mut section = Section::of(path.to_owned(), node, problems)?;
     let prefer = section.get("prefer");
     let latest = section.flag("latest", problems);
+    let custom = section.component("custom", problems);
     let otherwise = section.get("else");
     let policy = match (prefer, latest) {
+        _ if custom.is_some() => {
+            if prefer.is_some() || latest.is_some() || otherwise.is_some() {
+                problems.add(
+                    Code::Contradiction,
+                    node.span.clone(),
+                    format!("`{path}` says `custom` and something else"),
+                    "keep one; `custom` may stand in the `else` of `latest`",
+                );
+            }
+            custom.map(|path| Policy::Custom(JudgeSlot::named(path)))
+        }
         (Some(list), None) => {
             if let Some(extra) = otherwise {
                 problems.add(
@@ -107,7 +135,7 @@ fn from_table(path: &str, node: &Node, sides: &[&str], depth: usize, problems: &
             None
         }
         (None, _) => {
-            bad_value(path, node, "a table without `prefer` or `latest = true`", WORDS, problems);
+            bad_value(path, node, "a table without `prefer`, `latest = true` or `custom`", WORDS, problems);
             None
         }
     };

@@ -37,6 +37,7 @@ pub fn json_schema() -> Value {
             "connection": connection(),
             "policy": policy(),
             "notation": notation(),
+            "component": { "type": "string", "pattern": "\\.wasm$" },
             "expression": { "type": "string", "minLength": 1, "maxLength": 4_096 },
             "sync": sync(),
             "side": side(),
@@ -110,7 +111,8 @@ fn policy() -> Value {
     json!({ "anyOf": [
         { "enum": ["hold", "latest", "union", "max", "min", "sum-deltas", "append"] },
         closed(prefer, &["prefer"]),
-        closed(latest, &["latest"])
+        closed(latest, &["latest"]),
+        closed(json!({ "custom": { "$ref": "#/$defs/component" } }), &["custom"])
     ] })
 }
 
@@ -137,7 +139,8 @@ fn notation() -> Value {
         closed(json!({ "timestamp": text, "zone": text }), &["timestamp"]),
         one("zone", text.clone()),
         one("values", values.clone()),
-        closed(json!({ "delimiter": { "type": "string", "maxLength": 1 }, "values": values }), &["delimiter"])
+        closed(json!({ "delimiter": { "type": "string", "maxLength": 1 }, "values": values }), &["delimiter"]),
+        one("transform", json!({ "$ref": "#/$defs/component" }))
     ] })
 }
 
@@ -246,7 +249,16 @@ fn field() -> Value {
             "sensitive": { "type": "boolean", "default": false },
             "lossy": { "type": "boolean", "default": false },
             "as": { "$ref": "#/$defs/notation" },
-            "from": { "$ref": "#/$defs/expression", "description": "Computed from other fields, and only written" },
+            "from": {
+                "description": "Computed from other fields, and only written",
+                "anyOf": [
+                    { "$ref": "#/$defs/expression" },
+                    closed(json!({
+                        "transform": { "$ref": "#/$defs/component" },
+                        "of": { "type": "array", "items": { "type": "string" }, "minItems": 1 }
+                    }), &["transform", "of"])
+                ]
+            },
             "default": { "$ref": "#/$defs/expression", "description": "What a new row gets where the record has no value" },
             "reviewed": reviewed()
         },

@@ -130,6 +130,12 @@ impl<'n> Section<'n> {
         value
     }
 
+    /// The file of a component, relative to the configuration.
+    pub(super) fn component(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Option<String> {
+        let is_file = |text: &str| text.ends_with(".wasm").then(|| text.to_owned());
+        self.parsed(key, "a component's file, such as \"rules/mine.wasm\"", is_file, problems)
+    }
+
     /// Whatever was not asked for is unknown.
     pub(super) fn finish(self, problems: &mut Problems<'_>) {
         for entry in self.entries {

@@ -5,13 +5,17 @@ use std::ops::Range;
 use super::{
     check_name,
     error::{Code, Problems, Span},
-    field::{self, Declined, Expression, Field},
+    field::{self, Declined, Expression, Field, Source},
     node::{Data, Entry, Node},
     policy::{self, Policy},
     section::{Section, bad_value, text, texts, unknown_name, wrong_type},
     units,
 };
-use crate::spec::DeletePolicy;
+use crate::{
+    cast::Notation,
+    code::{JudgeSlot, TransformSlot},
+    spec::DeletePolicy,
+};
 
 /// Sides of one sync.
 const SIDES_MAX: usize = 32;
@@ -123,10 +127,33 @@ impl Sync {
         for field in &mut sync.fields {
             field.at = Span::default();
             field.reviewed = None;
-            field.from.iter_mut().chain(&mut field.default).for_each(|one| one.at = Span::default());
+            field.from.iter_mut().for_each(|from| *from.at_mut() = Span::default());
+            field.default.iter_mut().for_each(|default| default.at = Span::default());
             field.columns.iter_mut().for_each(|(_, column)| column.at = Span::default());
         }
         sync
+    }
+
+    /// Everything that components do for this sync, to be loaded.
+    pub fn code(&mut self) -> (Vec<&mut TransformSlot>, Vec<&mut JudgeSlot>) {
+        let mut transforms: Vec<&mut TransformSlot> = Vec::new();
+        let mut judges: Vec<&mut JudgeSlot> = Vec::new();
+        judges.extend(self.conflict.custom());
+        judges.extend(self.initial.as_mut().and_then(Policy::custom));
+        for field in &mut self.fields {
+            judges.extend(field.conflict.as_mut().and_then(Policy::custom));
+            judges.extend(field.initial.as_mut().and_then(Policy::custom));
+            if let Some(Source::Transform { slot, .. }) = &mut field.from {
+                transforms.push(slot);
+            }
+            let columns = field.columns.iter_mut().map(|(_, column)| &mut column.notation);
+            for notation in columns.chain([&mut field.notation]) {
+                if let Some(Notation::Transform(slot)) = notation {
+                    transforms.push(slot);
+                }
+            }
+        }
+        (transforms, judges)
     }
 
     pub fn field(&self, name: &str) -> Option<&Field> {

@@ -192,7 +192,7 @@ fn filter_waits(sync: &Sync, aside: &mut Vec<SetAside>) -> bool {
 fn leave_out_computed(former: &[Field], aside: &mut Vec<SetAside>) {
     for field in former {
         let Some(from) = &field.from else { continue };
-        let names = expression::names(&from.text);
+        let names = from.reads();
         let cause = aside.iter().find(|one| names.contains(&one.field));
         if let Some(cause) = cause
             && aside.iter().all(|one| one.field != field.name)

@@ -49,6 +49,7 @@ pub(super) enum Code {
     BadNotation,
     BadExpression,
     BadFilter,
+    BadTransform,
 }
 
 impl Code {
@@ -73,6 +74,7 @@ impl Code {
             Code::BadNotation => "LS-MAP-017",
             Code::BadExpression => "LS-MAP-018",
             Code::BadFilter => "LS-MAP-019",
+            Code::BadTransform => "LS-MAP-020",
         }
     }
 }

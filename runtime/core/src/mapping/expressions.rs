@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     cast::Cast,
-    config::{self, Sync},
+    code::TransformSlot,
+    config::{self, Sync, listed},
     expression::{Expression, Variable},
     schema::ColumnType,
-    spec::{Computed, Filter, Leaving},
+    spec::{Computed, Filter, Leaving, Maker},
 };
 
 pub(super) struct Expressions<'a> {
@@ -69,11 +70,71 @@ impl<'a> Expressions<'a> {
     }
 
     pub(super) fn computed(&self, plan: &FieldPlan, report: &mut Report) -> Option<Computed> {
-        self.of(plan, plan.field.from.as_ref()?, "from", report)
+        match plan.field.from.as_ref()? {
+            config::Source::Expression(written) => self.of(plan, written, "from", report),
+            config::Source::Transform { slot, of, at } => self.by_code(plan, slot, of, at, report),
+        }
     }
 
     pub(super) fn default(&self, plan: &FieldPlan, report: &mut Report) -> Option<Computed> {
         self.of(plan, plan.field.default.as_ref()?, "default", report)
+    }
+
+    /// A component that makes the field of others.
+    fn by_code(
+        &self,
+        plan: &FieldPlan,
+        slot: &TransformSlot,
+        of: &[String],
+        at: &config::Span,
+        report: &mut Report,
+    ) -> Option<Computed> {
+        let field = &plan.field;
+        let canonical = plan.canonical.as_ref()?;
+        let mut refuse = |message: String, help: &str| {
+            let place = About { at: at.clone(), side: None, field: Some(&field.name) };
+            report.error(Code::BadTransform, place, message, help);
+        };
+        let Some(code) = &slot.code else {
+            refuse(format!("{} of field `{}` is not loaded", slot.path, field.name), "build it, or correct its path");
+            return None;
+        };
+        let about = code.about();
+        if about.takes.len() != of.len() {
+            let takes: Vec<&str> = about.takes.iter().map(|one| one.name.as_str()).collect();
+            let message =
+                format!("{} takes {} values ({}), not {}", slot.path, takes.len(), takes.join(", "), of.len());
+            refuse(message, "name a field for each of them in `of`, in its order");
+            return None;
+        }
+        let mut read = Vec::new();
+        for (name, takes) in of.iter().zip(&about.takes) {
+            let Some(variable) = self.variables.iter().find(|variable| variable.name == name) else {
+                let known = listed(self.variables.iter().map(|variable| variable.name));
+                refuse(
+                    format!("`{name}` is no field that {} can be given", slot.path),
+                    &format!("fields with values of their own: {known}"),
+                );
+                return None;
+            };
+            if !takes.fits(variable.column_type.kind) {
+                let kinds: Vec<&str> = takes.kinds.iter().map(|kind| kind.name()).collect();
+                let is = variable.column_type.kind.name();
+                refuse(
+                    format!(
+                        "{} takes {} as `{}`, and field `{name}` is {is}",
+                        slot.path,
+                        kinds.join(" or "),
+                        takes.name
+                    ),
+                    "name another field there",
+                );
+                return None;
+            }
+            read.push(variable.id);
+        }
+        let cast = self.cast(plan, &slot.path, Some(about.gives.clone()), canonical, report)?;
+        Some(Computed { by: Maker::Transform { slot: slot.clone(), of: read }, cast })
     }
 
     fn of(&self, plan: &FieldPlan, written: &config::Expression, key: &str, report: &mut Report) -> Option<Computed> {
@@ -105,21 +166,22 @@ impl<'a> Expressions<'a> {
                 return None;
             }
         };
-        let cast = self.cast(plan, &expression, canonical, report)?;
-        Some(Computed { expression, cast })
+        let cast = self.cast(plan, "the expression", expression.column_type(), canonical, report)?;
+        Some(Computed { by: Maker::Expression(expression), cast })
     }
 
-    /// The expression's values in the field's canonical form, without loss unless
-    /// the field allows it.
+    /// The values made in the field's canonical form, without loss unless the field
+    /// allows it. `made`: their type; `None`: there never is one.
     fn cast(
         &self,
         plan: &FieldPlan,
-        expression: &Expression,
+        maker: &str,
+        made: Option<ColumnType>,
         canonical: &ColumnType,
         report: &mut Report,
     ) -> Option<Cast> {
         let field = &plan.field;
-        let Some(made) = expression.column_type() else {
+        let Some(made) = made else {
             report.error(
                 Code::BadExpression,
                 about(field, None),
@@ -136,11 +198,11 @@ impl<'a> Expressions<'a> {
             Code::BadExpression,
             about(field, None),
             format!(
-                "the expression of field `{}` would lose {}",
+                "{maker} of field `{}` would lose {}",
                 field.name,
                 way.loss.unwrap_or_else(|| "its value".to_owned())
             ),
-            "convert it in the expression, or allow the loss with `lossy = true` on the field",
+            "convert it there, or allow the loss with `lossy = true` on the field",
         );
         None
     }

@@ -54,6 +54,7 @@ impl Rules<'_> {
             config::Policy::Min => Policy::Min,
             config::Policy::SumDeltas => Policy::SumDeltas,
             config::Policy::Append => Policy::Append,
+            config::Policy::Custom(slot) => Policy::Custom(slot.clone()),
         }
     }
 
@@ -205,7 +206,7 @@ impl Rules<'_> {
 /// Whether the rule takes one side's value as it is.
 fn chooses(policy: &config::Policy) -> bool {
     match policy {
-        config::Policy::Prefer(_) | config::Policy::Hold => true,
+        config::Policy::Prefer(_) | config::Policy::Hold | config::Policy::Custom(_) => true,
         config::Policy::Latest { otherwise } => chooses(otherwise),
         config::Policy::Union
         | config::Policy::Max
@@ -219,7 +220,7 @@ fn chooses(policy: &config::Policy) -> bool {
 fn misfit(policy: &config::Policy, kind: Option<Kind>) -> Option<&'static str> {
     use Kind::*;
     let (fits, wanted) = match policy {
-        config::Policy::Prefer(_) | config::Policy::Hold => return None,
+        config::Policy::Prefer(_) | config::Policy::Hold | config::Policy::Custom(_) => return None,
         config::Policy::Latest { otherwise } => return misfit(otherwise, kind),
         config::Policy::Union => (matches!(kind, Some(List | Text)), "lists and `;`-delimited text"),
         config::Policy::Max | config::Policy::Min => {
@@ -244,5 +245,6 @@ fn policy_name(policy: &config::Policy) -> &'static str {
         config::Policy::Min => "min",
         config::Policy::SumDeltas => "sum-deltas",
         config::Policy::Append => "append",
+        config::Policy::Custom(_) => "custom",
     }
 }

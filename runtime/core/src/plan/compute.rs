@@ -2,10 +2,11 @@
 //! changed, and held with the reason where that cannot be done.
 
 use crate::{
+    code::in_words,
     expression::Outcome,
     journal::What,
-    record::{Bounces, FieldState, Hold, HoldReason, Life, Provenance, Record},
-    spec::{Computed, FieldSpec},
+    record::{Bounces, FieldId, FieldState, Hold, HoldReason, Life, Provenance, Record},
+    spec::{Computed, FieldSpec, Maker},
     value::Value,
 };
 
@@ -82,17 +83,30 @@ impl Planner<'_> {
     }
 }
 
-/// What an expression makes of a record, in the field's canonical form.
+/// What is made of a record, in the field's canonical form.
 ///
 /// # Errors
-/// In words, when it makes nothing of the values.
+/// In words, when nothing can be made of the values.
 pub(super) fn worked_out(from: &Computed, record: &Record) -> Result<Value, String> {
-    let outcome = from
-        .expression
-        .evaluate(|field| record.field(field).map(|state| &state.value))
-        .map_err(|problem| format!("`{}` cannot be worked out: {problem}", from.expression.text()))?;
-    match outcome {
-        Outcome::Value(value) => from.cast.lift(&value).map_err(|error| error.to_string()),
-        Outcome::Missing => Ok(Value::Null),
+    let known = |field: FieldId| record.field(field).map(|state| &state.value);
+    let made = match &from.by {
+        Maker::Expression(expression) => {
+            let outcome = expression
+                .evaluate(known)
+                .map_err(|problem| format!("`{}` cannot be worked out: {problem}", expression.text()))?;
+            match outcome {
+                Outcome::Value(value) => value,
+                Outcome::Missing => return Ok(Value::Null),
+            }
+        }
+        Maker::Transform { slot, of } => {
+            let code = slot.code.as_ref().ok_or_else(|| format!("{} is not loaded", slot.path))?;
+            let values: Vec<&Value> = of.iter().map(|field| known(*field).unwrap_or(&Value::Null)).collect();
+            code.read(&values).map_err(|words| format!("{} says: {words}", in_words(&slot.path, slot.digest())))?
+        }
+    };
+    if made.is_null() {
+        return Ok(Value::Null);
     }
+    from.cast.lift(&made).map_err(|error| error.to_string())
 }

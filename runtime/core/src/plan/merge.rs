@@ -4,6 +4,7 @@
 use std::hash::{Hash, Hasher};
 
 use crate::{
+    code::{Claimant, Contested, Dispute},
     journal::{Contribution, FieldChange, Resolution, What},
     policy::{self, Claim, Contest, Verdict},
     record::{Bounces, FieldId, FieldState, HoldReason, Provenance, Record, SideId, TRAIL_MAX},
@@ -365,15 +366,51 @@ impl Planner<'_> {
         };
         let (side, at) = verdict_side(record, shown, tray);
         let null = Value::Null;
+        let dispute = rule.asks_code().then(|| self.dispute(record, shown, base, (side, at), tray));
         let contest = Contest {
+            dispute: dispute.as_ref(),
             base: base.and_then(|base| of(base, *field)),
             incumbent: Claim { side, at, value: record.field(*field).map_or(&null, |state| &state.value) },
             incoming: Claim { side: Some(tray.side), at: tray.at, value },
             grouped: shown.unit.len() > 1,
             skew_tolerance_ms: self.spec.skew_tolerance_ms,
         };
-        let verdict = policy::resolve(rule, &contest);
-        (verdict, policy::describe(self.spec, rule))
+        let words = policy::describe(self.spec, rule);
+        match policy::resolve(rule, &contest) {
+            Ok(verdict) => (verdict, words),
+            Err(why) => (Verdict::Hold, format!("{words}: {why}")),
+        }
+    }
+
+    /// What a component is told of a conflict.
+    fn dispute<'a>(
+        &'a self,
+        record: &'a Record,
+        shown: &'a Shown<'_>,
+        base: Option<&'a [(FieldId, Value)]>,
+        incumbent: (Option<SideId>, Timestamp),
+        tray: &Tray,
+    ) -> Dispute<'a> {
+        let spec = self.spec;
+        let name = |field: FieldId| spec.field(field).map_or("", |field| &*field.name);
+        let known = |field: FieldId| record.field(field).map_or(&Value::Null, |state| &state.value);
+        let claimant = |side: Option<SideId>, at: Timestamp| Claimant {
+            side: side.and_then(|side| spec.side(side)).map_or("", |side| &*side.name),
+            at,
+        };
+        let contested = |field: &FieldId| Contested {
+            field: name(*field),
+            base: base.and_then(|base| of(base, *field)),
+            incumbent: known(*field),
+            incoming: of(&shown.values, *field).unwrap_or(known(*field)),
+        };
+        Dispute {
+            sync: &spec.name,
+            incumbent: claimant(incumbent.0, incumbent.1),
+            incoming: claimant(Some(tray.side), tray.at),
+            fields: shown.unit.iter().map(contested).collect(),
+            record: spec.fields().map(|field| (&*field.name, known(field.id))).collect(),
+        }
     }
 
     /// Sets canonical values, remembering the former ones for sides that lag behind.

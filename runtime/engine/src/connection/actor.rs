@@ -172,7 +172,7 @@ impl Actor {
                 let mut opened = self.connector.open(Role::Tail).await?;
                 let spec = opened.spec().await?;
                 self.cursor_version = spec.cursor_version;
-                self.is_log = spec.changes == "log";
+                self.is_log = spec.is_log();
                 session.insert(opened)
             }
         };

@@ -14,7 +14,7 @@ const QUIET_LOOKS: u32 = 12;
 pub(super) async fn apply(engine: &Engine, sync: Option<&str>) -> Result<Status, EngineError> {
     let shared = &engine.shared;
     for name in shared.asked(sync)? {
-        let configured = shared.sync(&name)?;
+        let configured = &shared.equipped(&name).await?;
         let assembly = Assembly { sync: configured, store: &shared.store, clock: &shared.clock, owner: shared.owner };
         let objects = assembly.discover(&shared.connectors).await?;
         prepare(shared, configured, &objects, false).await?;

@@ -57,6 +57,13 @@ async fn mapping(shared: &Shared, sync: &Sync) -> Option<CheckReport> {
         message,
         remedy,
     };
+    let sync = &match shared.equipped(&sync.name).await {
+        Ok(sync) => sync,
+        Err(error) => {
+            let items = vec![item("fail", error.to_string(), error.remedy().to_owned())];
+            return Some(CheckReport { connection: sync.name.clone(), connector: "sync".to_owned(), items });
+        }
+    };
     let items = match looked_at(sync, &objects).1 {
         Err(errors) => errors.into_iter().map(|error| item("fail", error.to_string(), error.help)).collect::<Vec<_>>(),
         Ok(compiled) => {

@@ -163,7 +163,7 @@ pub(super) async fn resolve(
     preview: bool,
 ) -> Result<BulkOutcome, EngineError> {
     let (id, spec) = shared.known(sync).await?;
-    let choices = Choices::new(shared, sync, &spec, decision)?;
+    let choices = Choices::new(shared, sync, &spec, decision).await?;
     let found = held(shared, id, &spec, filter, bound(filter, DECIDED_MAX))?;
     let mut outcome = BulkOutcome { preview, ..BulkOutcome::default() };
     if !preview {
@@ -223,11 +223,11 @@ enum Choices<'a> {
 }
 
 impl<'a> Choices<'a> {
-    fn new(shared: &Shared, sync: &str, spec: &SyncSpec, decision: &'a Decision) -> Result<Self, EngineError> {
+    async fn new(shared: &Shared, sync: &str, spec: &SyncSpec, decision: &'a Decision) -> Result<Self, EngineError> {
         Ok(match decision {
             Decision::Side(side) => Choices::Same(Choice::Side(side_id(spec, side)?)),
             Decision::Rule => Choices::Same(Choice::Rule),
-            Decision::Value(value) => Choices::Written(value, shared.assembly(shared.sync(sync)?).types()?),
+            Decision::Value(value) => Choices::Written(value, shared.assembly(&shared.equipped(sync).await?).types()?),
         })
     }
 

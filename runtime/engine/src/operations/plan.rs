@@ -40,7 +40,7 @@ pub(super) async fn plan(shared: &Shared, sync: Option<&str>) -> Result<Plan, En
     let mut planned = Plan::default();
     let scratch = Scratch::open(shared)?;
     for name in shared.asked(sync)? {
-        let configured = shared.sync(&name)?;
+        let configured = &shared.equipped(&name).await?;
         let assembly = Assembly { sync: configured, store: &scratch.store, clock: &shared.clock, owner: shared.owner };
         let objects = assembly.discover(&shared.connectors).await?;
         if objects.len() < configured.sides.len() {

@@ -426,7 +426,7 @@ fn expressions(spec: &SyncSpec) -> String {
     let filter = spec.filter.iter().map(|filter| format!("{filter:?}"));
     let computed = spec.fields().filter_map(|field| {
         let from = field.from.as_ref()?;
-        Some(format!("{} {} {:?}", field.id.0, from.expression.text(), from.cast))
+        Some(format!("{} {} {:?}", field.id.0, from.by.text(), from.cast))
     });
     filter.chain(computed).collect::<Vec<_>>().join("\n")
 }

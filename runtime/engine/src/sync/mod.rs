@@ -31,6 +31,7 @@ use lockstep_core::{
     config::DeleteStorm,
     key::Key,
     record::{RecordId, SideId},
+    schema::ConnectorSpec,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -70,8 +71,8 @@ pub(crate) struct Linked {
 pub(crate) struct Route {
     pub(crate) connection: ConnectionHandle,
     pub(crate) connector: Arc<dyn Connector>,
-    /// It cannot make writes conditional: it looks, writes and audits.
-    pub(crate) audits: bool,
+    /// What its connector can do.
+    pub(crate) spec: ConnectorSpec,
 }
 
 /// What an actor is made of.
@@ -111,7 +112,7 @@ impl Actor {
             let writer = Writer::spawn(side.id, route.connector.clone(), answers_in.clone());
             let mut run =
                 SideRun::new(side, &name, route.connection.clone(), route.connector.clone(), writer, suspect_below);
-            run.uncertain.audits = route.audits;
+            run.heed(&route.spec);
             sides.insert(side.id, run);
         }
         let actor = Actor {

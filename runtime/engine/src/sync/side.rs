@@ -11,6 +11,7 @@ use lockstep_core::{
     change::{ChangeBatch, Selection},
     key::Key,
     record::{RecordId, SideId},
+    schema::ConnectorSpec,
     spec::SideSpec,
 };
 use tokio::time::Instant;
@@ -102,7 +103,8 @@ pub(super) struct SideRun {
     echoes: VecDeque<Key>,
     /// Keys among both that news is wanted of, with the places that wait for it.
     wanting: HashMap<Key, Awaited>,
-    pub(super) written: Written,
+    /// `None`: the side tells whole rows, and has no thin notices.
+    pub(super) written: Option<Written>,
     /// Rows that were looked for and not found.
     pub(super) doubts: Doubts,
     /// What the stream told of rows that are read again.
@@ -165,7 +167,7 @@ impl SideRun {
             fetches: VecDeque::new(),
             echoes: VecDeque::new(),
             wanting: HashMap::new(),
-            written: Written::default(),
+            written: None,
             doubts: Doubts::default(),
             hints: Hints::default(),
             readings: Readings::default(),
@@ -180,6 +182,12 @@ impl SideRun {
             backoff: Backoff::new(&format!("{sync}/{}", side.name)),
             trouble: String::new(),
         }
+    }
+
+    /// Sets what follows from what the side's connector can do.
+    pub(super) fn heed(&mut self, spec: &ConnectorSpec) {
+        self.uncertain.audits = spec.audits_writes();
+        self.written = (!spec.is_log()).then(Written::default);
     }
 
     /// Whether creates have to wait: a row not read yet may be the very one, or
@@ -230,15 +238,13 @@ impl SideRun {
     /// As [`Self::want`], for what `origin` told of the row: what is likely an echo
     /// of ours is read when nothing else is to be.
     pub(super) fn want_told(&mut self, key: &Key, tickets: Vec<u64>, origin: &str) {
-        if self.wanting.contains_key(key) && self.written.is_echo(origin, key) {
-            if let Some(known) = self.wanting.get_mut(key) {
-                known.tickets.extend(tickets);
-            }
-        } else if self.written.is_echo(origin, key) {
+        if !self.written.as_mut().is_some_and(|written| written.is_echo(origin, key)) {
+            self.want(key.clone(), tickets);
+        } else if let Some(known) = self.wanting.get_mut(key) {
+            known.tickets.extend(tickets);
+        } else {
             self.wanting.insert(key.clone(), Awaited { tickets, late: true });
             self.echoes.push_back(key.clone());
-        } else {
-            self.want(key.clone(), tickets);
         }
     }
 

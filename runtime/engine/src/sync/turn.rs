@@ -501,8 +501,8 @@ fn settle(
     follow: &mut Follow,
 ) {
     for (sent, outcome) in sent.iter().zip(outcomes) {
-        if let Outcome::Applied(row) | Outcome::Overwrote(row, _) = outcome {
-            run.written.note(&row.key);
+        if let (Some(written), Outcome::Applied(row) | Outcome::Overwrote(row, _)) = (&mut run.written, outcome) {
+            written.note(&row.key);
         }
         if *outcome == Outcome::Gone && is_doubtful(set, run, sent) {
             run.certain(sent.record);

@@ -63,7 +63,7 @@ impl Instance {
         // What a head takes in memory is a little more than on the wire.
         http.set_field_size_limit(limits.http.request_head_bytes_max.max(limits.http.response_head_bytes_max) * 4);
         let data = StoreData { table, wasi, network, http, requests, credentials, lines, limiter, epochs_left: 0 };
-        let mut store = Store::new(&component.0.host.0.engine, data);
+        let mut store = Store::new(&component.0.host.0.machine.engine, data);
         store.limiter(|data| &mut data.limiter);
         store.set_hostcall_fuel(limits.answer_bytes_max);
         store.set_max_component_handles(limits.handles_max);

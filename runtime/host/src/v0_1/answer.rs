@@ -326,15 +326,7 @@ impl Reader<'_> {
         Ok(Column {
             name: column.name,
             label: self.words(&column.label),
-            column_type: ColumnType {
-                kind: kind(&column.type_.kind),
-                native: self.words(&column.type_.native),
-                length: column.type_.length,
-                precision: column.type_.precision,
-                scale: column.type_.scale,
-                values: column.type_.values,
-                element: column.type_.element.as_deref().map(kind),
-            },
+            column_type: ColumnType { native: self.words(&column.type_.native), ..column_type(column.type_) },
             nullable: column.nullable,
             has_default: column.has_default,
             createable: column.createable,
@@ -349,26 +341,21 @@ impl Reader<'_> {
     }
 }
 
+pub(super) fn column_type(told: model::ColumnType) -> ColumnType {
+    ColumnType {
+        kind: kind(&told.kind),
+        native: told.native,
+        length: told.length,
+        precision: told.precision,
+        scale: told.scale,
+        values: told.values,
+        element: told.element.as_deref().map(kind),
+    }
+}
+
 /// The kind of that name; what is not known crosses in the system's own notation.
 fn kind(name: &str) -> Kind {
-    const ALL: [Kind; 15] = [
-        Kind::Bool,
-        Kind::Int,
-        Kind::Decimal,
-        Kind::Float,
-        Kind::Text,
-        Kind::Bytes,
-        Kind::Date,
-        Kind::Time,
-        Kind::Timestamp,
-        Kind::LocalTimestamp,
-        Kind::Uuid,
-        Kind::Json,
-        Kind::Enum,
-        Kind::List,
-        Kind::Opaque,
-    ];
-    ALL.into_iter().find(|kind| super::ask::kind_name(*kind) == name).unwrap_or(Kind::Opaque)
+    Kind::named(name).unwrap_or(Kind::Opaque)
 }
 
 #[cfg(test)]

@@ -127,37 +127,16 @@ fn values(values: &[Value]) -> Option<Vec<model::Cell>> {
 
 fn column_type(column_type: &ColumnType) -> model::ColumnType {
     model::ColumnType {
-        kind: kind_name(column_type.kind).to_owned(),
+        kind: Kind::name(column_type.kind).to_owned(),
         native: column_type.native.clone(),
         length: column_type.length,
         precision: column_type.precision,
         scale: column_type.scale,
         values: column_type.values.clone(),
-        element: column_type.element.map(|kind| kind_name(kind).to_owned()),
+        element: column_type.element.map(|kind| Kind::name(kind).to_owned()),
     }
 }
 
 fn reference(reference: &Reference) -> model::Reference {
     model::Reference { object: reference.object.clone(), columns: reference.columns.clone() }
-}
-
-/// The contract's name of a kind.
-pub(super) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Bool => "bool",
-        Kind::Int => "int",
-        Kind::Decimal => "decimal",
-        Kind::Float => "float",
-        Kind::Text => "text",
-        Kind::Bytes => "bytes",
-        Kind::Date => "date",
-        Kind::Time => "time",
-        Kind::Timestamp => "timestamp",
-        Kind::LocalTimestamp => "local-timestamp",
-        Kind::Uuid => "uuid",
-        Kind::Json => "json",
-        Kind::Enum => "enum",
-        Kind::List => "list",
-        Kind::Opaque => "opaque",
-    }
 }

@@ -6,25 +6,22 @@ pub(crate) mod ask;
 mod bindings;
 mod cells;
 mod imports;
+pub(crate) mod inert;
+pub(crate) mod policy;
+pub(crate) mod transform;
 
 use wasmtime::{
     Engine, Store,
     component::{Component, HasSelf, Linker},
 };
 use wasmtime_wasi::{
-    WasiView,
-    cli::{WasiCli, WasiCliView},
-    clocks::{WasiClocks, WasiClocksView},
-    filesystem::{WasiFilesystem, WasiFilesystemView},
-    p2::bindings::{self as wasi, sockets},
-    random::WasiRandom,
+    p2::bindings::sockets,
     sockets::{WasiSockets, WasiSocketsView},
 };
 use wasmtime_wasi_http::{
     WasiHttp, WasiHttpView,
     p2::bindings::{LinkOptions, http},
 };
-use wasmtime_wasi_io::bindings::wasi::io;
 
 use self::bindings::{
     ConnectorWorld, ConnectorWorldPre,
@@ -50,37 +47,12 @@ pub(crate) fn prepare(linker: &Linker<StoreData>, component: &Component) -> wasm
     Ok(Instantiable(ConnectorWorldPre::new(linker.instantiate_pre(component)?)?))
 }
 
-struct HasIo;
-
-impl wasmtime::component::HasData for HasIo {
-    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
-}
-
 /// Everything a connector may import. Sockets, name lookup and the HTTP client are the host's own;
 /// files, environment and arguments are there and empty.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
-    io::error::add_to_linker::<StoreData, HasIo>(l, |data| &mut data.table)?;
-    io::poll::add_to_linker::<StoreData, HasIo>(l, |data| &mut data.table)?;
-    io::streams::add_to_linker::<StoreData, HasIo>(l, |data| &mut data.table)?;
-    wasi::clocks::wall_clock::add_to_linker::<StoreData, WasiClocks>(l, StoreData::clocks)?;
-    wasi::clocks::monotonic_clock::add_to_linker::<StoreData, WasiClocks>(l, StoreData::clocks)?;
-    wasi::random::random::add_to_linker::<StoreData, WasiRandom>(l, |data| data.ctx().ctx.random())?;
-    wasi::random::insecure::add_to_linker::<StoreData, WasiRandom>(l, |data| data.ctx().ctx.random())?;
-    wasi::random::insecure_seed::add_to_linker::<StoreData, WasiRandom>(l, |data| data.ctx().ctx.random())?;
-    wasi::cli::exit::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::environment::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::stdin::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::stdout::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::stderr::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::terminal_input::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::terminal_output::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::terminal_stdin::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::terminal_stdout::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::cli::terminal_stderr::add_to_linker::<StoreData, WasiCli>(l, StoreData::cli)?;
-    wasi::filesystem::types::add_to_linker::<StoreData, WasiFilesystem>(l, StoreData::filesystem)?;
-    wasi::filesystem::preopens::add_to_linker::<StoreData, WasiFilesystem>(l, StoreData::filesystem)?;
+    inert::add_to_linker(l)?;
     sockets::instance_network::add_to_linker::<StoreData, WasiSockets>(l, StoreData::sockets)?;
     sockets::network::add_to_linker::<StoreData, WasiSockets>(
         l,

@@ -1,6 +1,7 @@
 //! The host with real components.
 
 mod budgets;
+mod code;
 mod documented;
 mod guests;
 mod hostile;

@@ -29,31 +29,17 @@ pub const WORDS: &[&str] = &[
     ";",
 ];
 
-const KINDS: &[Kind] = &[
-    Kind::Bool,
-    Kind::Int,
-    Kind::Decimal,
-    Kind::Float,
-    Kind::Text,
-    Kind::Bytes,
-    Kind::Date,
-    Kind::Time,
-    Kind::Timestamp,
-    Kind::LocalTimestamp,
-    Kind::Uuid,
-    Kind::Json,
-    Kind::Enum,
-    Kind::List,
-    Kind::Opaque,
-];
+fn kind(bits: &mut Bits<'_>) -> Option<Kind> {
+    bits.one_of(&Kind::ALL).map(|(kind, _)| kind)
+}
 
 fn column(bits: &mut Bits<'_>) -> ColumnType {
-    let mut column = ColumnType::of(bits.one_of(KINDS).unwrap_or(Kind::Text));
+    let mut column = ColumnType::of(kind(bits).unwrap_or(Kind::Text));
     column.length = bits.maybe().map(u32::from);
     column.precision = bits.maybe().map(u32::from);
     column.scale = bits.maybe().map(|scale| i32::from(scale) - 64);
     if column.kind == Kind::List {
-        column.element = bits.one_of(KINDS).filter(|kind| *kind != Kind::List);
+        column.element = kind(bits).filter(|kind| *kind != Kind::List);
     }
     if column.kind == Kind::Enum && bits.byte() >= 128 {
         column.values = vec!["a".to_owned(), "b".to_owned()];

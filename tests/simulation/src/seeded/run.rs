@@ -10,7 +10,7 @@ use std::{
 use lockstep_checker::{Explained, Kept, KeptState, Verdict};
 use lockstep_core::config::Config;
 use lockstep_engine::{
-    Connector, Engine, Operations, Setup,
+    Connector, Engine, NoCode, Operations, Setup,
     operations::{Decision, Filter},
 };
 use lockstep_state::Store;
@@ -194,7 +194,8 @@ impl Run {
             })
             .collect();
         let clock = Arc::new(WorldClock(self.world.clone()));
-        let setup = Setup { config: self.config.clone(), store: self.store.clone(), connectors, clock };
+        let setup =
+            Setup { config: self.config.clone(), store: self.store.clone(), connectors, clock, code: Arc::new(NoCode) };
         Engine::open(setup).map_err(|error| error.to_string())
     }
 

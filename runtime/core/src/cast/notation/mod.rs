@@ -11,12 +11,14 @@ mod html;
 mod moment;
 mod phone;
 mod place;
+mod transform;
 mod values;
 
 use std::sync::Arc;
 
 use super::{CastError, Form, between::Way, convert};
 use crate::{
+    code::TransformSlot,
     schema::{ColumnType, Kind},
     value::Value,
 };
@@ -58,6 +60,8 @@ pub enum Notation {
     Delimited { delimiter: char, values: Option<ValueMap> },
     /// Text with markup; plain is the text.
     Html,
+    /// As a component reads and writes it.
+    Transform(TransformSlot),
 }
 
 impl Notation {
@@ -102,6 +106,7 @@ impl Notation {
                 ColumnType { values: known, element: Some(Kind::Text), ..ColumnType::of(Kind::List) }
             }),
             Notation::Html => needs(text, "text").map(|()| ColumnType::of(Kind::Text)),
+            Notation::Transform(slot) => transform::plain(slot, native),
         }
     }
 
@@ -142,6 +147,7 @@ impl Notation {
                 (read, Way::Narrows(nulls))
             }
             Notation::Html => (Way::Loses("the markup of the text".to_owned()), Way::Exact),
+            Notation::Transform(slot) => transform::ways(slot),
         }
     }
 
@@ -166,6 +172,7 @@ impl Notation {
                 values::read_delimited(text_of(native)?, *delimiter, values.as_ref())
             }
             Notation::Html => Ok(Value::text(html::to_text(text_of(native)?)?)),
+            Notation::Transform(slot) => transform::read(slot, native),
         }
     }
 
@@ -188,6 +195,7 @@ impl Notation {
             Notation::Values(map) => map.write_any(plain)?,
             Notation::Delimited { delimiter, values } => values::write_delimited(plain, *delimiter, values.as_ref())?,
             Notation::Html => Value::text(html::from_text(text_of(plain)?)),
+            Notation::Transform(slot) => transform::write(slot, plain)?,
         };
         convert::convert(&written, native, lossy)
     }

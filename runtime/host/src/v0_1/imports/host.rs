@@ -27,7 +27,6 @@ impl host::Host for StoreData {
         resets_in_ms: Option<u64>,
     ) -> wasmtime::Result<()> {
         self.requests.egress.rate_limit(&name, used, limit, resets_in_ms);
-        self.lines.say("debug", &format!("rate limit {name}: {used:?} of {limit:?}, resets in {resets_in_ms:?} ms"));
         Ok(())
     }
 }

@@ -1,0 +1,12 @@
+//! The generated face of the contract's `transform` world, word for word.
+#![allow(missing_docs, unsafe_code, clippy::all)]
+
+wit_bindgen::generate!({
+    path: "../../wit/v0.1.0",
+    world: "transform-world",
+    pub_export_macro: true,
+    export_macro_name: "export_transform_world",
+    default_bindings_module: "lockstep_sdk::code::transform_bindings",
+    with: { "lockstep:connector/model@0.1.0": crate::bindings::lockstep::connector::model },
+    additional_derives: [PartialEq],
+});
