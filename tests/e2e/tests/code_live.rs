@@ -89,15 +89,14 @@ async fn a_component_decides_merges_or_asks_a_person_and_the_journal_says_which_
     let rules = Rules::new()?;
     let mut world = in_step(&rules).await?;
     world.stop_delivery()?;
-    for (n, a, b) in [(1, "much longer", "short"), (2, "short", "much longer"), (3, "merge! b", "a"), (4, "hold!", "x")]
-    {
+    for (n, a, b) in [(1, "longer one", "one"), (2, "two", "longer two"), (3, "merge! b", "a"), (4, "hold!", "x")] {
         set(&world, Side::A, n, &format!("name = '{a}'"))?;
         set(&world, Side::B, n, &format!("name = '{b}'"))?;
     }
     world.resume_delivery()?;
     world.settle().await?;
     for side in Side::BOTH {
-        for (n, wanted) in [(1, "much longer"), (2, "much longer"), (3, "a+merge! b")] {
+        for (n, wanted) in [(1, "longer one"), (2, "longer two"), (3, "a+merge! b")] {
             let found = get(&world, side, n, "name")?;
             ensure!(found == wanted, "person {n} at {}: {found}", side.name());
         }
