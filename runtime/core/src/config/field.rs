@@ -233,10 +233,14 @@ fn read(entry: &Entry, path: String, sides: &[&str], same_name: bool, problems: 
     field.lossy = section.flag("lossy", problems).unwrap_or(false);
     field.notation = read_notation(&mut section, problems);
     field.from = read_source(&mut section, problems);
+    // What it is meant to be is not known then, and was said.
+    let misread = field.from.is_none() && section.get("from").is_some();
     field.default = read_expression(&mut section, "default", problems);
     field.reviewed = read_reviewed(&mut section, problems);
     field.columns = read_columns(section, sides, problems);
-    check(&field, entry, same_name, problems);
+    if !misread {
+        check(&field, entry, same_name, problems);
+    }
     Some(field)
 }
 
