@@ -52,7 +52,7 @@ class Requests(unittest.TestCase):
                 sdk.send("GET", f"http://127.0.0.1:{nobody.getsockname()[1]}/")
 
     def test_an_answer_has_no_more_bytes_than_may_be(self):
-        with self.assertRaises(sdk.Unknown):
+        with self.assertRaises(sdk.TooLarge):
             sdk.send("POST", self.url + "/", body=b"xx", max_bytes=1)
 
 

@@ -45,6 +45,13 @@ class Unknown(Failure):
     """It was sent, or may have been; whether it took effect is not known."""
 
 
+class TooLarge(Unknown):
+    """The answer has more bytes than may be read of it."""
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(f"the answer has more than {bytes_max} bytes")
+
+
 @dataclass(slots=True)
 class Response:
     """An answer, read whole."""
@@ -104,7 +111,7 @@ def send(
         with _opener.open(request, timeout=timeout) as answer:
             received = answer.read(max_bytes + 1)
             if len(received) > max_bytes:
-                raise Unknown(f"the answer has more than {max_bytes} bytes")
+                raise TooLarge(max_bytes)
             names: dict[str, str] = {}
             for name, value in answer.headers.items():
                 names.setdefault(name.lower(), value)

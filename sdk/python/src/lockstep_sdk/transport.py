@@ -14,7 +14,7 @@ from componentize_py_types import Err
 from wit_world.imports import outgoing_handler, streams
 from wit_world.imports import types as wasi
 
-from .http import RESPONSE_BYTES_MAX, TIMEOUT_SECONDS, Denied, Failure, NotSent, Unknown
+from .http import RESPONSE_BYTES_MAX, TIMEOUT_SECONDS, Denied, Failure, NotSent, TooLarge, Unknown
 
 READ_BYTES = 256 * 1024
 """Bytes asked of the host at a time."""
@@ -173,7 +173,7 @@ def _read(request: urllib.request.Request, incoming: Any) -> Any:
                 raise Unknown("the answer broke off") from error
             body += part
             if len(body) > RESPONSE_BYTES_MAX:
-                raise Unknown(f"the answer has more than {RESPONSE_BYTES_MAX} bytes")
+                raise TooLarge(RESPONSE_BYTES_MAX)
     answer = urllib.response.addinfourl(io.BytesIO(bytes(body)), headers, request.full_url, incoming.status())
     answer.msg = ""
     return answer
