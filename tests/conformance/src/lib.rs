@@ -1,6 +1,7 @@
 //! The conformance kit on trial: the connectors of this repository pass it,
 //! and a connector that is broken in one way is caught by the rule for it.
 
+pub mod filed;
 pub mod mutant;
 mod subject;
 

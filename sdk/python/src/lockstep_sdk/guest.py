@@ -3,6 +3,7 @@ sandbox; imported by the module that is built and by nothing else."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import traceback
@@ -10,7 +11,6 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-import encodings.idna  # noqa: F401  (there are no files to import from later)
 from componentize_py_types import Err
 from wit_world.imports import credentials
 from wit_world.imports import host as imported
@@ -24,6 +24,13 @@ from .wire import lift, lower
 
 TRACE_LINES_MAX = 20
 """Lines of a traceback that go to the log."""
+
+ALSO_IMPORTED = [
+    "_strptime",
+    *(f"encodings.{name}" for name in ("ascii", "cp1252", "idna", "latin_1", "utf_16", "utf_8", "utf_8_sig")),
+]
+"""What Python imports only when it is first used. There are no files to import from then: add what
+else a connector needs of that kind to an `import` of its own."""
 
 _LEVELS = [(logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"), (logging.DEBUG, "debug")]
 
@@ -150,6 +157,8 @@ def export(made: type[Connector]) -> type:
 
 def _settle_in() -> None:
     """Once, while the component is built: its memory as it is then is where each instance begins."""
+    for name in ALSO_IMPORTED:
+        importlib.import_module(name)
     host.current = _SandboxedHost()
     http.use(HostHandler())
     opener = urllib.request.OpenerDirector()
