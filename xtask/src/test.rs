@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::{root, starter::typescript};
+use crate::{guests, root, starter::typescript};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,10 +33,11 @@ struct Step {
 
 const STEPS: &[Step] = &[
     Step { name: "format", run: format },
-    Step { name: "guests", run: guests },
+    Step { name: "guests", run: build_guests },
     Step { name: "lints", run: lints },
     Step { name: "tests", run: tests },
     Step { name: "plugins", run: plugins },
+    Step { name: "python", run: python },
     Step { name: "starter", run: starter },
     Step { name: "starter-ts", run: starter_in_typescript },
     Step { name: "dependencies", run: dependencies },
@@ -82,7 +83,7 @@ fn format() -> Outcome {
     in_guest_workspaces(command(&root(), "cargo", &arguments), &arguments)
 }
 
-fn guests() -> Outcome {
+fn build_guests() -> Outcome {
     command(&root(), "cargo", &["xtask", "guests"])
 }
 
@@ -99,6 +100,17 @@ fn tests() -> Outcome {
 /// servers and simulated vendors.
 fn plugins() -> Outcome {
     in_guest_workspaces(Outcome::Passed, &["test", "--workspace", "--no-fail-fast"])
+}
+
+/// Connectors in Python and their SDK, outside the sandbox.
+fn python() -> Outcome {
+    match guests::python::missing() {
+        Some(how) => Outcome::Skipped(how),
+        None => match guests::python::test_all(&root()) {
+            Ok(()) => Outcome::Passed,
+            Err(error) => Outcome::Failed(format!("{error:#}")),
+        },
+    }
 }
 
 /// The same in every workspace of connectors, as long as nothing failed.

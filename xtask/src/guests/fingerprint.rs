@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-const FOLDERS: [&str; 4] = ["wit", "sdk/rust", "plugins", "tests/guests"];
+const FOLDERS: [&str; 5] = ["wit", "sdk/rust", "sdk/python", "plugins", "tests/guests"];
 
 /// A hexadecimal SHA-256 of names and contents, independent of file times.
 pub fn of_sources(root: &Path) -> Result<String> {
@@ -37,7 +37,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         if entry.file_type()?.is_dir() {
-            if name != "target" && name != "node_modules" {
+            if name != "target" && name != "node_modules" && name != "__pycache__" {
                 collect(&entry.path(), files)?;
             }
         } else {

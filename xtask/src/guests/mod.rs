@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 mod fingerprint;
+pub mod python;
 mod toolchain;
 
 pub use toolchain::Toolchain;
@@ -50,13 +51,16 @@ impl Guests {
             return Ok(());
         }
         let started = Instant::now();
-        let toolchain = Toolchain::choose()?;
-        println!("building {} guests with {toolchain}", guests.len());
-        let target = guest_target(&root);
-        build(&root, &toolchain, &target, &guests)?;
-        for guest in &guests {
-            publish(&target, &out, guest)?;
+        if !guests.is_empty() {
+            let toolchain = Toolchain::choose()?;
+            println!("building {} guests with {toolchain}", guests.len());
+            let target = guest_target(&root);
+            build(&root, &toolchain, &target, &guests)?;
+            for guest in &guests {
+                publish(&target, &out, guest)?;
+            }
         }
+        python::build(&root, &out, &self.names)?;
         if self.names.is_empty() {
             fs::write(&stamp_path, stamp)?;
         } else {
@@ -68,7 +72,8 @@ impl Guests {
 
     fn selected(&self, root: &Path) -> Result<Vec<Guest>> {
         let mut guests = all_guests(root)?;
-        for name in &self.names {
+        let in_python = python::names(root)?;
+        for name in self.names.iter().filter(|name| !in_python.contains(name)) {
             if !guests.iter().any(|guest| guest.name == *name) {
                 bail!("there is no guest called {name}");
             }

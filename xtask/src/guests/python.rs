@@ -30,7 +30,7 @@ pub fn missing() -> Option<String> {
 }
 
 /// Names of the connectors in `plugins` that are written in Python.
-fn names(root: &Path) -> Result<Vec<String>> {
+pub fn names(root: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root.join("plugins")).context("plugins")? {
         let path = entry?.path();
@@ -42,9 +42,10 @@ fn names(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds all of them into `out`, where a note says `NAME.missing` if that is not possible.
-pub fn build_all(root: &Path, out: &Path) -> Result<()> {
-    let names = names(root)?;
+/// Builds those of `wanted`, or all, into `out`. Where that is not possible, `NAME.missing` says why.
+pub fn build(root: &Path, out: &Path, wanted: &[String]) -> Result<()> {
+    let mut names = names(root)?;
+    names.retain(|name| wanted.is_empty() || wanted.contains(name));
     let why = missing();
     for name in &names {
         let note = out.join(format!("{name}.missing"));
