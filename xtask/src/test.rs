@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     Step { name: "python", run: python },
     Step { name: "starter", run: starter },
     Step { name: "starter-ts", run: starter_in_typescript },
+    Step { name: "starter-python", run: starter_in_python },
     Step { name: "dependencies", run: dependencies },
 ];
 
@@ -129,6 +130,13 @@ fn starter_in_typescript() -> Outcome {
     match typescript::missing() {
         Some(how) => Outcome::Skipped(how),
         None => command(&root(), "cargo", &["xtask", "starter", "--lang", "ts"]),
+    }
+}
+
+fn starter_in_python() -> Outcome {
+    match guests::python::missing() {
+        Some(how) => Outcome::Skipped(how),
+        None => command(&root(), "cargo", &["xtask", "starter", "--lang", "python"]),
     }
 }
 

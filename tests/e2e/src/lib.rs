@@ -12,6 +12,7 @@ pub mod memory;
 mod organisation;
 mod recording;
 pub mod ring;
+mod served;
 mod world;
 
 pub use component::variant;
@@ -19,4 +20,5 @@ pub use config::Config;
 pub use delay::Delays;
 pub use load::{Load, LoadShape};
 pub use organisation::{Crm, email};
+pub use served::ServedFile;
 pub use world::{Side, World};

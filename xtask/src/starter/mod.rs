@@ -10,6 +10,7 @@ use self::practice::Practice;
 use crate::{guests::host_target, root};
 
 mod practice;
+mod python;
 mod rust;
 pub mod typescript;
 
@@ -28,6 +29,7 @@ pub struct Args {
 enum Language {
     Rust,
     Ts,
+    Python,
 }
 
 impl Language {
@@ -35,6 +37,7 @@ impl Language {
         match self {
             Language::Rust => "rust",
             Language::Ts => "ts",
+            Language::Python => "python",
         }
     }
 }
@@ -54,6 +57,7 @@ pub fn run(args: &Args) -> Result<()> {
     let component = match args.lang {
         Language::Rust => rust::build(&project, NAME)?,
         Language::Ts => typescript::build(&project)?,
+        Language::Python => python::build(&project, NAME)?,
     };
     let practice = Practice::start(&lockstep)?;
     let config = project.join("lockstep.toml");

@@ -93,7 +93,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         screen.out_json(&serde_json::json!({ "folder": folder.display().to_string(), "files": made }));
     } else {
         screen.out(format!("made {} with {made} files", folder.display()));
-        screen.next(format!("`cd {}`; its README.md has the three commands that build and test it", folder.display()));
+        screen.next(format!("`cd {}`; its README.md has the commands that build and test it", folder.display()));
     }
     Ok(Exit::Done)
 }
@@ -182,6 +182,14 @@ mod tests {
     fn the_rust_project_builds_with_the_sdk_beside_it() {
         assert!(content("rust", "sdk/src/bindings.rs").is_some_and(|text| text.contains("\"../wit/v0.1.0\"")));
         assert!(content("rust", "src/lib.rs").is_some_and(|text| text.contains("name: \"{{name}}\"")));
+    }
+
+    #[test]
+    fn the_python_project_has_its_build_and_the_sdk_beside_it() {
+        for path in ["build.py", "requirements.txt", "src/app.py", "sdk/lockstep_sdk/guest.py", "tests/test_note.py"] {
+            assert!(content("python", path).is_some(), "{path}");
+        }
+        assert!(content("python", "src/session.py").is_some_and(|text| text.contains("name=\"{{name}}\"")));
     }
 
     #[test]
