@@ -59,7 +59,7 @@ type Files = Vec<(String, String)>;
 
 /// Languages other than Rust that have a starter: the name that `--lang` takes,
 /// and the folder below `sdk`.
-const LANGUAGES: &[(&str, &str)] = &[("ts", "typescript"), ("python", "python")];
+const LANGUAGES: &[(&str, &str)] = &[("ts", "typescript"), ("python", "python"), ("c", "c")];
 /// Worlds of code that have a starter in Rust: what `--lang` and `--world` make together,
 /// the world, and how its component is named in a configuration.
 const CODE: [(&str, &str, &str); 2] = [

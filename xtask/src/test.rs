@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
     Step { name: "starter", run: starter },
     Step { name: "starter-ts", run: starter_in_typescript },
     Step { name: "starter-python", run: starter_in_python },
+    Step { name: "starter-c", run: starter_in_c },
     Step { name: "dependencies", run: dependencies },
 ];
 
@@ -134,9 +135,17 @@ fn starter_in_typescript() -> Outcome {
 }
 
 fn starter_in_python() -> Outcome {
+    starter_by_way_of_python("python")
+}
+
+fn starter_in_c() -> Outcome {
+    starter_by_way_of_python("c")
+}
+
+fn starter_by_way_of_python(language: &str) -> Outcome {
     match guests::python::missing() {
         Some(how) => Outcome::Skipped(how),
-        None => command(&root(), "cargo", &["xtask", "starter", "--lang", "python"]),
+        None => command(&root(), "cargo", &["xtask", "starter", "--lang", language]),
     }
 }
 

@@ -59,10 +59,8 @@ impl World {
     }
 
     fn rows(&self) -> Result<String> {
-        self.cluster.psql(
-            "app",
-            "SELECT coalesce(string_agg(concat_ws(':', id, name, born), ' ' ORDER BY id), '') FROM people",
-        )
+        self.cluster
+            .psql("app", "SELECT coalesce(string_agg(concat_ws(':', id, name, born), ' ' ORDER BY id), '') FROM people")
     }
 
     fn until(&mut self, wanted: &str) -> Result<()> {

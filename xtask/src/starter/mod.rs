@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use self::practice::Practice;
 use crate::{guests::host_target, root};
 
+mod c;
 mod practice;
 mod python;
 mod rust;
@@ -30,6 +31,7 @@ enum Language {
     Rust,
     Ts,
     Python,
+    C,
 }
 
 impl Language {
@@ -38,6 +40,7 @@ impl Language {
             Language::Rust => "rust",
             Language::Ts => "ts",
             Language::Python => "python",
+            Language::C => "c",
         }
     }
 }
@@ -58,6 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
         Language::Rust => rust::build(&project, NAME)?,
         Language::Ts => typescript::build(&project)?,
         Language::Python => python::build(&project, NAME)?,
+        Language::C => c::build(&project, NAME)?,
     };
     let practice = Practice::start(&lockstep)?;
     let config = project.join("lockstep.toml");

@@ -193,6 +193,14 @@ mod tests {
     }
 
     #[test]
+    fn the_c_project_has_its_build_and_the_bindings_beside_it() {
+        for path in ["build.py", "src/connector.c", "sdk/lockstep.h", "sdk/generated/component_type.c"] {
+            assert!(content("c", path).is_some(), "{path}");
+        }
+        assert!(content("c", "src/connector.c").is_some_and(|text| text.contains("ls_string_of(\"{{name}}\")")));
+    }
+
+    #[test]
     fn a_language_without_a_project_is_answered_with_those_that_have_one() {
         for world in [World::Connector, World::Transform, World::Policy] {
             assert!(project("rust", world).is_ok(), "{world:?}");
