@@ -119,7 +119,10 @@ static void hand_over(wasi_http_types_own_outgoing_body_t body, const char *byte
   while (is_taken && count > 0) {
     wasi_io_streams_borrow_output_stream_t to = wasi_io_streams_borrow_output_stream(stream);
     uint64_t room;
-    if (!wasi_io_streams_method_output_stream_check_write(to, &room, &error)) break;
+    if (!wasi_io_streams_method_output_stream_check_write(to, &room, &error)) {
+      wasi_io_streams_stream_error_free(&error);
+      break;
+    }
     if (room == 0) {
       wasi_io_poll_own_pollable_t writable = wasi_io_streams_method_output_stream_subscribe(to);
       wasi_io_poll_method_pollable_block(wasi_io_poll_borrow_pollable(writable));
@@ -127,7 +130,10 @@ static void hand_over(wasi_http_types_own_outgoing_body_t body, const char *byte
       continue;
     }
     ls_bytes part = {(uint8_t *)bytes, room < count ? (size_t)room : count};
-    if (!wasi_io_streams_method_output_stream_write(to, &part, &error)) break;
+    if (!wasi_io_streams_method_output_stream_write(to, &part, &error)) {
+      wasi_io_streams_stream_error_free(&error);
+      break;
+    }
     bytes += part.len;
     count -= part.len;
   }
@@ -136,8 +142,8 @@ static void hand_over(wasi_http_types_own_outgoing_body_t body, const char *byte
   if (count > 0) {
     // The host has stopped listening: why, the answer tells.
     wasi_http_types_outgoing_body_drop_own(body);
-  } else {
-    wasi_http_types_static_outgoing_body_finish(body, NULL, &code);
+  } else if (!wasi_http_types_static_outgoing_body_finish(body, NULL, &code)) {
+    wasi_http_types_error_code_free(&code);
   }
 }
 

@@ -46,7 +46,7 @@ impl Guests {
         let stamp = fingerprint::of_sources(&root)?;
         let built = |guest: &Guest| out.join(format!("{}.wasm", guest.name)).is_file();
         let unchanged = fs::read_to_string(&stamp_path).is_ok_and(|known| known == stamp);
-        if unchanged && !self.force && guests.iter().all(built) {
+        if unchanged && !self.force && guests.iter().all(built) && python::are_built(&root, &out)? {
             println!("guests are up to date in {}", out.display());
             return Ok(());
         }
