@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<()> {
     succeed(&mut test)?;
     match args.lang {
         Language::Rust => code(&lockstep, &folder),
-        Language::Ts => Ok(()),
+        Language::Ts | Language::Python | Language::C => Ok(()),
     }
 }
 
