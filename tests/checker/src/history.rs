@@ -33,6 +33,10 @@ pub struct History {
     /// it had time to keep. A value that is not among them cannot be asked for.
     #[serde(default)]
     pub shown: Option<BTreeSet<Shown>>,
+    /// Deletes of rows of which no answer of a blind side told the runtime that they were
+    /// there at all: nobody can tell whether there ever was one.
+    #[serde(default)]
+    pub unmet: BTreeSet<Unmet>,
     /// What the runtime says of every field of the records it knows, where it was asked.
     #[serde(default)]
     pub explained: Option<Vec<Explained>>,
@@ -45,6 +49,15 @@ pub struct Shown {
     pub side: String,
     pub field: String,
     pub value: String,
+}
+
+/// A delete that nobody could notice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unmet {
+    pub side: String,
+    pub record: String,
+    pub at_micros: i64,
 }
 
 /// One field of one record, as the runtime explains it.

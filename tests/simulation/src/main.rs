@@ -93,11 +93,13 @@ fn main() -> ExitCode {
         eprintln!("usage: simulate [--runs N] [--seed S] [--jobs N] [--logs] [--harsh] [--loud] [--shrink]");
         return ExitCode::FAILURE;
     };
-    if asked.loud {
+    // What happens in the smaller run is told instead.
+    let loud = asked.loud && !asked.shrink;
+    if loud {
         show(&asked.scenario(asked.first));
     }
     let began = Instant::now();
-    let tally = run(&asked);
+    let tally = run(&asked, loud);
     let seconds = began.elapsed().as_secs_f64();
     let (runs, lives) = (asked.runs, tally.lives);
     println!("{runs} runs, {lives} lives, {:.0} runs a second", runs as f64 / seconds);
@@ -129,6 +131,9 @@ fn main() -> ExitCode {
         println!("seed {seed}, made smaller:");
         show(&scenario);
         println!("{}", outcome.told());
+        if asked.loud {
+            seeded::play(scenario, true);
+        }
     }
     ExitCode::FAILURE
 }
@@ -142,7 +147,7 @@ fn show(scenario: &Scenario) {
 }
 
 /// Every seed once, in as many threads as asked.
-fn run(asked: &Asked) -> Tally {
+fn run(asked: &Asked, loud: bool) -> Tally {
     let tally = Mutex::new(Tally::default());
     let next = AtomicU64::new(asked.first);
     let end = asked.first.saturating_add(asked.runs);
@@ -154,7 +159,7 @@ fn run(asked: &Asked) -> Tally {
                     if seed >= end {
                         return;
                     }
-                    let outcome = seeded::play(asked.scenario(seed), asked.loud);
+                    let outcome = seeded::play(asked.scenario(seed), loud);
                     tally.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome);
                 }
             });

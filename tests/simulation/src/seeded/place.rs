@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::{
     dice::Dice,
     habits::Stream,
-    table::{Table, text_of},
+    table::{Key2, Table, text_of},
 };
 
 /// A change shows by polling up to this long after it was made.
@@ -63,6 +63,9 @@ const KEPT_AFTER_US: i64 = 100_000;
 pub struct Shown {
     kept: BTreeSet<(usize, String)>,
     recent: Vec<(i64, usize, String)>,
+    /// Keys of rows that were shown with more than their key.
+    met: BTreeSet<Key2>,
+    met_of_late: Vec<(i64, Key2)>,
 }
 
 impl Shown {
@@ -74,16 +77,31 @@ impl Shown {
         }
     }
 
+    /// The row was there.
+    pub fn meet(&mut self, now_us: i64, key: Key2) {
+        if !self.has_met(&key) {
+            self.met_of_late.push((now_us, key));
+        }
+    }
+
+    pub fn has_met(&self, key: &Key2) -> bool {
+        self.met.contains(key) || self.met_of_late.iter().any(|(_, met)| met == key)
+    }
+
     /// The runtime has died: what it had time to keep stays.
     pub fn died(&mut self, now_us: i64) {
         let early = self.recent.drain(..).filter(|(at_us, _, _)| *at_us < now_us - KEPT_AFTER_US);
         self.kept.extend(early.map(|(_, column, text)| (column, text)));
+        let early = self.met_of_late.drain(..).filter(|(at_us, _)| *at_us < now_us - KEPT_AFTER_US);
+        self.met.extend(early.map(|(_, key)| key));
     }
 
     /// Whoever knew is gone: an older state was put back.
     pub fn forget(&mut self) {
         self.kept.clear();
         self.recent.clear();
+        self.met.clear();
+        self.met_of_late.clear();
     }
 
     /// Everything that was shown and could be kept.

@@ -473,7 +473,16 @@ impl Run {
             return Ok(End::Stuck(format!("{} writes after everything was quiet", after - before)));
         }
         let kept = verdict::kept(operations, self.identity()).await?;
+        self.tell_journal(operations).await;
         Ok(End::Rest(kept, explained(operations, &self.world).await))
+    }
+
+    async fn tell_journal(&self, operations: &Operations) {
+        let all = Filter { limit: verdict::LISTED_MAX, ..Filter::default() };
+        let entries = operations.journal("people", &all).await.unwrap_or_default();
+        for entry in entries.iter().rev() {
+            self.world.tell(|| format!("journal {entry:?}"));
+        }
     }
 
     fn writes(&self) -> u64 {

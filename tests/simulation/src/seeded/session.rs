@@ -114,13 +114,16 @@ impl Visit {
         Ok(answer)
     }
 
-    /// Takes down what an answer that arrived has shown.
-    fn show(&self, columns: &[usize], cells: &[Cell]) {
+    /// Takes down what an answer that arrived has shown of a row.
+    fn show(&self, key: &Key, columns: &[usize], cells: &[Cell]) {
         if self.world.paused.load(Ordering::Relaxed) {
             return;
         }
         let now_us = self.now_us();
         let mut shown = self.place.shown();
+        if !cells.is_empty() {
+            shown.meet(now_us, place(key));
+        }
         for (column, cell) in columns.iter().zip(cells) {
             if let Some(value) = cell {
                 shown.add(now_us, *column, value);
@@ -130,12 +133,14 @@ impl Visit {
 
     fn show_outcome(&self, columns: &[usize], outcome: &Outcome) {
         match outcome {
-            Outcome::Applied(row) | Outcome::Conflict(row) | Outcome::Duplicate(row) => self.show(columns, &row.cells),
+            Outcome::Applied(row) | Outcome::Conflict(row) | Outcome::Duplicate(row) => {
+                self.show(&row.key, columns, &row.cells)
+            }
             Outcome::Overwrote(row, foreign) => {
-                self.show(columns, &row.cells);
+                self.show(&row.key, columns, &row.cells);
                 for one in foreign {
                     if let Some(column) = COLUMNS.iter().position(|name| *name == one.column) {
-                        self.show(&[column], &[Some(one.value.clone())]);
+                        self.show(&row.key, &[column], &[Some(one.value.clone())]);
                     }
                 }
             }
@@ -237,7 +242,7 @@ impl Session for Visit {
         let page = self.leave("page", lost, Page { rows, next }).await?;
         // What cannot be ordered against the stream is a hint only: it is read again.
         for row in page.rows.iter().filter(|row| !row.version.order.is_empty()) {
-            self.show(&columns, &row.cells);
+            self.show(&row.key, &columns, &row.cells);
         }
         Ok(page)
     }
@@ -249,7 +254,7 @@ impl Session for Visit {
         let changes = self.leave("changed", lost, changes).await?;
         for batch in &changes.batches {
             let columns = positions(&batch.columns)?;
-            batch.rows.iter().for_each(|row| self.show(&columns, &row.cells));
+            batch.rows.iter().for_each(|row| self.show(&row.key, &columns, &row.cells));
         }
         Ok(changes)
     }
@@ -270,7 +275,7 @@ impl Session for Visit {
         }
         self.world.tell(|| format!("{} fetch {:?}: {found:?} lost {lost}", self.place.table().name, request.keys));
         let found = self.leave("fetched", lost, found).await?;
-        found.iter().for_each(|found| self.show(&columns, &found.row.cells));
+        found.iter().for_each(|found| self.show(&found.row.key, &columns, &found.row.cells));
         Ok(found)
     }
 

@@ -52,6 +52,8 @@ pub struct Table {
     pub log: Vec<Logged>,
     pub deeds: Vec<Edit>,
     pub runtime_writes: u64,
+    /// Deletes by people, and the keys of the rows.
+    pub removed: Vec<(usize, Key2)>,
     history: HashMap<(Key2, usize), Vec<Entry>>,
     tokens: u64,
     keys: i64,
@@ -86,6 +88,7 @@ impl Table {
             log: Vec::new(),
             deeds: Vec::new(),
             runtime_writes: 0,
+            removed: Vec::new(),
             history: HashMap::new(),
             tokens: 0,
             keys: first_key,
@@ -151,6 +154,7 @@ impl Table {
             Who::Runtime => self.runtime_writes += 1,
             Who::Person => {
                 let deed = Deed::Delete { seen: fields(&row, |_| true) };
+                self.removed.push((self.deeds.len(), place(key)));
                 self.deed(&row, deed, now_us);
             }
         }

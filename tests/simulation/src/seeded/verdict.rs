@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_checker::{
-    Explained, History, Kept, KeptState, Shown, Verdict, ViolationKind, check, kept_from_conflicts,
+    Explained, History, Kept, KeptState, Shown, Unmet, Verdict, ViolationKind, check, kept_from_conflicts,
 };
 use lockstep_engine::{
     Operations,
@@ -13,7 +13,7 @@ use lockstep_engine::{
 use super::{scenario::Scenario, table::COLUMNS, world::World};
 
 /// Listings are asked for as a whole.
-const LISTED_MAX: u64 = 100_000;
+pub const LISTED_MAX: u64 = 100_000;
 /// Kinds of journal entries that keep a value beside conflicts.
 const KEEPING: [&str; 4] = ["reverted", "operator", "overwrote", "deleted"];
 
@@ -110,7 +110,13 @@ pub fn judge(
         writes += table.runtime_writes;
         let lossy = place.feed().lossy;
         if !lossy {
-            shown.extend(place.shown().all().map(|(column, text)| shown_at(&name, column, text)));
+            let met = place.shown();
+            shown.extend(met.all().map(|(column, text)| shown_at(&name, column, text)));
+            let unmet = table.removed.iter().filter(|(_, key)| !met.has_met(key));
+            history.unmet.extend(unmet.filter_map(|(deed, _)| {
+                let edit = table.deeds.get(*deed)?;
+                Some(Unmet { side: name.clone(), record: edit.record.clone(), at_micros: edit.at_micros })
+            }));
         }
         if table.habits.is_blind() || lossy {
             history.blind.insert(name);
