@@ -100,6 +100,8 @@ pub enum Presence {
     Deleted,
     /// A refused or held row keeps the record off that side until someone acts.
     Barred,
+    /// The record died while it was wanted there: whether a row was made is not known.
+    Uncertain,
 }
 
 /// A record at one side.
@@ -169,6 +171,13 @@ impl Record {
             }
             Err(place) => self.links.insert(place, link),
         }
+    }
+
+    /// Whether rows that nobody knows may be its own: while it lives, while it is not
+    /// deleted everywhere yet, and as long as a row that was asked for before may show.
+    pub fn can_be_matched(&self) -> bool {
+        !matches!(self.life, Life::Deleted { .. })
+            || self.links.iter().any(|link| matches!(link.presence, Presence::Live | Presence::Uncertain))
     }
 
     pub fn field_mut(&mut self, field: FieldId) -> Option<&mut FieldState> {

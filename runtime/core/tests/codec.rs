@@ -97,14 +97,14 @@ fn life() -> impl Strategy<Value = Life> {
 
 prop_compose! {
     fn link()(
-        side in side(), key in option::of(keys()), presence in 0..3u8, generation in any::<u32>(),
+        side in side(), key in option::of(keys()), presence in 0..4u8, generation in any::<u32>(),
         order in vec(any::<u8>(), 0..20), observed in vec(option::of(value()), 0..6),
         written in vec((any::<u16>(), value()), 0..3), quarantined in any::<bool>(),
     ) -> Link {
         Link {
             side,
             key,
-            presence: [Presence::Live, Presence::Deleted, Presence::Barred][usize::from(presence)],
+            presence: [Presence::Live, Presence::Deleted, Presence::Barred, Presence::Uncertain][usize::from(presence)],
             version: Version { generation, order: order.into() },
             observed,
             written: written.into_iter().map(|(field, value)| (FieldId(field), value)).collect(),

@@ -80,7 +80,10 @@ async fn forget_deleted(
 /// Whether nothing of a deleted record is left anywhere, or left to do.
 fn is_over(record: &Record, before: Timestamp) -> bool {
     matches!(record.life, Life::Deleted { at, .. } if at < before)
-        && record.links.iter().all(|link| link.presence == Presence::Deleted && !link.quarantined)
+        && record
+            .links
+            .iter()
+            .all(|link| matches!(link.presence, Presence::Deleted | Presence::Uncertain) && !link.quarantined)
 }
 
 fn prune(shared: &Shared, stop: &watch::Receiver<bool>, before: Timestamp) -> Result<(), lockstep_state::StateError> {

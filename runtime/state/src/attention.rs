@@ -89,7 +89,7 @@ pub(crate) fn of(record: &Record, hash: &HashKey) -> Vec<Waiting> {
     }
     for link in &record.links {
         match link.presence {
-            Presence::Live | Presence::Deleted => {}
+            Presence::Live | Presence::Deleted | Presence::Uncertain => {}
             Presence::Barred => whole(AttentionKind::Barred, Some(link.side), 0, 0),
         }
     }

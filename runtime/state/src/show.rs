@@ -180,6 +180,7 @@ impl Shown<'_> {
                 Presence::Live => "live",
                 Presence::Deleted => "deleted",
                 Presence::Barred => "barred",
+                Presence::Uncertain => "uncertain",
             },
             "generation": link.version.generation,
             "observed": observed,

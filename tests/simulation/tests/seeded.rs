@@ -58,4 +58,18 @@ fn what_failed_once_holds() {
     hold([187], false);
     // Edits told by a stream whose rows cannot be compared with reads, then the delete.
     hold([82, 89, 462, 485, 534, 546, 570], false);
+    // A write that changed nothing was answered with an older version, and sent for ever.
+    hold([20137, 43939, 47928], false);
+    // A record died while its create was on the way; the row then passed for a new one.
+    hold([20345, 32875, 40634], false);
+    // A row made anew was told of before the end of the one before it: two records.
+    hold([42412, 43616, 44224], false);
+    // What a poll showed of a row whose write was in flight when the process died.
+    hold([48888, 51487], false);
+    // An edit of a row that an older state did not know, and its delete.
+    hold([49550], false);
+    // A row made anew while its record was being deleted elsewhere.
+    hold([61735], false);
+    // What a stream told of a row that lived again before it was gone for good.
+    hold([42752, 55441], false);
 }

@@ -320,6 +320,7 @@ fn write_link(out: &mut Vec<u8>, link: &Link, fields: &[Option<FieldState>]) {
         Presence::Live => 0,
         Presence::Deleted => 1,
         Presence::Barred => 2,
+        Presence::Uncertain => 3,
     };
     let mut flags = presence;
     for (set, flag) in
@@ -376,7 +377,7 @@ fn read_link(reader: &mut Reader<'_>, fields: &[Option<FieldState>]) -> Result<L
         0 => Presence::Live,
         1 => Presence::Deleted,
         2 => Presence::Barred,
-        _ => return Err(CodecError::Impossible("an unknown kind of presence")),
+        _ => Presence::Uncertain,
     };
     if flags & !(3 | HAS_KEY | QUARANTINED | HAS_WRITTEN) != 0 {
         return Err(CodecError::Impossible("an unknown kind of link"));

@@ -5,7 +5,7 @@ use crate::{
     change::{ChangeBatch, ChangeKind, ChangeRow, Row, Version},
     delta::QuarantineChange,
     journal::What,
-    key::Key,
+    key::{Key, MatchKey},
     record::{Life, Link, Presence, Record, RecordId, SideId},
     spec::SideSpec,
     value::{Timestamp, Value},
@@ -17,6 +17,7 @@ use super::{
     cells::{Cells, Told},
     deletes::whole,
     merge::Tray,
+    needs::{record_matches, row_matches},
     standing::{Lifted, lift},
 };
 
@@ -30,7 +31,7 @@ impl Planner<'_> {
         match batch.kind {
             ChangeKind::Upsert => {
                 let told = self.told(side, batch, change);
-                if self.is_unordered_news(set, side, &told) {
+                if self.is_unordered_news(set, side, &told) || self.holder(set, side, &told).is_some() {
                     return Absorbed::Fetch(change.key.clone());
                 }
                 self.absorb_told(set, side, &told)
@@ -73,7 +74,7 @@ impl Planner<'_> {
         };
         let told = self.told(side, batch, change);
         let Some(record) = set.by_key(side.id, told.key).and_then(|id| set.get(id)) else {
-            return;
+            return self.keep_stranger(side, &told);
         };
         let gone = |link: &&Link| matches!(link.presence, Presence::Live | Presence::Deleted);
         let Some(link) = record.link(side.id).filter(gone) else {
@@ -113,6 +114,34 @@ impl Planner<'_> {
         }
     }
 
+    /// A row that nobody knew and that is gone: what was told of it may be an edit of a
+    /// record that an older state does not know at this side.
+    fn keep_stranger(&mut self, side: &SideSpec, told: &Told<'_>) {
+        let shown = self.spec.fields().filter_map(|field| {
+            match lift(self.spec, self.refs, side, field.id, told.cells.get(field.id)?) {
+                Lifted::Value(value) if !value.is_null() => Some((field.id, value)),
+                Lifted::Value(_) | Lifted::Waiting(_) | Lifted::Uncastable(_) => None,
+            }
+        });
+        let last: Vec<_> = shown.collect();
+        if !last.is_empty() {
+            self.journal(None, Some(side.id), What::Deleted { edited_at: told.at, last });
+        }
+    }
+
+    /// Whether the one row of a batch shows something that a stream without versions
+    /// may never tell again.
+    pub fn is_fleeting(&mut self, set: &Workset, side: SideId, batch: &ChangeBatch) -> bool {
+        let (Some(side), Some(change)) = (self.spec.side(side), batch.rows.first()) else {
+            return false;
+        };
+        if batch.kind != ChangeKind::Upsert || !change.version.order.is_empty() {
+            return false;
+        }
+        let told = self.told(side, batch, change);
+        set.by_key(side.id, told.key).is_none() || self.is_unordered_news(set, side, &told)
+    }
+
     /// Whether a streamed row differs from what is known of it and the two cannot
     /// be ordered: what is known may be what came after. That the row is gone is
     /// known in the same way: an index that lags would bring it back to life.
@@ -124,8 +153,36 @@ impl Planner<'_> {
         match link.presence {
             Presence::Live => told.cells.shows_key(told.key) && !is_echo(self.spec, link, &told.cells),
             Presence::Deleted => true,
-            _ => false,
+            Presence::Barred | Presence::Uncertain => false,
         }
+    }
+
+    /// The record that an unknown row matches and that has another row at the side, if
+    /// it cannot be told that this is there still: a read may show a row that was made
+    /// anew before the stream tells of the end of the one before it.
+    pub fn unsure_holder(&mut self, set: &Workset, side: SideId, row: &Row) -> Option<(RecordId, Key)> {
+        let side = self.spec.side(side)?;
+        let layout = self.layout(side, None);
+        let cells = Cells::new(layout, &row.cells);
+        let at = row.at.unwrap_or(self.now);
+        self.holder(set, side, &Told { key: &row.key, cells, version: &row.version, at })
+    }
+
+    fn holder(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> Option<(RecordId, Key)> {
+        if self.phase.is_first_copy() || set.by_key(side.id, told.key).is_some() {
+            return None;
+        }
+        let matches = row_matches(self.spec, side, &told.cells);
+        if !self.candidates(set, side.id, &matches).is_empty() {
+            return None;
+        }
+        let holds = |key: &MatchKey, id: &RecordId| {
+            let record = set.get(*id)?;
+            let link = record.link(side.id).filter(|link| link.is_live() && !can_order(told.version, link))?;
+            let other = link.key.as_ref().filter(|other| *other != told.key)?;
+            record_matches(self.spec, record).contains(key).then(|| (*id, other.clone()))
+        };
+        matches.iter().find_map(|key| set.by_match(key).iter().find_map(|id| holds(key, id)))
     }
 
     /// One row as read by backfill, reconcile or fetch, positional by the side's columns.

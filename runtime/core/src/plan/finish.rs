@@ -146,6 +146,7 @@ impl Planner<'_> {
     /// Puts a worked-on record back where later rows of this plan find it.
     pub(super) fn put_changed(&mut self, set: &mut Workset, mut record: Record) {
         self.compute(&mut record);
+        self.remember_creates(set, &mut record);
         forget_trails(self.spec, self.refs, &mut record);
         let original = self.original(set, record.id);
         let same_keys = original.is_some_and(|original| keys(original).eq(keys(&record)));
@@ -159,6 +160,29 @@ impl Planner<'_> {
             set.put_back(record);
         } else {
             set.put(record);
+        }
+    }
+
+    /// A record that dies while it is wanted at a side: the create may have been sent,
+    /// and its row show later. It would pass for somebody's new one, and bring the
+    /// record back everywhere.
+    fn remember_creates(&self, set: &Workset, record: &mut Record) {
+        let dead = |record: &Record| matches!(record.life, Life::Deleted { .. });
+        let Some(original) = self.original(set, record.id).filter(|original| dead(record) && !dead(original)) else {
+            return;
+        };
+        if record_matches(self.spec, original).is_empty() {
+            // Nothing it could be found by.
+            return;
+        }
+        for (side, action) in self.marks(original) {
+            if action != Some(Action::Create) || original.link(side) != record.link(side) {
+                continue;
+            }
+            match record.link_mut(side) {
+                Some(link) => link.presence = Presence::Uncertain,
+                None => record.insert_link(Link::new(side, None, Presence::Uncertain)),
+            }
         }
     }
 
@@ -240,10 +264,9 @@ impl Planner<'_> {
 
 /// Whether two states of a record have the same values in all it is matched by.
 fn is_matched_alike(spec: &SyncSpec, one: &Record, other: &Record) -> bool {
-    let dead = |record: &Record| matches!(record.life, Life::Deleted { .. });
-    match (dead(one), dead(other)) {
-        (true, true) => true,
-        (false, false) => spec.match_on.iter().flatten().all(|field| value(one, *field) == value(other, *field)),
+    match (one.can_be_matched(), other.can_be_matched()) {
+        (false, false) => true,
+        (true, true) => spec.match_on.iter().flatten().all(|field| value(one, *field) == value(other, *field)),
         (true, false) | (false, true) => false,
     }
 }
@@ -261,20 +284,23 @@ fn keys(record: &Record) -> impl Iterator<Item = (SideId, &Key)> {
 
 /// Former values are needed only while some side lags behind.
 fn forget_trails(spec: &SyncSpec, refs: &Refs, record: &mut Record) {
-    let dead = matches!(record.life, Life::Deleted { .. });
+    let dead = !record.can_be_matched();
+    // A row that a create made shows late what was agreed when it was sent.
+    let creates = spec.sides().any(|side| wants(spec, refs, record, side.id) == Some(Action::Create));
     for field in spec.fields() {
         let remembered = record.field(field.id).is_some_and(|state| !state.trail.is_empty());
         if !remembered {
             continue;
         }
         let settled = dead
-            || spec.unit_of(field.id).is_some_and(|unit| {
-                record.links.iter().filter(|link| link.is_live()).all(|link| {
-                    spec.side(link.side).is_none_or(|side| {
-                        unit.iter().all(|field| stand(spec, refs, record, link, side, *field) != Stand::Pending)
+            || !creates
+                && spec.unit_of(field.id).is_some_and(|unit| {
+                    record.links.iter().filter(|link| link.is_live()).all(|link| {
+                        spec.side(link.side).is_none_or(|side| {
+                            unit.iter().all(|field| stand(spec, refs, record, link, side, *field) != Stand::Pending)
+                        })
                     })
-                })
-            });
+                });
         if settled && let Some(state) = record.field_mut(field.id) {
             state.trail.clear();
         }

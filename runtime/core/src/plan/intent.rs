@@ -41,6 +41,10 @@ fn open_to<'s>(spec: &'s SyncSpec, refs: &Refs, record: &Record, side: SideId) -
     }
     let (allowed, action) = match &record.life {
         Life::HeldDelete { .. } | Life::Ambiguous { .. } => return None,
+        // Not to be sent: it is what the row that may be there is looked for by.
+        Life::Deleted { .. } if link.is_some_and(|link| link.presence == Presence::Uncertain) => {
+            (side.creates, Action::Create)
+        }
         Life::Deleted { .. } => {
             let live = link.is_some_and(|link| link.is_live() && link.key.is_some());
             (side.deletes && live, Action::Delete)
@@ -51,7 +55,7 @@ fn open_to<'s>(spec: &'s SyncSpec, refs: &Refs, record: &Record, side: SideId) -
                 Footing::Leaves if side.deletes => (link.is_some_and(|link| link.key.is_some()), Action::Delete),
                 Footing::Leaves | Footing::Whole | Footing::FilterFields => (side.updates, Action::Update),
             },
-            None | Some(Presence::Deleted) => {
+            None | Some(Presence::Deleted | Presence::Uncertain) => {
                 (side.creates && belonging(spec, record) == Belonging::In, Action::Create)
             }
         },

@@ -50,22 +50,24 @@ impl Planner<'_> {
     }
 
     /// The records of the first match set that has any, without a live row at the side.
+    /// Dead ones only where no other is left: first those of which a row may be there.
     pub(super) fn candidates(&self, set: &Workset, side: SideId, matches: &[MatchKey]) -> Vec<RecordId> {
-        let open = |id: &RecordId, key: &MatchKey| {
-            set.get(*id).is_some_and(|record| {
-                !matches!(record.life, Life::Deleted { .. })
-                    && !record.link(side).is_some_and(Link::is_live)
-                    && record_matches(self.spec, record).contains(key)
-            })
+        let found = |wanted: Standing| {
+            let fits = |id: &RecordId, key: &MatchKey| {
+                set.get(*id).is_some_and(|record| {
+                    standing(record, side) == Some(wanted) && record_matches(self.spec, record).contains(key)
+                })
+            };
+            matches
+                .iter()
+                .map(|key| {
+                    let known = set.by_match(key).iter().copied();
+                    known.filter(|id| fits(id, key)).collect::<Vec<_>>()
+                })
+                .find(|found| !found.is_empty())
         };
-        matches
-            .iter()
-            .map(|key| {
-                let known = set.by_match(key).iter().copied();
-                known.filter(|id| open(id, key)).collect::<Vec<_>>()
-            })
-            .find(|found| !found.is_empty())
-            .unwrap_or_default()
+        let mut all = [Standing::Lives, Standing::MayHaveRow, Standing::Dies].into_iter().filter_map(found);
+        all.next().unwrap_or_default()
     }
 
     fn appear(&mut self, set: &mut Workset, side: &SideSpec, key: &Key, told: &Told<'_>) {
@@ -99,6 +101,11 @@ impl Planner<'_> {
             return;
         };
         self.touch(&record);
+        if standing(&record, side.id) == Some(Standing::Dies) {
+            self.relive(&mut record);
+            let by = "a row of it is there again".into();
+            self.journal(Some(id), Some(side.id), What::Released { field: None, by });
+        }
         if self.phase.is_first_copy() {
             self.copied.0 += 1;
         } else {
@@ -109,8 +116,18 @@ impl Planner<'_> {
         let mut tray = Tray::new(side.id, told.at);
         tray.quiet = self.phase.is_first_copy();
         self.attach(set, &mut record, side, key, told, &mut tray);
-        self.empty_tray(&record, tray);
+        self.attached(&mut record, side, tray);
         self.put_changed(set, record);
+    }
+
+    /// A row that is linked to a record that has died meanwhile shows an edit, or is
+    /// deleted like the others.
+    pub(super) fn attached(&mut self, record: &mut Record, side: &SideSpec, tray: Tray) {
+        let edited = tray.edited;
+        self.empty_tray(record, tray);
+        if edited {
+            self.edited_after_delete(record, side);
+        }
     }
 
     fn appear_ambiguous(
@@ -201,7 +218,13 @@ impl Planner<'_> {
         self.touch(&record);
         let alone = !record.links.iter().any(Link::is_live);
         let mut tray = Tray::new(side.id, told.at);
+        let uncertain = record.link(side.id).is_some_and(|link| link.presence == Presence::Uncertain);
         match record.life {
+            Life::Deleted { .. } if uncertain => {
+                self.journal(Some(id), Some(side.id), What::Linked { key: key.clone() });
+                self.attach(set, &mut record, side, key, told, &mut tray);
+                self.attached(&mut record, side, tray);
+            }
             Life::Deleted { .. } if alone => {
                 tray.changes_entry = self.reserve();
                 self.relive(&mut record);
@@ -253,4 +276,28 @@ impl Planner<'_> {
     fn relive(&mut self, record: &mut Record) {
         record.life = Life::Live;
     }
+}
+
+/// How a record without a live row at a side stands to rows there that nobody knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Lives,
+    /// It is dead, and a create of it may have been sent there.
+    MayHaveRow,
+    /// It is dead, and not deleted everywhere yet.
+    Dies,
+}
+
+fn standing(record: &Record, side: SideId) -> Option<Standing> {
+    let presence = record.link(side).map(|link| link.presence);
+    if presence == Some(Presence::Live) {
+        return None;
+    }
+    if !matches!(record.life, Life::Deleted { .. }) {
+        return Some(Standing::Lives);
+    }
+    if presence == Some(Presence::Uncertain) {
+        return Some(Standing::MayHaveRow);
+    }
+    record.links.iter().any(Link::is_live).then_some(Standing::Dies)
 }

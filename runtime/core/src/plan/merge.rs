@@ -269,11 +269,14 @@ impl Planner<'_> {
         if shown.fields().all(|field| record.field(field).is_none()) {
             return self.take(record, shown, tray);
         }
-        if let Some(base) = &base
-            && lags(record, shown, base)
-        {
-            self.note_same_edit(record, shown, base, &rule, tray);
-            return;
+        match &base {
+            Some(base) if lags(record, shown, base) => {
+                self.note_same_edit(record, shown, base, &rule, tray);
+                return;
+            }
+            // The row of a create whose answer was lost.
+            None if is_former(record, shown) => return,
+            Some(_) | None => {}
         }
         let (verdict, by) = match owns(record, shown, tray.side) {
             true if base.is_none() => return self.take(record, shown, tray),
@@ -566,6 +569,19 @@ fn lags(record: &Record, shown: &Shown<'_>, base: &[(FieldId, Value)]) -> bool {
         return false;
     };
     (agreed + 1..length).any(|index| at(index, &shown.values))
+}
+
+/// Whether the side shows what was agreed before, as long as that is remembered.
+fn is_former(record: &Record, shown: &Shown<'_>) -> bool {
+    let length = shown.fields().filter_map(|field| record.field(field).map(|state| state.trail.len())).min();
+    (0..length.unwrap_or(0)).any(|index| {
+        shown.values.iter().all(|(field, value)| {
+            record
+                .field(*field)
+                .and_then(|state| state.trail.get(index))
+                .is_some_and(|former| former.same_meaning(value))
+        })
+    })
 }
 
 /// Counts one rewrite of a field by another side's value. True: often enough.

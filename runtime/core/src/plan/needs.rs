@@ -122,9 +122,9 @@ pub(super) fn row_matches(spec: &SyncSpec, side: &SideSpec, cells: &Cells<'_>) -
     matching::match_keys(spec, &values)
 }
 
-/// The match values a record carries: none once it is deleted.
+/// The match values a record carries: none once it is deleted everywhere.
 pub fn record_matches(spec: &SyncSpec, record: &Record) -> Vec<MatchKey> {
-    if spec.match_on.is_empty() || matches!(record.life, Life::Deleted { .. }) {
+    if spec.match_on.is_empty() || !record.can_be_matched() {
         return Vec::new();
     }
     matching::match_keys_of(spec, |field| record.field(field).map(|state| &state.value))

@@ -61,7 +61,24 @@ impl Planner<'_> {
         Settled::Done
     }
 
+    /// A row that was looked for, because a create of it may have been sent before the
+    /// record died, is not there.
+    pub fn absent(&mut self, set: &mut Workset, record: RecordId, side: SideId) {
+        let Some(mut record) = set.take(record) else {
+            return;
+        };
+        if never_made(&mut record, side) {
+            self.tell_anew(&record);
+            self.put_changed(set, record);
+        } else {
+            set.put_back(record);
+        }
+    }
+
     fn refused(&mut self, record: &mut Record, side: SideId, sent: &Sent, rejection: Rejection) {
+        if never_made(record, side) {
+            return;
+        }
         let values = sent.fields.iter().map(|(field, _, native)| (*field, native.clone())).collect();
         self.quarantine(record, side, sent.intent.action, rejection, values);
     }
@@ -109,6 +126,7 @@ impl Planner<'_> {
         // Something newer is known of the row already: it stands.
         let older = row.version.is_stale_against(&link.version) && row.version != link.version;
         if older {
+            self.remember_as_stored(record, side, sent, row);
             return;
         }
         self.remember(record, side, sent, row);
@@ -145,6 +163,23 @@ impl Planner<'_> {
             let stored = cells.get(*field).unwrap_or(native);
             link.observe(*field, stored.clone());
             if stored != native {
+                link.wrote(*field, native.clone());
+            }
+        }
+    }
+
+    /// An answer older than what is known still tells how the side stores what was
+    /// written, where the newer shows just that. Without it the same would be
+    /// written again and again.
+    fn remember_as_stored(&mut self, record: &mut Record, side: &SideSpec, sent: &Sent, row: &Row) {
+        let layout = self.layout(side, None);
+        let cells = Cells::new(layout, &row.cells);
+        let Some(link) = record.link_mut(side.id) else {
+            return;
+        };
+        for (field, _, native) in &sent.fields {
+            let stored = cells.get(*field).filter(|stored| *stored != native);
+            if stored.is_some() && link.observed(*field) == stored {
                 link.wrote(*field, native.clone());
             }
         }
@@ -322,7 +357,7 @@ impl Planner<'_> {
         let mut tray = Tray::new(side.id, told.at);
         let key: Key = row.key.clone();
         self.attach(set, record, side, &key, &told, &mut tray);
-        self.empty_tray(record, tray);
+        self.attached(record, side, tray);
     }
 
     /// Foreign values that a write displaced are absorbed as if they had been
@@ -373,6 +408,20 @@ impl Planner<'_> {
             self.journal(Some(record.id), Some(side.id), what);
         }
     }
+}
+
+/// The record is dead, and no row of it was made at the side. False: it is not dead,
+/// or has a row there.
+fn never_made(record: &mut Record, side: SideId) -> bool {
+    let dead = matches!(record.life, Life::Deleted { .. });
+    let Some(link) = record.link_mut(side).filter(|link| dead && link.presence == Presence::Uncertain) else {
+        return false;
+    };
+    link.presence = Presence::Deleted;
+    if link.key.is_none() {
+        record.links.retain(|link| link.side != side);
+    }
+    true
 }
 
 /// The row belongs to a record that is more than the row.

@@ -9,7 +9,7 @@ use lockstep_core::{
     delta::Delta,
     key::Key,
     plan::{self, Belonging, Needs, Sent},
-    record::{Record, RecordId, SideId},
+    record::{Life, Record, RecordId, SideId},
     spec::SyncSpec,
     value::Value,
     write::Action,
@@ -297,6 +297,10 @@ fn examples(
     for id in records {
         let Some(record) = set.get(*id) else { continue };
         let Some(sent) = plan::intent(spec, &refs, record, side) else { continue };
+        if sent.intent.action == Action::Create && matches!(record.life, Life::Deleted { .. }) {
+            // Looked for, and not made.
+            continue;
+        }
         writes.add(side, &sent)?;
         if shown.len() < max {
             shown.push(example(spec, record, side, &sent));

@@ -4,7 +4,7 @@
 use lockstep_core::{
     key::Key,
     plan::{self, Needs, Sent},
-    record::{RecordId, SideId},
+    record::{Life, RecordId, SideId},
     spec::SyncSpec,
     value::{Cell, Value},
     write::{Action, WriteRequest},
@@ -129,7 +129,8 @@ impl Actor {
                 break;
             }
         }
-        let group = look_up_suspects(&spec, run, group);
+        let dead = |record: RecordId| set.get(record).is_some_and(|record| matches!(record.life, Life::Deleted { .. }));
+        let group = look_up_suspects(&spec, run, group, dead);
         if group.is_empty() {
             // Look on: these wanted nothing, or are looked up first.
             return Ok(run.queue.has_ready() || run.queue.refill_after().is_some() || !run.fetches.is_empty());
@@ -161,19 +162,26 @@ fn send(spec: &SyncSpec, run: &mut SideRun, group: u64, sent: Vec<Sent>) -> bool
 
 /// Creates that an earlier process may have sent, or that the side would not
 /// refuse though the row is there, are looked up before they are sent; the rest
-/// is given back.
-fn look_up_suspects(spec: &SyncSpec, run: &mut SideRun, group: Vec<Sent>) -> Vec<Sent> {
+/// is given back. Those of dead records are looked up and never sent.
+fn look_up_suspects(
+    spec: &SyncSpec,
+    run: &mut SideRun,
+    group: Vec<Sent>,
+    dead: impl Fn(RecordId) -> bool,
+) -> Vec<Sent> {
     let mut rest = Vec::with_capacity(group.len());
     for sent in group {
         let refuses_twins = spec.side(run.id).is_none_or(|side| side.refuses_twins);
-        let suspect = sent.intent.action == Action::Create
-            && (sent.record.0 < run.suspect_below || !refuses_twins)
-            && !run.cleared.contains(&sent.record);
+        let creates = sent.intent.action == Action::Create;
+        let dead = creates && dead(sent.record);
+        let suspect = dead
+            || creates && (sent.record.0 < run.suspect_below || !refuses_twins) && !run.cleared.contains(&sent.record);
         match suspect.then(|| lookup(spec, run.id, &run.key_columns, &sent)).flatten() {
             Some((by, key)) => {
                 run.in_flight.insert(sent.record);
                 run.fetches.push_back(Wanted { by, key, asked: Asked::Suspect { sent: Box::new(sent) } });
             }
+            None if dead => {}
             None => rest.push(sent),
         }
     }

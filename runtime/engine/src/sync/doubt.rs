@@ -20,6 +20,8 @@ pub(super) struct Doubt {
     pub(super) known: Link,
     /// Places in the stream that wait for this.
     pub(super) tickets: Vec<u64>,
+    /// Rows that would be this record's if its row is gone, with the places that wait.
+    pub(super) heirs: Vec<(Key, Vec<u64>)>,
 }
 
 /// The doubts of one side, from the first look to the second.
@@ -41,9 +43,20 @@ impl Doubts {
         if !self.open.contains_key(key) {
             self.fresh.push(key.clone());
         }
-        let doubt =
-            self.open.entry(key.clone()).or_insert_with(|| Doubt { record, known: known.clone(), tickets: Vec::new() });
+        let doubt = self.open.entry(key.clone()).or_insert_with(|| Doubt {
+            record,
+            known: known.clone(),
+            tickets: Vec::new(),
+            heirs: Vec::new(),
+        });
         doubt.tickets.extend(tickets);
+    }
+
+    /// Another row waits until it is known whether this one is gone.
+    pub(super) fn await_by(&mut self, key: &Key, heir: &Key, tickets: &[u64]) {
+        if let Some(doubt) = self.open.get_mut(key) {
+            doubt.heirs.push((heir.clone(), tickets.to_vec()));
+        }
     }
 
     /// The number to ask the stream under, when there is something to ask.
@@ -98,6 +111,7 @@ impl Doubts {
         self.fresh.extend(passing.into_iter().chain(asked).flatten());
         for doubt in self.open.values_mut() {
             doubt.tickets.clear();
+            doubt.heirs.iter_mut().for_each(|(_, tickets)| tickets.clear());
         }
     }
 
@@ -136,6 +150,16 @@ mod tests {
         assert_eq!(doubts.passed(|mark| mark == 7), [key(1)]);
         assert!(!doubts.is_empty());
         assert!(doubts.close(&key(1)).is_some());
+        assert!(doubts.is_empty());
+    }
+
+    #[test]
+    fn a_row_waits_until_it_is_known_whether_the_one_before_it_is_gone() {
+        let mut doubts = Doubts::default();
+        doubts.add(&key(1), &[], RecordId(1), &link());
+        doubts.await_by(&key(1), &key(2), &[7]);
+        doubts.await_by(&key(3), &key(4), &[8]);
+        assert_eq!(doubts.close(&key(1)).map(|doubt| doubt.heirs), Some(vec![(key(2), vec![7])]));
         assert!(doubts.is_empty());
     }
 

@@ -11,7 +11,7 @@ use lockstep_core::{
     write::{Action, Outcome},
 };
 
-use super::{side::SideRun, turn::Follow};
+use super::{hint, side::SideRun, turn::Follow};
 use crate::{port::FetchRequest, writer::Asked};
 
 pub(super) fn absorb_fetched(
@@ -45,8 +45,9 @@ pub(super) fn absorb_fetched(
             }
             Asked::Suspect { sent } => {
                 run.cleared.insert(sent.record);
-                if let Some(row) = made_by_us(set, run, &rows) {
-                    planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()));
+                match made_by_us(set, run, &rows) {
+                    Some(row) => drop(planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()))),
+                    None => planner.absent(set, sent.record, run.id),
                 }
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
@@ -78,6 +79,9 @@ fn absorb_news(
         run.want(key.clone(), tickets.to_vec());
         return;
     }
+    if awaits_another(planner, set, run, (key, tickets, rows)) {
+        return;
+    }
     for row in rows {
         planner.absorb_row(set, run.id, row);
     }
@@ -90,9 +94,11 @@ fn absorb_news(
         return;
     }
     if rows.is_empty() {
-        // Known to be gone: what was glimpsed of it may be an edit made before that.
-        for batch in run.hints.take(key).glimpsed {
-            planner.keep_glimpse(set, run.id, &batch, 0);
+        // Known to be gone: what was told of it may be an edit made before that, of a
+        // row that lived again meanwhile.
+        let told = run.hints.take(key);
+        for batch in told.glimpsed.iter().chain(&hint::end_of(&told.ordered)) {
+            planner.keep_glimpse(set, run.id, batch, 0);
         }
     } else if run.is_wanted(key) {
         run.hints.read(key, reading.told);
@@ -101,6 +107,30 @@ fn absorb_news(
     }
     follow.forget_notice(run, key);
     tickets.iter().for_each(|ticket| run.watermark.free(*ticket));
+}
+
+/// A row that nobody knows matches a record that has another row here, as far as is
+/// known: it waits until it was looked whether that one is still there. Else a row
+/// that was made anew, and told of before the end of the one before it, would become
+/// a second record.
+fn awaits_another(
+    planner: &mut Planner<'_>,
+    set: &Workset,
+    run: &mut SideRun,
+    (key, tickets, rows): (&Key, &[u64], &[&Row]),
+) -> bool {
+    let looked = run.no_heirs.remove(key);
+    let holder = rows.first().filter(|_| !looked).and_then(|row| planner.unsure_holder(set, run.id, row));
+    let Some((record, other)) = holder else {
+        return false;
+    };
+    let Some(link) = set.get(record).and_then(|record| record.link(run.id)) else {
+        return false;
+    };
+    run.doubts.add(&other, &[], record, link);
+    run.doubts.await_by(&other, key, tickets);
+    tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
+    true
 }
 
 /// The record with a live row under this key, and what is known of the row.
@@ -129,6 +159,7 @@ fn absorb_second_look(
     {
         // Something was learnt of it in between: it is looked for anew.
         run.doubts.add(key, &doubt.tickets, record, link);
+        doubt.heirs.iter().for_each(|(heir, tickets)| run.doubts.await_by(key, heir, tickets));
         follow.settled.push((run.id, doubt.record));
         return;
     }
@@ -158,6 +189,14 @@ fn absorb_second_look(
     follow.settled.push((run.id, doubt.record));
     for ticket in doubt.tickets {
         run.watermark.clear(ticket);
+    }
+    for (heir, tickets) in doubt.heirs {
+        for ticket in &tickets {
+            run.watermark.hold(*ticket);
+            run.watermark.clear(*ticket);
+        }
+        run.no_heirs.insert(heir.clone());
+        run.want(heir, tickets);
     }
 }
 

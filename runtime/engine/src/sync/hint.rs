@@ -153,6 +153,23 @@ pub(super) fn to_stored(batch: &ChangeBatch) -> Glimpse {
     Glimpse { cells: told.collect(), at: row.and_then(|row| row.at) }
 }
 
+/// What a row held at its end: the last that was told of each column, in one glimpse.
+pub(super) fn end_of(ordered: &[Arc<ChangeBatch>]) -> Option<Arc<ChangeBatch>> {
+    let (last, row) = ordered.iter().rev().find_map(|batch| Some((batch, batch.rows.first()?)))?;
+    let mut columns: Vec<String> = Vec::new();
+    let mut cells = Vec::new();
+    for batch in ordered.iter().rev() {
+        for (column, cell) in batch.columns.iter().zip(batch.rows.first().into_iter().flat_map(|row| &row.cells)) {
+            if cell.is_some() && !columns.contains(column) {
+                columns.push(column.clone());
+                cells.push(cell.clone());
+            }
+        }
+    }
+    let told = ChangeRow { key: row.key.clone(), cells, version: Version::default(), at: row.at };
+    Some(one_glimpse(&last.object, columns, told))
+}
+
 /// What the state kept of a row.
 pub(super) fn from_stored(object: &str, key: &Key, glimpse: Glimpse) -> Arc<ChangeBatch> {
     let (columns, cells) = glimpse.cells.into_iter().map(|(column, value)| (column, Some(value))).unzip();
@@ -219,6 +236,26 @@ mod tests {
         hints.restart();
         let kept = hints.take(&key());
         assert_eq!((kept.ordered.len(), kept.glimpsed), (0, vec![told(&[1])]));
+    }
+
+    #[test]
+    fn what_a_row_held_at_its_end_is_the_last_that_was_told_of_each_column() {
+        let told = |column: &str, value: i64| {
+            let version = Version { generation: 0, order: [1].into() };
+            let row = ChangeRow { key: key(), cells: vec![Some(Value::Int(value))], version, at: None };
+            Arc::new(ChangeBatch {
+                object: "people".into(),
+                kind: ChangeKind::Upsert,
+                columns: Arc::from([column.to_owned()]),
+                rows: vec![row],
+                origin: "".into(),
+            })
+        };
+        assert!(end_of(&[]).is_none());
+        let end = end_of(&[told("city", 1), told("name", 2), told("name", 3)]).unwrap();
+        let cells = end.columns.iter().zip(&end.rows[0].cells);
+        let held: Vec<_> = cells.map(|(column, cell)| (column.as_str(), cell.clone())).collect();
+        assert_eq!(held, [("name", Some(Value::Int(3))), ("city", Some(Value::Int(1)))]);
     }
 
     #[test]

@@ -107,6 +107,8 @@ pub(super) struct SideRun {
     pub(super) written: Option<Written>,
     /// Rows that were looked for and not found.
     pub(super) doubts: Doubts,
+    /// Rows that are no others' heirs: it was looked whether those are gone.
+    pub(super) no_heirs: HashSet<Key>,
     /// What the stream told of rows that are read again.
     pub(super) hints: Hints,
     pub(super) readings: Readings,
@@ -169,6 +171,7 @@ impl SideRun {
             wanting: HashMap::new(),
             written: None,
             doubts: Doubts::default(),
+            no_heirs: HashSet::new(),
             hints: Hints::default(),
             readings: Readings::default(),
             noticed: HashSet::new(),

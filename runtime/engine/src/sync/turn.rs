@@ -107,6 +107,14 @@ impl Follow {
         }
     }
 
+    /// What was kept of a row while it waited is absorbed, unless it is read again.
+    fn forget_parked(&mut self, run: &mut SideRun, key: &Key) {
+        if run.noticed.contains(key) && !run.is_wanted(key) && run.doubts.record(key).is_none() {
+            run.hints.read(key, run.hints.told());
+            self.forget_notice(run, key);
+        }
+    }
+
     /// What was told of the row is dealt with, unless it is read once more.
     pub(super) fn forget_notice(&mut self, run: &mut SideRun, key: &Key) {
         if run.noticed.contains(key) && !run.is_wanted(key) {
@@ -595,6 +603,7 @@ fn absorb_batch(
         match run.moves_with(&row.key).or_else(|| set.by_key(run.id, &row.key)) {
             Some(record) if run.blocks(record) => {
                 let moved = moved(planner);
+                keep_while_parked(planner, set, run, &alone(), follow);
                 run.park(record, alone(), moved);
                 continue;
             }
@@ -602,13 +611,17 @@ fn absorb_batch(
             None => {
                 // Its delete, too: it would find nothing, and the row would be believed to be there.
                 if let Some(group) = run.creating_group() {
+                    keep_while_parked(planner, set, run, &alone(), follow);
                     run.park_stranger(group, alone());
                     continue;
                 }
             }
         }
         match planner.absorb(set, run.id, batch, index) {
-            Absorbed::Done => run.hints.follow(&row.key, || alone().batch),
+            Absorbed::Done => {
+                run.hints.follow(&row.key, || alone().batch);
+                follow.forget_parked(run, &row.key);
+            }
             Absorbed::Stale => {}
             Absorbed::Fetch(key) => {
                 let batch = alone().batch;
@@ -621,6 +634,23 @@ fn absorb_batch(
         }
     }
     run.watermark.free(ticket);
+}
+
+/// What a row shows that has to wait is kept in the state meanwhile where the stream
+/// may not tell it again.
+fn keep_while_parked(
+    planner: &mut Planner<'_>,
+    set: &Workset,
+    run: &mut SideRun,
+    told: &ParkedRow,
+    follow: &mut Follow,
+) {
+    let Some(row) = told.batch.rows.first().filter(|_| planner.is_fleeting(set, run.id, &told.batch)) else {
+        return;
+    };
+    if run.hints.glimpse(&row.key, told.batch.clone()) {
+        follow.keep_glimpse(run, &row.key, &told.batch);
+    }
 }
 
 fn one_row(batch: &ChangeBatch, row: &ChangeRow) -> ChangeBatch {

@@ -37,8 +37,12 @@ fn link_view(names: &Names<'_>, refs: &Refs, record: &Record, link: &Link) -> Li
         Presence::Live => "live",
         Presence::Deleted => "deleted",
         Presence::Barred => "barred",
+        Presence::Uncertain => "uncertain",
     };
-    let pending = plan::wants(names.spec, refs, record, link.side).map(|action| match action {
+    // What may have been made of a dead record is looked for, and not made.
+    let wanted = plan::wants(names.spec, refs, record, link.side);
+    let wanted = wanted.filter(|_| link.presence != Presence::Uncertain || record.life == Life::Live);
+    let pending = wanted.map(|action| match action {
         Action::Create => "create".to_owned(),
         Action::Update => "update".to_owned(),
         Action::Delete => "delete".to_owned(),
