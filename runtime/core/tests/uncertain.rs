@@ -105,8 +105,11 @@ fn a_row_that_matches_a_record_with_another_row_there_is_unsure_unless_it_can_be
     let newer = row(12, 9, &["v0", "v0"]);
     let mut unordered = newer.clone();
     unordered.version = Version::default();
+    let older = row(12, 0, &["v0", "v0"]);
     let other = row(12, 9, &["w", "v0"]);
-    for (row, holder) in [(&newer, None), (&unordered, Some((FIRST, key(11)))), (&other, None)] {
+    for (row, holder) in
+        [(&newer, None), (&older, Some((FIRST, key(11)))), (&unordered, Some((FIRST, key(11)))), (&other, None)]
+    {
         let (found, _) = bench.plan(|planner, set| planner.unsure_holder(set, B, row));
         assert_eq!(found, holder);
     }

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::{
     error::StateError,
@@ -68,7 +68,7 @@ pub(crate) fn log_keeper(path: &Path) -> Result<Connection, StateError> {
 /// An empty state in memory, the same for the same secret.
 pub(crate) fn memory(hash_key: [u8; 16]) -> Result<Connection, StateError> {
     let mut conn = Connection::open_in_memory()?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    keep_statements(&conn)?;
     schema::migrate(&mut conn, Found::Empty, Some(hash_key))?;
     Ok(conn)
 }
@@ -76,8 +76,16 @@ pub(crate) fn memory(hash_key: [u8; 16]) -> Result<Connection, StateError> {
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StateError> {
     let conn = Connection::open_with_flags(path, flags).map_err(|error| named(error, path))?;
     conn.busy_timeout(BUSY_WAIT)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    keep_statements(&conn)?;
     Ok(conn)
+}
+
+/// Statements stay prepared, whatever is bound to them: nothing is known of the
+/// tables that would make another plan of another value (`ANALYZE` is never run).
+fn keep_statements(conn: &Connection) -> Result<(), StateError> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 fn tune(conn: &Connection, cache_bytes: u64, mmap_bytes: u64) -> Result<(), StateError> {

@@ -31,8 +31,11 @@ impl Planner<'_> {
         match batch.kind {
             ChangeKind::Upsert => {
                 let told = self.told(side, batch, change);
-                if self.is_unordered_news(set, side, &told) || self.holder(set, side, &told).is_some() {
+                if self.is_unordered_news(set, side, &told) {
                     return Absorbed::Fetch(change.key.clone());
+                }
+                if self.holder(set, side, &told).is_some() {
+                    return Absorbed::Fetch(key_now(&told));
                 }
                 self.absorb_told(set, side, &told)
             }
@@ -169,20 +172,24 @@ impl Planner<'_> {
     }
 
     fn holder(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> Option<(RecordId, Key)> {
-        if self.phase.is_first_copy() || set.by_key(side.id, told.key).is_some() {
+        let key = key_now(told);
+        let known = |key: &Key| set.by_key(side.id, key).is_some();
+        if self.phase.is_first_copy() || known(told.key) || known(&key) {
             return None;
         }
         let matches = row_matches(self.spec, side, &told.cells);
         if !self.candidates(set, side.id, &matches).is_empty() {
             return None;
         }
-        let holds = |key: &MatchKey, id: &RecordId| {
+        // What is known of the other row may also be what came of this one.
+        let unsure = |link: &Link| !can_order(told.version, link) || told.version.is_stale_against(&link.version);
+        let holds = |matched: &MatchKey, id: &RecordId| {
             let record = set.get(*id)?;
-            let link = record.link(side.id).filter(|link| link.is_live() && !can_order(told.version, link))?;
-            let other = link.key.as_ref().filter(|other| *other != told.key)?;
-            record_matches(self.spec, record).contains(key).then(|| (*id, other.clone()))
+            let link = record.link(side.id).filter(|link| link.is_live() && unsure(link))?;
+            let other = link.key.as_ref().filter(|other| **other != key)?;
+            record_matches(self.spec, record).contains(matched).then(|| (*id, other.clone()))
         };
-        matches.iter().find_map(|key| set.by_match(key).iter().find_map(|id| holds(key, id)))
+        matches.iter().find_map(|matched| set.by_match(matched).iter().find_map(|id| holds(matched, id)))
     }
 
     /// One row as read by backfill, reconcile or fetch, positional by the side's columns.
@@ -388,6 +395,14 @@ impl Planner<'_> {
             let change = QuarantineChange::Clear { record, side };
             self.delta.quarantine.push(change);
         }
+    }
+}
+
+/// The key that a row has, as it shows.
+fn key_now(told: &Told<'_>) -> Key {
+    match told.cells.shows_key(told.key) {
+        true => told.key.clone(),
+        false => told.cells.key().unwrap_or_else(|| told.key.clone()),
     }
 }
 
