@@ -46,6 +46,9 @@ pub struct Feed {
     pub handed: u64,
     /// Something was forgotten before the runtime had it.
     pub lossy: bool,
+    /// When the stream last brought the runtime an answer, and when it last forgot.
+    pub answered_us: i64,
+    forgot_us: i64,
     /// Webhooks on their way, by arrival: (when, a number of their own).
     pub coming: BTreeMap<(i64, u64), Key>,
     /// Webhooks that have arrived.
@@ -183,6 +186,11 @@ impl Place {
             self.ring(now_us);
         }
         let (table, feed) = (self.table(), self.feed());
+        // The runtime may be waiting before it asks again, for as long as half a minute.
+        let news_us = table.log.last().map_or(0, |last| last.made_us).max(feed.forgot_us);
+        if feed.answered_us <= news_us && news_us > 0 {
+            return false;
+        }
         match stream {
             Stream::Log | Stream::Events => feed.handed >= table.lsn(),
             Stream::Webhooks => feed.coming.is_empty() && feed.handed >= feed.arrived.len() as u64,
@@ -195,7 +203,7 @@ impl Place {
     }
 
     /// Everything told so far cannot be told again.
-    pub fn forget(&self) {
+    pub fn forget(&self, now_us: i64) {
         let stream = self.table().habits.stream;
         let end = match stream {
             Stream::Log | Stream::Events => self.table().lsn(),
@@ -205,6 +213,7 @@ impl Place {
         let mut feed = self.feed();
         feed.lossy |= feed.forgotten < end;
         feed.forgotten = end;
+        feed.forgot_us = now_us;
         feed.handed = feed.handed.max(end);
     }
 }

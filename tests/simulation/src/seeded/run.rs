@@ -356,7 +356,7 @@ impl Run {
             }
             Event::Forget { side } => {
                 if let Some(place) = place(side) {
-                    place.forget();
+                    place.forget(self.world.now_us());
                 }
                 self.excuses.forgotten = true;
                 self.troubles.insert(10 + *side, "forget");

@@ -252,6 +252,9 @@ impl Session for Visit {
         let changes = stream::changes(self, request).await?;
         self.world.tell(|| format!("{} changes {:?}", self.place.table().name, shown(&changes)));
         let changes = self.leave("changed", lost, changes).await?;
+        if request.records_max > 0 {
+            self.place.feed().answered_us = self.now_us();
+        }
         for batch in &changes.batches {
             let columns = positions(&batch.columns)?;
             batch.rows.iter().for_each(|row| self.show(&row.key, &columns, &row.cells));
