@@ -43,6 +43,8 @@ pub const BUGS: &[Mutant] = &[
     bug(TURN, "async fn turn(", "self.wanted_again(&set, &refs, &delta, &follow)", "Vec::new()"),
     bug(TURN, "fn settle(", "run.settled(sent.record, &mut follow.freed)", "()"),
     bug(FETCHED, "fn absorb_news(", "planner.keep_glimpse(set, run.id, &batch, 0)", "drop(batch)"),
+    bug(FETCHED, "fn absorb_news(", "awaits_another(planner, set, run, (key, tickets, rows))", "false"),
+    bug(TURN, "Some(record) if run.blocks(record) =>", "keep_while_parked(planner, set, run, &alone(), follow)", "()"),
     bug(UNCERTAIN, "fn has(", "!self.records.is_empty() && self.records.contains(&record)", "false"),
     bug(DELIVER, "fn give_writes(", "self.core.cache.is_uncommitted(record)", "false"),
     bug(DELIVER, "fn give_writes(", "run.in_flight.contains(&record)", "false"),
