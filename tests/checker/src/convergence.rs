@@ -26,8 +26,11 @@ pub(crate) fn check<'h>(history: &'h History, index: &Index<'h>, verdict: &mut V
 /// The value is one of those a held conflict or a refused write names, or none
 /// at all where the row had to be made while the field waited.
 fn stands_in_wait<'h>(index: &Index<'h>, record: &'h str, field: &'h str, value: Option<&str>) -> bool {
-    // A third side may still stand where all stood before two others disagreed.
-    let before = value.is_none() || index.superseded.contains(&(record, field, value));
+    // A third side may still stand where all stood before two others disagreed, or hold
+    // what a decision displaced: that is not written there either while the field waits.
+    let before = value.is_none()
+        || index.superseded.contains(&(record, field, value))
+        || index.keeps_value(record, field, value);
     index
         .kept(record, field)
         .iter()

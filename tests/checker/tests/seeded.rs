@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use lockstep_checker::{Deed, Edit, History, Kept, KeptState, Row, Verdict, ViolationKind, check};
+use lockstep_checker::{Deed, Edit, History, Kept, KeptState, Row, Unmet, Verdict, ViolationKind, check};
 
 type Values = BTreeMap<String, Option<String>>;
 
@@ -246,4 +246,33 @@ fn a_record_waiting_as_a_whole_may_differ_while_its_values_stand() {
 fn a_history_with_an_unknown_side_or_without_a_table_is_refused() {
     assert!(Story::new().update("c", "name", "n0", "n1").ends(&[]).is_err());
     assert!(check(&Story::new().0).is_err());
+}
+
+#[test]
+fn a_third_side_may_hold_what_a_decision_displaced_only_while_the_field_waits() {
+    let story = |held: bool| {
+        let mut story = Story::new().update("a", "name", "n0", "n1").kept(Some("name"), KeptState::Decided, &["n1"]);
+        story.0.sides.insert("c".to_owned());
+        let story = story.update("a", "name", "n0", "n2").update("b", "name", "n0", "n3");
+        let state = if held { KeptState::Held } else { KeptState::Decided };
+        let story = story.kept(Some("name"), state, &["n2", "n3"]);
+        kinds(&story.ends(&[("a", "n2", "p0"), ("b", "n3", "p0"), ("c", "n1", "p0")]).unwrap())
+    };
+    assert_eq!(story(true), []);
+    assert_eq!(story(false), [ViolationKind::Diverged]);
+}
+
+#[test]
+fn a_delete_of_a_row_that_no_answer_ever_showed_is_nobodys_loss_at_a_blind_side_only() {
+    let story = |blind: bool| {
+        let mut story = Story::new().delete("b", "n0", "p0").update("a", "name", "n0", "n1");
+        let unmet = Unmet { side: "b".to_owned(), record: "r".to_owned(), at_micros: 1 };
+        story.0.unmet.insert(unmet);
+        if blind {
+            story.0.blind.insert("b".to_owned());
+        }
+        kinds(&story.ends_with("n1", "p0").unwrap())
+    };
+    assert_eq!(story(true), []);
+    assert!(story(false).contains(&ViolationKind::LostDelete));
 }
