@@ -48,9 +48,12 @@ fn account<'h>(
     }
 }
 
-/// The record waits as a whole, and the value still stands where it was made.
+/// The record waits as a whole, and the value still stands where it was made, or in
+/// every row that is left, as where a delete is held.
 fn waits_in_place<'h>(index: &Index<'h>, edit: &'h Edit, field: &'h str, value: Option<&str>) -> bool {
-    index.record_waits(&edit.record) && index.finals(&edit.record, field).contains(&(edit.side.as_str(), value))
+    let finals = index.finals(&edit.record, field);
+    let everywhere = !finals.is_empty() && finals.iter().all(|(_, at_end)| *at_end == value);
+    index.record_waits(&edit.record) && (everywhere || finals.contains(&(edit.side.as_str(), value)))
 }
 
 fn check_invented<'h>(

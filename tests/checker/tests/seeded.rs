@@ -276,3 +276,14 @@ fn a_delete_of_a_row_that_no_answer_ever_showed_is_nobodys_loss_at_a_blind_side_
     assert_eq!(story(true), []);
     assert!(story(false).contains(&ViolationKind::LostDelete));
 }
+
+#[test]
+fn an_edit_that_stands_in_every_row_left_is_kept_while_a_delete_is_held() {
+    let story = |state: KeptState, name: &str| {
+        let story = Story::new().update("a", "name", "n0", "n1").delete("a", "n1", "p0");
+        kinds(&story.kept(None, state, &[]).ends(&[("b", name, "p0")]).unwrap())
+    };
+    assert_eq!(story(KeptState::Held, "n1"), []);
+    assert!(story(KeptState::Held, "n2").contains(&ViolationKind::LostEdit));
+    assert!(story(KeptState::Decided, "n1").contains(&ViolationKind::Missing));
+}
