@@ -71,7 +71,7 @@ fn what_failed_once_holds() {
     // A record died while its create was on the way; the row then passed for a new one.
     hold([20345, 32875, 40634], false);
     // A row made anew was told of before the end of the one before it: two records.
-    hold([42412, 43616, 44224], false);
+    hold([42412, 43616, 44224, 50364], false);
     // What a poll showed of a row whose write was in flight when the process died.
     hold([48888, 51487], false);
     // An edit of a row that an older state did not know, and its delete.

@@ -160,15 +160,15 @@ impl Planner<'_> {
         }
     }
 
-    /// The record that an unknown row matches and that has another row at the side, if
-    /// it cannot be told that this is there still: a read may show a row that was made
-    /// anew before the stream tells of the end of the one before it.
+    /// The record that an unknown row, as read, matches and that has another row at the
+    /// side: a read may show a row that was made anew before the stream tells of the end
+    /// of the one before it, whatever its version.
     pub fn unsure_holder(&mut self, set: &Workset, side: SideId, row: &Row) -> Option<(RecordId, Key)> {
         let side = self.spec.side(side)?;
         let layout = self.layout(side, None);
         let cells = Cells::new(layout, &row.cells);
         let at = row.at.unwrap_or(self.now);
-        self.holder(set, side, &Told { key: &row.key, cells, version: &row.version, at })
+        self.holder(set, side, &Told { key: &row.key, cells, version: &Version::default(), at })
     }
 
     fn holder(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> Option<(RecordId, Key)> {
