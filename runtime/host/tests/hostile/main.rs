@@ -76,11 +76,11 @@ fn main() -> ExitCode {
 
 fn compile(arguments: &[String]) -> ExitCode {
     let bound = |at: usize| arguments.get(at).and_then(|text| text.parse().ok());
-    let (Some(memory), Some(seconds)) = (bound(1), bound(2)) else {
-        eprintln!("two numbers are missing");
+    let (Some(memory), Some(seconds), Some(purpose)) = (bound(1), bound(2), arguments.get(3)) else {
+        eprintln!("two numbers are missing, or what it is compiled for");
         return ExitCode::FAILURE;
     };
-    match lockstep_host::compile_child(memory, seconds, std::io::stdin().lock(), std::io::stdout().lock()) {
+    match lockstep_host::compile_child(memory, seconds, purpose, std::io::stdin().lock(), std::io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(words) => {
             eprintln!("{words}");
