@@ -13,6 +13,7 @@ pub mod faults;
 pub mod hubspot;
 pub mod salesforce;
 pub mod serve;
+pub mod shop;
 pub mod traffic;
 
 pub use clock::Clock;

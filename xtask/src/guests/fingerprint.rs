@@ -9,12 +9,16 @@ use std::{
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-const FOLDERS: [&str; 5] = ["wit", "sdk/rust", "sdk/python", "plugins", "tests/guests"];
+/// What guests in Rust and in Python are made of.
+pub const SOURCES: &[&str] = &["wit", "sdk/rust", "sdk/python", "plugins", "tests/guests"];
+
+/// Folders that building leaves.
+const BUILT: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
 
 /// A hexadecimal SHA-256 of names and contents, independent of file times.
-pub fn of_sources(root: &Path) -> Result<String> {
+pub fn of_sources(root: &Path, folders: &[&str]) -> Result<String> {
     let mut files = Vec::new();
-    for folder in FOLDERS {
+    for folder in folders {
         collect(&root.join(folder), &mut files)?;
     }
     files.sort();
@@ -37,7 +41,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         if entry.file_type()?.is_dir() {
-            if name != "target" && name != "node_modules" && name != "__pycache__" {
+            if !BUILT.iter().any(|built| name == *built) {
                 collect(&entry.path(), files)?;
             }
         } else {

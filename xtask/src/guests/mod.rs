@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 mod fingerprint;
+mod npm;
 pub mod python;
 mod toolchain;
 
@@ -41,9 +42,16 @@ impl Guests {
         let root = crate::root();
         let out = host_target(&root).join("guests");
         fs::create_dir_all(&out).with_context(|| format!("create {}", out.display()))?;
+        let is_asked = |name: &str| self.names.is_empty() || self.names.iter().any(|asked| asked == name);
+        for name in npm::NAMES.iter().filter(|name| is_asked(name)) {
+            npm::make(&root, &out, name, self.force)?;
+        }
+        if !self.names.is_empty() && self.names.iter().all(|name| npm::NAMES.contains(&name.as_str())) {
+            return Ok(());
+        }
         let guests = self.selected(&root)?;
         let stamp_path = out.join(".sources");
-        let stamp = fingerprint::of_sources(&root)?;
+        let stamp = fingerprint::of_sources(&root, fingerprint::SOURCES)?;
         let built = |guest: &Guest| out.join(format!("{}.wasm", guest.name)).is_file();
         let unchanged = fs::read_to_string(&stamp_path).is_ok_and(|known| known == stamp);
         if unchanged && !self.force && guests.iter().all(built) && python::are_built(&root, &out)? {
@@ -73,7 +81,8 @@ impl Guests {
     fn selected(&self, root: &Path) -> Result<Vec<Guest>> {
         let mut guests = all_guests(root)?;
         let in_python = python::names(root)?;
-        for name in self.names.iter().filter(|name| !in_python.contains(name)) {
+        let is_other = |name: &String| in_python.contains(name) || npm::NAMES.contains(&name.as_str());
+        for name in self.names.iter().filter(|name| !is_other(name)) {
             if !guests.iter().any(|guest| guest.name == *name) {
                 bail!("there is no guest called {name}");
             }
@@ -104,13 +113,16 @@ fn build(root: &Path, toolchain: &Toolchain, target: &Path, guests: &[Guest]) ->
 
 /// Put a built component where tests and the runtime look for it.
 fn publish(target: &Path, out: &Path, guest: &Guest) -> Result<()> {
-    let built = target.join(TARGET).join("release").join(&guest.artifact);
-    let bytes = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
-    let place = out.join(format!("{}.wasm", guest.name));
-    let partial = out.join(format!("{}.wasm.partial", guest.name));
+    put(&target.join(TARGET).join("release").join(&guest.artifact), out, &guest.name)
+}
+
+fn put(built: &Path, out: &Path, name: &str) -> Result<()> {
+    let bytes = fs::read(built).with_context(|| format!("read {}", built.display()))?;
+    let place = out.join(format!("{name}.wasm"));
+    let partial = out.join(format!("{name}.wasm.partial"));
     fs::write(&partial, &bytes).with_context(|| format!("write {}", partial.display()))?;
     fs::rename(&partial, &place).with_context(|| format!("write {}", place.display()))?;
-    println!("  {:<20} {:>7} KiB", guest.name, bytes.len().div_ceil(1024));
+    println!("  {name:<20} {:>7} KiB", bytes.len().div_ceil(1024));
     Ok(())
 }
 
