@@ -1,12 +1,15 @@
 //! What changed since a cursor, found by asking the lists again: from a little before the last round's begin, so that what
 //! a list shows late is not missed, and without telling a row twice as it was told.
 
-import { ConnectorError, noBytes, type ChangeBatch, type ChangesAnswer, type ChangesRequest, type Selection } from "lockstep-sdk";
+import {
+  ConnectorError, asConnectorError, noBytes, type ChangeBatch, type ChangesAnswer, type ChangesRequest, type Selection,
+} from "lockstep-sdk";
 
+import type { ObjectConfig } from "./config.js";
 import { SEEN_MAX, digestOf, readCursor, remember, writeCursor, type Cursor, type Standing } from "./cursor.js";
 import { canonical } from "./exact.js";
 import { pageSize } from "./paging.js";
-import type { Item, Service } from "./service.js";
+import type { Item, ListPage, Service } from "./service.js";
 import type { Shape } from "./shape.js";
 import { encodedInstant } from "./value.js";
 
@@ -82,9 +85,9 @@ export class Poll {
     const idle = { batches: [], cursor: request.after, more: false };
     if (request.maxRecords === 0) return idle;
     const until = Date.now() + request.waitMs;
+    let hasMoved = false;
     for (;;) {
       const told = new Told(request.maxRecords);
-      let hasMoved = false;
       for (const selection of request.selections) {
         const standing = cursor.get(selection.object);
         if (standing === undefined) {
@@ -93,7 +96,7 @@ export class Poll {
         if (told.isFull || (standing.round === undefined && this.#dueInMs(selection.object) > 0)) continue;
         hasMoved = await this.#round(selection, standing, told, request.selections.length) || hasMoved;
       }
-      const more = [...cursor.values()].some(({ round }) => round !== undefined);
+      const more = request.selections.some(({ object }) => cursor.get(object)?.round !== undefined);
       if (more || told.batches.length > 0) return { batches: told.batches, cursor: writeCursor(cursor), more };
       const pause = Math.min(...request.selections.map(({ object }) => this.#dueInMs(object)));
       const left = until - Date.now();
@@ -115,14 +118,19 @@ export class Poll {
     const shape = await this.#shapeOf(selection.object);
     shape.checkColumns(selection.columns);
     const { object } = shape;
-    const { overlapMs, compareEveryMs } = this.#service.config;
+    const { overlapMs } = this.#service.config;
     const fromMs = Math.max(0, standing.mark - overlapMs);
     const since = sinceOf(shape, fromMs);
     const remembered = Math.max(1, Math.floor(SEEN_MAX / objects));
+    const wasGoing = standing.round !== undefined;
     while (!told.isFull) {
       const { token, skip } = standing.round ?? { token: "", skip: 0 };
-      const page = await this.#service.page(object, token, pageSize(object, PAGE_ROWS), since);
       told.pages += 1;
+      const page = await this.#page(object, token, since);
+      if (page === undefined) {
+        standing.round = undefined;
+        continue;
+      }
       const startedAt = standing.round?.startedAt ?? page.servedAt;
       let looked = Math.max(0, Math.min(skip, page.rows.length) - LOOK_BACK_ROWS);
       for (; looked < page.rows.length && told.hasRoom; looked += 1) {
@@ -142,17 +150,29 @@ export class Poll {
         standing.round = { token: page.next, skip: 0, startedAt };
         continue;
       }
-      return this.#finished(object.name, standing, startedAt, overlapMs, compareEveryMs, told);
+      const isOld = startedAt - standing.mark > overlapMs;
+      return this.#finished(object.name, standing, startedAt, wasGoing || isOld, told);
     }
     return true;
   }
 
-  #finished(
-    object: string, standing: Standing, startedAt: number, overlapMs: number, compareEveryMs: number, told: Told): boolean {
+  /** undefined: the service no longer knows that page, and the round begins anew; what was told is known by its digest. */
+  async #page(object: ObjectConfig, token: string, since: string | undefined): Promise<ListPage | undefined> {
+    try {
+      return await this.#service.page(object, token, pageSize(object, PAGE_ROWS), since);
+    } catch (thrown) {
+      const { code } = asConnectorError(thrown);
+      if (token !== "" && (code === "not-found" || code === "internal")) return undefined;
+      throw thrown;
+    }
+  }
+
+  /** Whether the standing is another. While nothing happens it is not: each of its moves is stored. */
+  #finished(object: string, standing: Standing, startedAt: number, mayMove: boolean, told: Told): boolean {
+    const { overlapMs, compareEveryMs } = this.#service.config;
     this.#asked.set(object, Date.now());
     standing.round = undefined;
-    // While nothing happens the cursor moves only now and then: each of its moves is stored.
-    const hasMoved = told.batches.length > 0 || startedAt - standing.mark > overlapMs;
+    const hasMoved = mayMove || told.batches.length > 0;
     if (hasMoved) {
       standing.mark = Math.max(standing.mark, startedAt);
       for (const [digest, modified] of standing.seen) {

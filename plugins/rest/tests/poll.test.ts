@@ -19,6 +19,8 @@ class Fake implements Client {
   readonly items = new Map<string, Item>();
   now = BEGIN;
   requests = 0;
+  /** It knows no page but the first. */
+  forgets = false;
 
   set(id: string, v: number, more: Partial<Item> = {}): void {
     this.items.set(id, { id, v, m: new Date(this.now).toISOString(), ...more });
@@ -27,6 +29,9 @@ class Fake implements Client {
   send(url: string): Promise<Answer> {
     this.requests += 1;
     const query = new URL(url).searchParams;
+    if (this.forgets && query.has("after")) {
+      return Promise.resolve({ status: 400, headers: new Map(), text: '{"message":"no such page"}' });
+    }
     const since = Date.parse(query.get("since") ?? "1970-01-01T00:00:00Z");
     const all = [...this.items.values()].filter((item) => Date.parse(item.m) >= since).sort((a, b) => (a.id < b.id ? -1 : 1));
     const rest = all.filter((item) => item.id > (query.get("after") ?? ""));
@@ -100,6 +105,35 @@ test("a round is cut anywhere and goes on from its cursor", async () => {
     if (!answer.more) break;
   }
   assert.deepEqual(all, [0, 1, 2, 3, 4, 5, 6, 7, 8].map((n) => `upsert r${n} ${n}`));
+});
+
+test("a round that ends without a word ends all the same", async () => {
+  const { fake, start, changes } = world();
+  let cursor = await start();
+  for (const id of ["a", "b", "c"]) fake.set(id, 1);
+  ({ cursor } = await changes(cursor));
+  for (const id of ["a", "b"]) fake.set(id, 2);
+  // As many as a page has: the round goes on with a page on which nothing is new.
+  const cut = await changes(cursor, 2);
+  assert.deepEqual([told(cut), cut.more], [["upsert a 2", "upsert b 2"], true]);
+  const end = await changes(cut.cursor, 2);
+  assert.deepEqual([told(end), end.more], [[], false]);
+  fake.set("a", 3);
+  assert.deepEqual(told(await changes(end.cursor, 2)), ["upsert a 3"]);
+});
+
+test("a page that the service has forgotten begins the round anew, and one that it never knows ends", async () => {
+  const { fake, start, changes } = world();
+  const cursor = await start();
+  for (const id of ["a", "b", "c"]) fake.set(id, 1);
+  const cut = await changes(cursor, 2);
+  fake.forgets = true;
+  fake.set("a", 2);
+  const anew = await changes(cut.cursor);
+  assert.deepEqual(told(anew), ["upsert a 2"]);
+  assert.equal(anew.more, true);
+  fake.forgets = false;
+  assert.deepEqual(told(await changes(anew.cursor)), ["upsert c 1"]);
 });
 
 test("while nothing happens the cursor rests, and everything is compared when it is time", async () => {
