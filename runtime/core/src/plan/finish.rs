@@ -285,6 +285,9 @@ fn keys(record: &Record) -> impl Iterator<Item = (SideId, &Key)> {
 /// Former values are needed only while some side lags behind.
 fn forget_trails(spec: &SyncSpec, refs: &Refs, record: &mut Record) {
     let dead = !record.can_be_matched();
+    if record.fields.iter().flatten().all(|state| state.trail.is_empty()) {
+        return;
+    }
     // A row that a create made shows late what was agreed when it was sent.
     let creates = spec.sides().any(|side| wants(spec, refs, record, side.id) == Some(Action::Create));
     for field in spec.fields() {
