@@ -66,8 +66,8 @@ const KEPT_AFTER_US: i64 = 100_000;
 pub struct Shown {
     kept: BTreeSet<(usize, String)>,
     recent: Vec<(i64, usize, String)>,
-    /// Rows that were shown with more than their key, and when first.
-    met: BTreeMap<Key2, i64>,
+    /// Rows that were shown with more than their key.
+    met: BTreeSet<Key2>,
     met_of_late: Vec<(i64, Key2)>,
 }
 
@@ -82,15 +82,14 @@ impl Shown {
 
     /// The row was there.
     pub fn meet(&mut self, now_us: i64, key: Key2) {
-        if !self.has_met(&key, i64::MAX) {
+        if !self.has_met(&key) {
             self.met_of_late.push((now_us, key));
         }
     }
 
-    /// Whether the row had been shown until then.
-    pub fn has_met(&self, key: &Key2, until_us: i64) -> bool {
-        self.met.get(key).is_some_and(|at_us| *at_us <= until_us)
-            || self.met_of_late.iter().any(|(at_us, met)| met == key && *at_us <= until_us)
+    /// Whether the row was ever shown.
+    pub fn has_met(&self, key: &Key2) -> bool {
+        self.met.contains(key) || self.met_of_late.iter().any(|(_, met)| met == key)
     }
 
     /// The runtime has died: what it had time to keep stays.
@@ -98,7 +97,7 @@ impl Shown {
         let early = self.recent.drain(..).filter(|(at_us, _, _)| *at_us < now_us - KEPT_AFTER_US);
         self.kept.extend(early.map(|(_, column, text)| (column, text)));
         let early = self.met_of_late.drain(..).filter(|(at_us, _)| *at_us < now_us - KEPT_AFTER_US);
-        self.met.extend(early.map(|(at_us, key)| (key, at_us)));
+        self.met.extend(early.map(|(_, key)| key));
     }
 
     /// Whoever knew is gone: an older state was put back.

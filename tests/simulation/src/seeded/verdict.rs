@@ -10,7 +10,7 @@ use lockstep_engine::{
     operations::{Filter, RecordName},
 };
 
-use super::{habits::Stream, scenario::Scenario, table::COLUMNS, world::World};
+use super::{scenario::Scenario, table::COLUMNS, world::World};
 
 /// Listings are asked for as a whole.
 pub const LISTED_MAX: u64 = 100_000;
@@ -112,13 +112,10 @@ pub fn judge(
         if !lossy {
             let met = place.shown();
             shown.extend(met.all().map(|(column, text)| shown_at(&name, column, text)));
-            // A stream of events tells what was; others show what is there by then.
-            let tells_what_was = table.habits.stream == Stream::Events;
             history.unmet.extend(table.removed.iter().filter_map(|(deed, key)| {
                 let edit = table.deeds.get(*deed)?;
-                let until_us = if tells_what_was { i64::MAX } else { edit.at_micros };
                 let unmet = Unmet { side: name.clone(), record: edit.record.clone(), at_micros: edit.at_micros };
-                (!met.has_met(key, until_us)).then_some(unmet)
+                (!met.has_met(key)).then_some(unmet)
             }));
         }
         if table.habits.is_blind() || lossy {
