@@ -49,6 +49,9 @@ struct Inside {
     answers: Answers,
     reads_held: bool,
     read_takes: Duration,
+    /// How long each page of a full read takes, and whether the stream is refused meanwhile.
+    page_takes: Duration,
+    refuses_streams: bool,
 }
 
 /// What becomes of the answers to writes.
@@ -82,6 +85,8 @@ impl Vendor {
             answers: Answers::Arrive,
             reads_held: false,
             read_takes: Duration::ZERO,
+            page_takes: Duration::ZERO,
+            refuses_streams: false,
         };
         Vendor { system, polls, inside: Arc::new(Mutex::new(inside)) }
     }
@@ -103,6 +108,16 @@ impl Vendor {
     /// How long the reading of each row takes.
     pub fn read_takes(&self, time: Duration) {
         self.lock().read_takes = time;
+    }
+
+    /// How long each page of a full read takes.
+    pub fn page_takes(&self, time: Duration) {
+        self.lock().page_takes = time;
+    }
+
+    /// Nobody is told of changes, for their being too many, while this is so.
+    pub fn refuse_streams(&self, refused: bool) {
+        self.lock().refuses_streams = refused;
     }
 
     /// Keys asked for one by one so far.
@@ -325,6 +340,8 @@ impl Session for VendorSession {
         let object = &request.selection.object;
         let (_, key) = self.table(object)?;
         let places = self.places(object, &request.selection.columns)?;
+        let takes = self.0.lock().page_takes;
+        tokio::time::sleep(takes).await;
         let after = String::from_utf8_lossy(&request.after).into_owned();
         let rows = self.0.system.page(object, &after, request.rows_max as usize);
         let full = rows.len() >= request.rows_max as usize;
@@ -335,6 +352,10 @@ impl Session for VendorSession {
     async fn changes(&mut self, request: &ChangesRequest) -> Result<Changes, SessionError> {
         let mut answer =
             Changes { batches: Vec::new(), cursor: request.after.clone(), more: false, lag_bytes: None, lag_ms: None };
+        if self.0.lock().refuses_streams {
+            let error = SessionError::new(SessionErrorKind::Throttled, "the day's deliveries are used up");
+            return Err(SessionError { retry_after_ms: Some(500), ..error });
+        }
         if !self.0.polls || request.records_max == 0 {
             return Ok(answer);
         }

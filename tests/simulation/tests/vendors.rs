@@ -194,3 +194,35 @@ async fn an_edit_overwritten_between_check_and_write_is_merged_back_and_journale
     assert!(kept.contains("by a person") && kept.contains("by us"), "both values are kept: {kept}");
     bench.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_a_stream_is_refused_is_said_all_the_time_while_a_copy_goes_on_beside_it() {
+    let crm = Vendor::polled(system());
+    let db = system();
+    for id in 0..12_000 {
+        crm.system.put("people", person(id, "ann"));
+    }
+    crm.page_takes(Duration::from_millis(150));
+    crm.refuse_streams(true);
+    let bench = start(&crm, &db);
+    let trouble = async || {
+        let status = bench.operations.status().await.expect("a status");
+        let crm = status.connections.into_iter().find(|one| one.name == "crm").expect("a connection");
+        crm.trouble
+    };
+    let until = tokio::time::Instant::now() + Duration::from_secs(20);
+    while trouble().await.is_empty() {
+        assert!(tokio::time::Instant::now() < until, "nobody says that the stream is refused");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Pages come meanwhile.
+    for _ in 0..40 {
+        let told = trouble().await;
+        assert_eq!(told, "the day's deliveries are used up");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    crm.refuse_streams(false);
+    bench.until("copied", || db.rows("people").len() == 12_000).await;
+    assert_eq!(trouble().await, "");
+    bench.stop().await;
+}

@@ -94,6 +94,8 @@ pub(super) struct Actor {
     /// beside it, one at a time.
     pub(super) placeless: bool,
     pub(super) beside: Option<Beside>,
+    /// The stream waits for a trouble to pass: a copy beside it does not make that forgotten.
+    resting: bool,
 }
 
 /// What comes to the actor.
@@ -133,6 +135,7 @@ impl Actor {
             idle_calls: 0,
             placeless: false,
             beside: None,
+            resting: false,
         }
     }
 
@@ -486,7 +489,10 @@ impl Actor {
     /// as soon as something else is wanted of the stream.
     async fn recover(&mut self, until: Instant, reaction: Reaction) {
         if reaction != Reaction::Park {
-            return self.rest(until).await;
+            self.resting = true;
+            self.rest(until).await;
+            self.resting = false;
+            return;
         }
         let stop = &mut self.stop;
         let command = tokio::select! {
@@ -683,6 +689,9 @@ impl Actor {
     }
 
     pub(super) fn say(&self, state: &str, trouble: Option<&SessionError>) {
+        if self.resting && trouble.is_none() {
+            return;
+        }
         let mut status = self.status.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if status.state != state {
             state.clone_into(&mut status.state);
