@@ -172,9 +172,13 @@ impl Planner<'_> {
     }
 
     fn holder(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> Option<(RecordId, Key)> {
-        let key = key_now(told);
         let known = |key: &Key| set.by_key(side.id, key).is_some();
-        if self.phase.is_first_copy() || known(told.key) || known(&key) {
+        // Mostly it is known: then no key is copied.
+        if self.phase.is_first_copy() || known(told.key) {
+            return None;
+        }
+        let key = key_now(told);
+        if known(&key) {
             return None;
         }
         let matches = row_matches(self.spec, side, &told.cells);

@@ -168,7 +168,10 @@ impl Planner<'_> {
     /// record back everywhere.
     fn remember_creates(&self, set: &Workset, record: &mut Record) {
         let dead = |record: &Record| matches!(record.life, Life::Deleted { .. });
-        let Some(original) = self.original(set, record.id).filter(|original| dead(record) && !dead(original)) else {
+        if !dead(record) {
+            return;
+        }
+        let Some(original) = self.original(set, record.id).filter(|original| !dead(original)) else {
             return;
         };
         if record_matches(self.spec, original).is_empty() {
