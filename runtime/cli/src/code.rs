@@ -6,7 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -25,8 +25,17 @@ pub struct Files {
     judges: Mutex<Known<dyn Judge>>,
 }
 
-/// What was loaded, by path, and what the file looked like then.
-type Known<C> = BTreeMap<PathBuf, (Look, Arc<C>)>;
+/// What came of each file, by path, and what the file looked like then.
+type Known<C> = BTreeMap<PathBuf, (Look, Loaded<C>)>;
+
+enum Loaded<C: ?Sized> {
+    Code(Arc<C>),
+    /// It is not compiled again before this.
+    Refused(HostError, Instant),
+}
+
+/// The same file may have failed for what is over by then, such as a busy machine.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
 
 /// Another one is another file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,20 +68,27 @@ impl Files {
         let path = self.folder.join(name);
         let look = look(&path).map_err(refused)?;
         let mut known = known.lock().await;
-        if let Some((seen, code)) = known.get(&path)
-            && *seen == look
-        {
-            return Ok(Arc::clone(code));
+        match known.get(&path).filter(|(seen, _)| *seen == look) {
+            Some((_, Loaded::Code(code))) => return Ok(Arc::clone(code)),
+            Some((_, Loaded::Refused(error, until))) if Instant::now() < *until => return Err(refused(error.clone())),
+            Some(_) | None => {}
         }
         let limits = LoadLimits::default();
         let loaded = async {
             let (host, bytes) = self.loader.admitted(&Source::File(path.clone()), &limits).await?;
             make(host, bytes, &limits).await
         };
-        let code = loaded.await.map_err(refused)?;
-        tracing::info!(file = %path.display(), "code loaded");
-        known.insert(path, (look, Arc::clone(&code)));
-        Ok(code)
+        match loaded.await {
+            Ok(code) => {
+                tracing::info!(file = %path.display(), "code loaded");
+                known.insert(path, (look, Loaded::Code(Arc::clone(&code))));
+                Ok(code)
+            }
+            Err(error) => {
+                known.insert(path, (look, Loaded::Refused(error.clone(), Instant::now() + REFUSED_FOR)));
+                Err(refused(error))
+            }
+        }
     }
 }
 

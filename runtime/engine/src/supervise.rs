@@ -143,10 +143,11 @@ async fn look_out(shared: Arc<Shared>, sync: config::Sync, known: Objects, tell:
     };
     let mut waited = Duration::ZERO;
     let mut stuck = uncastable(&shared, &sync);
+    let mut refusal = String::new();
     loop {
         tokio::time::sleep(LOOK_SOONEST).await;
         waited += LOOK_SOONEST;
-        if has_other_code(&shared, &sync).await {
+        if has_other_code(&shared, &sync, &mut refusal).await {
             let _ = tell.send(Request::LookAgain).await;
             return;
         }
@@ -176,15 +177,22 @@ async fn look_out(shared: Arc<Shared>, sync: config::Sync, known: Objects, tell:
 }
 
 /// Whether a component that the mapping names is another one by now. One that cannot
-/// be loaded takes nobody's place.
-async fn has_other_code(shared: &Shared, sync: &config::Sync) -> bool {
-    match shared.equipped(&sync.name).await {
-        Ok(now) => now != *sync,
-        Err(error) => {
-            tracing::warn!(sync = %sync.name, code = error.code(), "{error}; what was loaded before stays in use");
-            false
+/// be loaded takes nobody's place. `refusal`: why, as it was told last; the same is
+/// not told again.
+async fn has_other_code(shared: &Shared, sync: &config::Sync, refusal: &mut String) -> bool {
+    let error = match shared.equipped(&sync.name).await {
+        Ok(now) => {
+            refusal.clear();
+            return now != *sync;
         }
+        Err(error) => error,
+    };
+    let told = error.to_string();
+    if *refusal != told {
+        tracing::warn!(sync = %sync.name, code = error.code(), "{told}; what was loaded before stays in use");
+        *refusal = told;
     }
+    false
 }
 
 /// Fields that wait since their value does not cast.
