@@ -11,14 +11,13 @@ use lockstep_core::value::Value;
 use parking_lot::Mutex;
 use wasmtime::{Engine, Store, Trap};
 
-use super::still::Still;
+use super::still::{HANDLES_MAX, Still};
 use crate::lines::printable;
 
-/// Instructions of one call: about a twentieth of a second.
+/// Instructions of one call.
 const FUEL: u64 = 50_000_000;
 /// Bytes that cross for one call, arguments and answer.
 const CROSSING_BYTES_MAX: usize = 8 << 20;
-const HANDLES_MAX: usize = 256;
 /// A value that code gives, at most.
 const VALUE_BYTES_MAX: usize = 1 << 20;
 const WORDS_BYTES_MAX: usize = 300;
@@ -111,7 +110,8 @@ pub(super) fn bounded(value: Value) -> Result<Value, String> {
     }
 }
 
-fn size_bytes(value: &Value) -> usize {
+/// About what a value takes.
+pub(super) fn size_bytes(value: &Value) -> usize {
     match value {
         Value::Text(text) | Value::Decimal(text) | Value::Json(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),

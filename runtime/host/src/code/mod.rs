@@ -4,6 +4,7 @@
 
 mod call;
 mod judge;
+mod memory;
 mod still;
 mod transform;
 mod workshop;

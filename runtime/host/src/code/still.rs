@@ -5,7 +5,8 @@ use std::time::Duration;
 use wasmtime::{StoreLimits, StoreLimitsBuilder, component::ResourceTable};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView, random::Deterministic};
 
-const HANDLES_MAX: usize = 256;
+/// Handles that one call may hold.
+pub(super) const HANDLES_MAX: usize = 256;
 /// Memory that one call may take.
 const MEMORY_BYTES_MAX: usize = 64 << 20;
 const TABLE_ELEMENTS_MAX: usize = 100_000;

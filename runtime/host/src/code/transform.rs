@@ -7,6 +7,7 @@ use lockstep_core::{
 
 use super::{
     call::{Caller, bounded},
+    memory::Memory,
     still::Still,
 };
 use crate::v0_1::transform::Prepared;
@@ -16,6 +17,8 @@ pub(super) struct Maker {
     pub(super) about: TransformAbout,
     pub(super) prepared: Prepared<Still>,
     pub(super) caller: Caller,
+    pub(super) reads: Memory,
+    pub(super) writes: Memory,
 }
 
 impl Code for Maker {
@@ -30,10 +33,14 @@ impl Transform for Maker {
     }
 
     fn read(&self, values: &[&Value]) -> Result<Value, String> {
-        self.caller.call(async |store| self.prepared.read(store, values).await).and_then(bounded)
+        self.reads.answer(values, || {
+            self.caller.call(async |store| self.prepared.read(store, values).await).and_then(bounded)
+        })
     }
 
     fn write(&self, value: &Value) -> Result<Value, String> {
-        self.caller.call(async |store| self.prepared.write(store, value).await).and_then(bounded)
+        self.writes.answer(&[value], || {
+            self.caller.call(async |store| self.prepared.write(store, value).await).and_then(bounded)
+        })
     }
 }

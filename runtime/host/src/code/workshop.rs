@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lockstep_core::code::{Judge, Transform};
 use wasmtime::component::{Component, Linker};
 
-use super::{CodeKind, call::Caller, judge::Decider, still::Still, transform::Maker};
+use super::{CodeKind, call::Caller, judge::Decider, memory::Memory, still::Still, transform::Maker};
 use crate::{
     error::HostError,
     examine::{digest_of, examine_code},
@@ -39,7 +39,7 @@ impl Workshop {
         let caller = self.caller();
         let about = caller.call(async |store| prepared.describe(store).await);
         let about = about.map_err(|reason| HostError::Code { kind: CodeKind::Transform, reason })?;
-        Ok(Maker { digest, about, prepared, caller })
+        Ok(Maker { digest, about, prepared, caller, reads: Memory::default(), writes: Memory::default() })
     }
 
     fn policy(&self, bytes: &[u8], limits: &LoadLimits) -> Result<Decider, HostError> {

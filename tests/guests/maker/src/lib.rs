@@ -1,8 +1,8 @@
 //! A transform for tests of the host. At a column it holds text the other way round.
 //! Some texts make it misbehave: `spin` computes without end, `grow` takes memory
-//! without end, `trap` ends in the middle, `much` gives more than it may, `time`
-//! gives what its clocks say, `random` what it is given as randomness, `again` how
-//! often it was called before.
+//! without end, `trap` ends in the middle, `much` gives more than it may, what begins
+//! with `time` gives what its clocks say, with `random` what it is given as randomness,
+//! with `again` how often it was called before.
 
 use std::{
     collections::hash_map::RandomState,
@@ -40,9 +40,9 @@ impl Transform for Maker {
             "trap" => std::process::abort(),
             "much" => "x".repeat(2 << 20).into(),
             "no" => return Err("it does not want this one".to_owned()),
-            "again" => called.to_string().into(),
-            "random" => RandomState::new().build_hasher().finish().to_string().into(),
-            "time" => time().into(),
+            text if text.starts_with("again") => called.to_string().into(),
+            text if text.starts_with("random") => RandomState::new().build_hasher().finish().to_string().into(),
+            text if text.starts_with("time") => time().into(),
             text => text.chars().rev().collect::<String>().into(),
         })
     }
