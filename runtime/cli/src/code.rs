@@ -62,6 +62,9 @@ impl Files {
                 HostError::ContractVersion { .. } | HostError::ForeignImport { .. } => {
                     "Build it for the world that this place wants: see docs/code.md.".to_owned()
                 }
+                HostError::Unreadable { .. } => {
+                    "Build it, or correct its path, which is relative to the configuration file.".to_owned()
+                }
                 other => other.remedy(),
             },
         };
@@ -93,8 +96,7 @@ impl Files {
 }
 
 fn look(path: &Path) -> Result<Look, HostError> {
-    let unreadable =
-        |reason: String| HostError::Unreadable { what: format!("the component {}", path.display()), reason };
+    let unreadable = |reason: String| HostError::Unreadable { what: "the component".to_owned(), reason };
     let about = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     match about.is_file() {
         true => Ok(Look { bytes: about.len(), modified: about.modified().ok() }),

@@ -27,7 +27,7 @@ type Files = &'static [(&'static str, &'static str)];
 pub struct Args {
     /// What the connector is called, such as `my-notes`
     pub name: String,
-    /// The language it is written in; one that is not there is answered with those that are
+    /// The language it is written in: rust, ts, python or c; code for one field or one rule: rust
     #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
     pub lang: String,
     /// What it is: something that speaks a system's protocol, or code for one field or one rule
@@ -198,6 +198,14 @@ mod tests {
             assert!(content("c", path).is_some(), "{path}");
         }
         assert!(content("c", "src/connector.c").is_some_and(|text| text.contains("ls_string_of(\"{{name}}\")")));
+    }
+
+    #[test]
+    fn the_help_names_every_language() {
+        let help = <Args as clap::Args>::augment_args(clap::Command::new("new")).render_long_help().to_string();
+        for (language, _) in PROJECTS.iter().filter(|(language, _)| !language.contains('-')) {
+            assert!(help.contains(&format!(" {language}")), "{language}: {help}");
+        }
     }
 
     #[test]
