@@ -148,7 +148,9 @@ fn rust_sdk(sdk: &Path, wit: &Path) -> Result<Files, Box<dyn std::error::Error>>
     for (place, content) in tree(&sdk.join("src"), "sdk/src/")? {
         files.push((place, content.replace("\"../../wit/", "\"../wit/")));
     }
-    files.extend(tree(&wit.join("v0.1.0"), "wit/v0.1.0/")?);
+    for version in ["v0.1.0", "v0.2.0"] {
+        files.extend(tree(&wit.join(version), &format!("wit/{version}/"))?);
+    }
     Ok(files)
 }
 

@@ -65,7 +65,7 @@ mod tests {
             ..Manifest::default()
         };
         let imports = ["wasi:io/poll@0.2.12", "wasi:cli/environment@0.2.6"].map(str::to_owned);
-        Anatomy { imports: imports.into(), contract_version: "0.1.0".into(), manifest: Some(manifest) }
+        Anatomy { imports: imports.into(), contract: lockstep_host::Version(0, 1, 0), manifest: Some(manifest) }
     }
 
     #[test]

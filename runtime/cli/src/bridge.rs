@@ -243,7 +243,7 @@ impl Connector for Guest {
             from: self.source.to_string(),
             name: spec.name.clone(),
             version: spec.version.clone(),
-            contract: component.anatomy().contract_version.clone(),
+            contract: component.anatomy().contract.to_string(),
             cursor_version: spec.cursor_version,
             changes: spec.changes.clone(),
             asks: asks::of(component.anatomy(), Some(spec)),
@@ -399,6 +399,10 @@ impl Session for Open {
 
     async fn ingest(&mut self, webhook: &Webhook) -> Result<WebhookAnswer, SessionError> {
         self.told(self.0.ingest(webhook).await)
+    }
+
+    async fn close(self: Box<Self>) {
+        self.0.close().await;
     }
 }
 

@@ -192,6 +192,10 @@ pub trait Session: Send {
     async fn ingest(&mut self, _webhook: &Webhook) -> Result<WebhookAnswer, SessionError> {
         Err(SessionError::new(SessionErrorKind::Unsupported, "this connector takes no webhooks"))
     }
+
+    /// Ends it in good order, and waits until its system was told, within bounds. One that
+    /// is only dropped ends too, at some time soon.
+    async fn close(self: Box<Self>) {}
 }
 
 /// Which component: where it is found, and the digest it must have.

@@ -70,12 +70,15 @@ impl Writer {
     pub(crate) fn spawn(side: SideId, connector: Arc<dyn Connector>, answers: mpsc::Sender<(SideId, Answer)>) -> Self {
         let (jobs, mut received) = mpsc::channel(JOBS_MAX);
         tokio::spawn(async move {
-            let mut session = None;
+            let mut session: Option<Box<dyn Session>> = None;
             while let Some(job) = received.recv().await {
                 let answer = perform(connector.as_ref(), &mut session, job).await;
                 if answers.send((side, answer)).await.is_err() {
-                    return;
+                    break;
                 }
+            }
+            if let Some(session) = session {
+                session.close().await;
             }
         });
         Writer { jobs, outstanding: VecDeque::new() }

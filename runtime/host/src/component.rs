@@ -19,7 +19,7 @@ use crate::{
     request::Role,
     session::{Session, Setup, scratch},
     template::lookup,
-    v0_1,
+    v0_2,
 };
 
 /// What the operator configured and granted for one connection.
@@ -49,7 +49,7 @@ pub struct Component(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) host: Host,
-    pub(crate) instantiable: v0_1::Instantiable,
+    pub(crate) instantiable: v0_2::Instantiable,
     digest: String,
     bytes: u64,
     anatomy: Anatomy,
@@ -78,7 +78,7 @@ impl Component {
         bytes: u64,
         anatomy: Anatomy,
     ) -> Result<Self, HostError> {
-        let instantiable = v0_1::prepare(&host.0.linker, &compiled)
+        let instantiable = v0_2::prepare(&host.0.linker, &compiled, anatomy.contract)
             .map_err(|error| HostError::NotAComponent { reason: format!("{error:#}") })?;
         Ok(Component(Arc::new(Inner { host, instantiable, digest, bytes, anatomy, spec: OnceCell::new() })))
     }

@@ -1,6 +1,8 @@
 //! What a component says about itself before anything of it is compiled or run:
 //! its imports, its contract version and its manifest, read from its bytes.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
@@ -8,8 +10,8 @@ use crate::{credentials::hex, error::HostError, manifest::Manifest};
 
 const EXPORT: &str = "lockstep:connector/connector";
 const OWN: &str = "lockstep:connector/";
-/// Contract versions this host serves.
-pub(crate) const SERVED: &[&str] = &["0.1.0"];
+/// Contract versions this host serves, oldest first. Each holds all of those before it.
+pub(crate) const SERVED: &[Version] = &[Version(0, 1, 0), Version(0, 2, 0)];
 
 /// The packages of WASI 0.2 a connector may import from.
 const WASI: &[&str] = &["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
@@ -17,13 +19,30 @@ const WASI: &[&str] = &["cli", "clocks", "filesystem", "http", "io", "random", "
 /// Those that code for a field or a rule may import from.
 const INERT: &[&str] = &["cli", "clocks", "filesystem", "io", "random"];
 
+/// A version of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u16, pub u16, pub u16);
+
+impl Version {
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split('.').map(|number| number.parse().ok());
+        let version = Version(numbers.next()??, numbers.next()??, numbers.next()??);
+        numbers.next().is_none().then_some(version)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
 /// What a component imports and which contract version it is built for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anatomy {
     /// Full names, such as `wasi:io/streams@0.2.12`, in the component's order.
     pub imports: Vec<String>,
-    /// Such as `0.1.0`.
-    pub contract_version: String,
+    pub contract: Version,
     /// What it asks for, where it says so.
     pub manifest: Option<Manifest>,
 }
@@ -41,8 +60,8 @@ pub fn digest_of(bytes: &[u8]) -> String {
 pub fn examine(bytes: &[u8]) -> Result<Anatomy, HostError> {
     let face = Face::read(bytes)?;
     face.imports.iter().try_for_each(|import| check_import(import, WASI, |_| true))?;
-    let contract_version = face.served(EXPORT)?;
-    Ok(Anatomy { imports: face.imports, contract_version, manifest: face.manifest })
+    let contract = face.served(EXPORT)?;
+    Ok(Anatomy { imports: face.imports, contract, manifest: face.manifest })
 }
 
 /// Which of these interfaces a component of code exports, by its place.
@@ -102,15 +121,21 @@ impl Face {
         Ok(face)
     }
 
-    /// The version in which it exports an interface, if that is served.
-    fn served(&self, interface: &str) -> Result<String, HostError> {
-        let served = SERVED.join(", ");
-        let found = self.exports.iter().rev().find_map(|export| export.strip_prefix(interface)?.strip_prefix('@'));
-        match found {
-            Some(found) if SERVED.contains(&found) => Ok(found.to_owned()),
-            Some(found) => Err(HostError::ContractVersion { found: format!("{interface}@{found}"), served }),
-            None => Err(HostError::ContractVersion { found: format!("something without {interface}"), served }),
+    /// The newest version of what it exports, if all of it is served and this interface is among it.
+    fn served(&self, interface: &str) -> Result<Version, HostError> {
+        let refused = |found: String| {
+            let served: Vec<String> = SERVED.iter().map(Version::to_string).collect();
+            HostError::ContractVersion { found, served: served.join(", ") }
+        };
+        let mut newest = None;
+        let mut is_there = false;
+        for export in self.exports.iter().filter(|export| export.starts_with(OWN)) {
+            let (name, version) = export.split_once('@').unwrap_or((export, ""));
+            let version = Version::parse(version).filter(|version| SERVED.contains(version));
+            newest = newest.max(Some(version.ok_or_else(|| refused(export.clone()))?));
+            is_there |= name == interface;
         }
+        newest.filter(|_| is_there).ok_or_else(|| refused(format!("something without {interface}")))
     }
 }
 

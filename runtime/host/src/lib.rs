@@ -32,6 +32,7 @@ mod signature;
 mod store;
 mod template;
 mod v0_1;
+mod v0_2;
 
 pub use bounds::{BOUNDS, Bound, Unit};
 pub use budget::{BudgetSnapshot, LimitSnapshot};
@@ -40,7 +41,7 @@ pub use compile::{Compiler, compile_child};
 pub use component::{Component, ConnectionConfig, Permission, PermissionKind};
 pub use credentials::Secrets;
 pub use error::{GuestError, HostError};
-pub use examine::{Anatomy, digest_of, examine};
+pub use examine::{Anatomy, Version, digest_of, examine};
 pub use host::{Host, HostOptions};
 pub use http::{HttpLimits, Sent};
 pub use incidents::Incident;

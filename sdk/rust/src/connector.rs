@@ -36,8 +36,8 @@ impl Role {
 }
 
 /// One session with one system. A value of the implementing type is made by
-/// [`Connector::open`] and lives until the host drops the instance; connections
-/// and prepared statements belong into it. Calls never overlap.
+/// [`Connector::open`] and lives until [`Connector::close`] or the instance's end by a failure;
+/// connections and prepared statements belong into it. Calls never overlap.
 pub trait Connector: Sized + 'static {
     /// What this connector is and can do. Asked before anything is open.
     fn spec() -> ConnectorSpec;
@@ -98,4 +98,9 @@ pub trait Connector: Sized + 'static {
     fn ingest(&mut self, _request: Webhook) -> Result<WebhookAnswer> {
         Err(Error::unsupported("ingest"))
     }
+
+    /// The host lets the session go: log off. Two seconds are given, and after a
+    /// failure it is not called. What this does by itself is to drop the session, with
+    /// what its parts do when they are dropped.
+    fn close(self) {}
 }

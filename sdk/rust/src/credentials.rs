@@ -3,7 +3,7 @@
 
 use crate::{
     Error, Result,
-    bindings::lockstep::connector::credentials::{self as host, ScramRequest},
+    bindings::lockstep::connector0_1_0::credentials::{self as host, ScramRequest},
 };
 
 /// The proof a SCRAM-SHA-256 client sends, and what the server must answer.

@@ -38,7 +38,7 @@ pub mod rows;
 pub mod session;
 
 /// The contract's data types, as generated.
-pub use bindings::lockstep::connector::model;
+pub use bindings::lockstep::connector0_1_0::model;
 pub use connector::{Connector, Role};
 pub use error::Result;
 pub use log::{progress, rate_limit};

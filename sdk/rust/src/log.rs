@@ -1,7 +1,7 @@
 //! Lines in the host's structured log. Bounded by the host: say little, name
 //! things, never values.
 
-use crate::bindings::lockstep::connector::host;
+use crate::bindings::lockstep::connector0_1_0::host;
 
 /// Write a line. `level`: `error`, `warn`, `info`, `debug` or `trace`. In native
 /// builds it goes to stderr.

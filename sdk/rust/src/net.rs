@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     bindings::{
-        lockstep::connector::tls,
+        lockstep::connector0_1_0::tls,
         wasi::{
             clocks::monotonic_clock,
             io::{

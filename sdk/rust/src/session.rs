@@ -33,6 +33,14 @@ impl<C: Connector> Slot<C> {
             None => Err(Error::internal("the session is not open")),
         }
     }
+
+    /// `close` of the contract; nothing where nothing is open.
+    pub fn close(&self) {
+        let session = self.0.borrow_mut().take();
+        if let Some(session) = session {
+            session.close();
+        }
+    }
 }
 
 /// Compiles when the type is a connector. Not for authors.
@@ -64,7 +72,7 @@ macro_rules! export {
 
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::exports::lockstep::connector::connector as contract;
+            use $crate::bindings::exports::lockstep::connector0_1_0::connector as contract;
             use $crate::model::*;
 
             ::std::thread_local! {
@@ -109,6 +117,12 @@ macro_rules! export {
                 }
                 fn ingest(request: Webhook) -> $crate::Result<WebhookAnswer> {
                     SESSION.with(|slot| slot.with(|it| $crate::Connector::ingest(it, request)))
+                }
+            }
+
+            impl $crate::bindings::exports::lockstep::connector0_2_0::session::Guest for Exported {
+                fn close() {
+                    SESSION.with($crate::session::Slot::close)
                 }
             }
 

@@ -11,7 +11,10 @@ use sha2::{Digest, Sha256};
 const FILE_LINES_MAX: usize = 800;
 const ROOMS: &[&str] = &["runtime", "sdk", "plugins", "tests", "xtask"];
 /// A released interface never changes. A new version is a new folder.
-const FROZEN: &[(&str, &str)] = &[];
+const FROZEN: &[(&str, &str)] = &[
+    ("wit/v0.1.0", "4de67a634f901b9502119947daa2ad83c8c33e8e0c0321a42cab5048f261e39a"),
+    ("wit/v0.2.0", "3d93e0535bca81a51259decf806ce24fae807f389cf362aaf980d20951346e7c"),
+];
 const DRAWERS: &[&str] = &["utils.rs", "util.rs", "common.rs", "helpers.rs", "misc.rs", "types.rs"];
 
 fn root() -> PathBuf {
@@ -64,15 +67,26 @@ fn every_module_says_what_it_is_for() -> Result<()> {
     Ok(())
 }
 
+/// Every file below a folder, in order.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 #[test]
 fn frozen_interfaces_are_unchanged() -> Result<()> {
     for (folder, expected) in FROZEN {
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(root().join(folder))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-        files.retain(|path| path.is_file());
-        files.sort();
         let mut hash = Sha256::new();
-        for file in files {
+        for file in files_below(&root().join(folder))? {
             hash.update(fs::read(file)?);
         }
         let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -83,7 +97,12 @@ fn frozen_interfaces_are_unchanged() -> Result<()> {
 
 #[test]
 fn each_interface_version_has_its_folder() -> Result<()> {
-    let wit = fs::read_to_string(root().join("wit/v0.1.0/connector.wit"))?;
-    ensure!(wit.contains("package lockstep:connector@0.1.0;"), "wit/v0.1.0 must hold version 0.1.0");
+    for (folder, _) in FROZEN {
+        let version = folder.trim_start_matches("wit/v");
+        let wit = fs::read_to_string(root().join(folder).join("connector.wit"))?;
+        ensure!(wit.contains(&format!("package lockstep:connector@{version};")), "{folder} must hold its version");
+    }
+    let folders = fs::read_dir(root().join("wit"))?.count();
+    ensure!(folders == FROZEN.len(), "a folder of wit/ is not among the frozen ones");
     Ok(())
 }

@@ -101,7 +101,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         from: source.to_string(),
         digest: format!("sha256:{own}"),
         bytes: bytes.len(),
-        contract_version: anatomy.contract_version,
+        contract_version: anatomy.contract.to_string(),
         imports: anatomy.imports,
         manifest: anatomy.manifest,
         connections,

@@ -104,6 +104,13 @@ pub(super) struct Inbox {
     pub(super) ingests: mpsc::Receiver<Ingest>,
 }
 
+/// The source is free for another session when this is done.
+async fn let_go(session: &mut Option<Box<dyn Session>>) {
+    if let Some(session) = session.take() {
+        session.close().await;
+    }
+}
+
 /// Why serving a session ended without an error.
 enum Served {
     Stopped,
@@ -148,19 +155,16 @@ impl Actor {
                 Ok(Served::Stopped) => break,
                 Err(error) => error,
             };
-            match reaction(error.kind) {
-                Reaction::Again => {}
-                Reaction::Reopen | Reaction::Park => session = None,
-                Reaction::StartAnew => {
-                    self.anew = true;
-                    session = None;
-                }
+            if reaction(error.kind) != Reaction::Again {
+                let_go(&mut session).await;
             }
+            self.anew |= reaction(error.kind) == Reaction::StartAnew;
             let wait = backoff.failed(&error);
             tracing::warn!(connection = %self.name, code = error.kind.code(), wait_ms = wait.as_millis() as u64, "{error}");
             self.say("waiting", Some(&error));
             self.recover(Instant::now() + wait, reaction(error.kind)).await;
         }
+        let_go(&mut session).await;
         self.say("idle", None);
     }
 

@@ -61,12 +61,12 @@ impl Face {
             let (epoch, connector) = match self.switch.serving() {
                 Ok(serving) => serving,
                 Err(disabled) => {
-                    self.session = None;
+                    self.let_go().await;
                     return Err(disabled);
                 }
             };
             if self.epoch != epoch {
-                self.session = None;
+                self.let_go().await;
             }
             self.epoch = epoch;
             if self.session.is_some() {
@@ -80,6 +80,13 @@ impl Face {
         }
         let gone = || SessionError::new(SessionErrorKind::Internal, "the session is gone");
         self.session.as_mut().ok_or_else(gone)
+    }
+
+    /// The source is free for another session when this is done.
+    async fn let_go(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
     }
 
     /// The request as the source is to see it: while a version is about to be
@@ -96,7 +103,7 @@ impl Face {
     /// there. `None`: it was turned down, and the old one is to be asked.
     async fn try_out(&mut self, trial: Trial, request: &ChangesRequest) -> Option<Changes> {
         // A source serves one reader at a time.
-        self.session = None;
+        self.let_go().await;
         let last = self.switch.last();
         match trial::rehearse(&trial, last.as_ref(), request).await {
             Ok(done) => {
@@ -193,5 +200,9 @@ impl Session for Face {
 
     async fn ingest(&mut self, webhook: &Webhook) -> Result<WebhookAnswer, SessionError> {
         ask!(self, "ingest", |session| session.ingest(webhook))
+    }
+
+    async fn close(mut self: Box<Self>) {
+        self.let_go().await;
     }
 }

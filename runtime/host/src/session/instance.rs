@@ -16,7 +16,7 @@ use crate::{
     lines::{Lines, Spoken},
     network::Network,
     store::{ComputedTooLong, Limiter, StoreData, TooManyInstances},
-    v0_1::Bindings,
+    v0_2::Bindings,
 };
 
 /// Why there is no instance.

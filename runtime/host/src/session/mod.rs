@@ -64,6 +64,8 @@ enum Job {
     /// The answer to the last call broke the contract: throw the instance away.
     Fault(HostError),
     Unpark,
+    /// The session is over; answered when its system has been told.
+    Close(oneshot::Sender<()>),
 }
 
 /// A session with a connected system. Clones share it; calls are made one at a
@@ -142,6 +144,16 @@ impl Session {
     /// Let a parked session try again.
     pub async fn unpark(&self) {
         let _ = self.jobs.send(Job::Unpark).await;
+    }
+
+    /// End the session, for all its clones, and wait until its system was told or the time
+    /// for that is over (two seconds). Calls that wait for their turn come first. A session whose last
+    /// handle is dropped ends in the same way, with nobody waiting.
+    pub async fn close(self) {
+        let (done, closed) = oneshot::channel();
+        if self.jobs.send(Job::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
     }
 
     pub async fn spec(&self) -> Result<ConnectorSpec, HostError> {

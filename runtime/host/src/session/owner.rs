@@ -25,7 +25,11 @@ use crate::{
     network::Network,
     store::ComputedTooLong,
     v0_1::{self, Answer, Ask},
+    v0_2,
 };
+
+/// How long a session may take to say goodbye.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 struct Owner {
     setup: Setup,
@@ -47,6 +51,11 @@ pub(super) async fn own(setup: Setup, shared: Arc<Shared>, mut jobs: mpsc::Recei
         match job {
             Job::Unpark => owner.backoff.lock().unpark(),
             Job::Fault(error) => owner.lost(&error),
+            Job::Close(done) => {
+                owner.close().await;
+                let _ = done.send(());
+                return;
+            }
             Job::Call { ask, limit, mut reply } => {
                 if reply.is_closed() {
                     continue;
@@ -63,6 +72,7 @@ pub(super) async fn own(setup: Setup, shared: Arc<Shared>, mut jobs: mpsc::Recei
             }
         }
     }
+    owner.close().await;
 }
 
 impl Owner {
@@ -75,6 +85,21 @@ impl Owner {
                 job = jobs.recv() => job,
                 () = instance.store.data().network.keep_sending() => None,
             },
+        }
+    }
+
+    /// Let the session say goodbye to its system. Nothing depends on whether it does.
+    async fn close(&mut self) {
+        let Some(mut instance) = self.instance.take().filter(|instance| instance.bindings.says_goodbye()) else {
+            return;
+        };
+        instance.arm(&self.setup.limits);
+        let goodbye = v0_2::close(&mut instance.store, &instance.bindings);
+        let connection = &self.setup.name;
+        match tokio::time::timeout(CLOSE_MAX, goodbye).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%connection, role = self.setup.role.name(), %error, "its goodbye failed"),
+            Err(_) => tracing::debug!(%connection, role = self.setup.role.name(), "its goodbye took too long"),
         }
     }
 
@@ -98,7 +123,7 @@ impl Owner {
         };
         let denied = self.shared.denials.total();
         instance.arm(&self.setup.limits);
-        match v0_1::perform(&mut instance.store, &instance.bindings, ask).await {
+        match v0_1::perform(&mut instance.store, &instance.bindings.base, ask).await {
             Ok(Ok(answer)) => {
                 if let Some(bound) = instance.store.data().limiter.refused {
                     self.note_refused(bound);
@@ -139,7 +164,7 @@ impl Owner {
         let made = Instance::new(component, network, requests, credentials, lines, ledger, &setup.limits).await;
         let mut instance = made.map_err(|why| not_made(why, &setup.limits))?;
         let denied = self.shared.denials.total();
-        let opened = v0_1::open(&mut instance.store, &instance.bindings, setup.role.name(), &setup.config).await;
+        let opened = v0_1::open(&mut instance.store, &instance.bindings.base, setup.role.name(), &setup.config).await;
         match opened {
             Ok(Ok(())) => Ok(instance),
             Ok(Err(error)) => Err(self.explain(error, denied)),

@@ -54,7 +54,7 @@ pub(crate) async fn spec(component: &Component) -> Result<ConnectorSpec, HostErr
         let lines = Lines::new(component.digest(), "spec", limits, counters);
         let made = Instance::new(component, network, requests, credentials, lines, Arc::default(), limits).await;
         let mut instance = made.map_err(|why| not_made(why, limits))?;
-        let asked = v0_1::spec(&mut instance.store, &instance.bindings).await;
+        let asked = v0_1::spec(&mut instance.store, &instance.bindings.base).await;
         let refused = instance.store.data().limiter.refused;
         let spec = asked.map_err(|error| stopped("spec", &error, refused, limits))?;
         v0_1::answer::spec(spec, limits)

@@ -12,7 +12,7 @@ pub(crate) mod transform;
 
 use wasmtime::{
     Engine, Store,
-    component::{Component, HasSelf, Linker},
+    component::{HasSelf, Linker},
 };
 use wasmtime_wasi::{
     p2::bindings::sockets,
@@ -24,7 +24,7 @@ use wasmtime_wasi_http::{
 };
 
 use self::bindings::{
-    ConnectorWorld, ConnectorWorldPre,
+    ConnectorWorld, ConnectorWorldIndices,
     lockstep::connector::{credentials, host, model, tls},
     wasi::sockets as own_sockets,
 };
@@ -33,19 +33,8 @@ use crate::{error::GuestError, store::StoreData};
 /// An instance's exports.
 pub(crate) type Bindings = ConnectorWorld;
 
-/// A component linked to its imports, ready to be instantiated.
-pub(crate) struct Instantiable(ConnectorWorldPre<StoreData>);
-
-impl Instantiable {
-    pub(crate) async fn instantiate(&self, store: &mut Store<StoreData>) -> wasmtime::Result<Bindings> {
-        self.0.instantiate_async(store).await
-    }
-}
-
-/// Link a component to what the host offers.
-pub(crate) fn prepare(linker: &Linker<StoreData>, component: &Component) -> wasmtime::Result<Instantiable> {
-    Ok(Instantiable(ConnectorWorldPre::new(linker.instantiate_pre(component)?)?))
-}
+/// Where a component's exports are found.
+pub(crate) type Indices = ConnectorWorldIndices;
 
 /// Everything a connector may import. Sockets, name lookup and the HTTP client are the host's own;
 /// files, environment and arguments are there and empty.

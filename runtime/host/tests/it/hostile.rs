@@ -49,6 +49,17 @@ async fn an_endless_loop_ends_when_it_has_computed_long_enough() {
 }
 
 #[tokio::test]
+async fn a_goodbye_that_never_ends_is_not_waited_for() {
+    for mode in ["close-loop", "close-sleep", "close-trap"] {
+        let session = hostile(mode, |_| {}).await;
+        assert_eq!(calls(&session).await, "1");
+        let closed = tokio::time::timeout(std::time::Duration::from_secs(30), session.close()).await;
+        assert!(closed.is_ok(), "{mode}");
+    }
+    assert_eq!(calls(&hostile("", |_| {}).await).await, "1");
+}
+
+#[tokio::test]
 async fn a_loop_does_not_keep_its_neighbours_waiting() {
     let looping = hostile("loop", |_| {}).await;
     let neighbour = hostile("", |_| {}).await;

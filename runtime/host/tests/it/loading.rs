@@ -35,7 +35,7 @@ async fn a_component_for_another_contract_is_refused_before_it_runs() {
     assert!(matches!(nothing, HostError::ContractVersion { .. }));
     let newer = r#"(component (instance $i) (export "lockstep:connector/connector@0.9.0" (instance $i)))"#;
     let HostError::ContractVersion { found, served } = refusal(newer).await else { panic!("served") };
-    assert_eq!((found.as_str(), served.as_str()), ("lockstep:connector/connector@0.9.0", "0.1.0"));
+    assert_eq!((found.as_str(), served.as_str()), ("lockstep:connector/connector@0.9.0", "0.1.0, 0.2.0"));
 }
 
 #[tokio::test]

@@ -13,4 +13,5 @@ mod network;
 mod sessions;
 mod signing_in;
 mod tls;
+mod versions;
 mod web;

@@ -9,7 +9,7 @@ use lockstep_core::{
     webhook::Webhook,
     write::{Action, Intent, Outcome, WriteRequest},
 };
-use lockstep_host::{ChangesRequest, FetchRequest, HostError, PageRequest, Role};
+use lockstep_host::{ChangesRequest, FetchRequest, HostError, PageRequest, Role, Version};
 
 use crate::guests::{connection, echo};
 
@@ -37,7 +37,7 @@ async fn a_connector_says_what_it_is_before_anything_is_open() {
     let component = echo().await;
     let spec = component.spec().await.expect("a spec");
     assert_eq!(spec.name, "echo");
-    assert_eq!(component.anatomy().contract_version, "0.1.0");
+    assert_eq!(component.anatomy().contract, Version(0, 2, 0));
     assert!(component.anatomy().imports.iter().any(|name| name.starts_with("lockstep:connector/host@")));
 }
 

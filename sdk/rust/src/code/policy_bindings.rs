@@ -7,6 +7,6 @@ wit_bindgen::generate!({
     pub_export_macro: true,
     export_macro_name: "export_policy_world",
     default_bindings_module: "lockstep_sdk::code::policy_bindings",
-    with: { "lockstep:connector/model@0.1.0": crate::bindings::lockstep::connector::model },
+    with: { "lockstep:connector/model@0.1.0": crate::bindings::lockstep::connector0_1_0::model },
     additional_derives: [PartialEq],
 });

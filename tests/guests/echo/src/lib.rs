@@ -9,7 +9,7 @@
 //! Webhooks carry the header `x-signature: good` and a list of rows:
 //! `{"id": 1, "name": "Ann"}` tells one, `{"id": 1}` that it changed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, io::Write, time::Duration};
 
 use lockstep_sdk::{
     Cell, ChangeBatch, ChangeRow, ChangesAnswer, ChangesRequest, CheckItem, Column, ColumnType, Connector,
@@ -193,7 +193,7 @@ impl Connector for Echo {
         let Some(peer) = &mut self.peer else {
             return Ok(vec![CheckItem::ok("memory", "everything is in memory")]);
         };
-        use std::io::{BufRead, Write};
+        use std::io::BufRead;
         peer.set_read_timeout(Some(Duration::from_secs(5)));
         peer.write_all(b"hello\n")?;
         let mut answer = String::new();
@@ -320,6 +320,12 @@ impl Connector for Echo {
             batch
         });
         Ok(answer(200, &format!("taken at {}", request.url), batches.collect()))
+    }
+
+    fn close(mut self) {
+        if let Some(peer) = &mut self.peer {
+            let _ = peer.write_all(b"bye\n");
+        }
     }
 }
 

@@ -156,6 +156,17 @@ impl Connector for Hostile {
         }
         Ok(outcomes)
     }
+
+    fn close(self) {
+        match self.mode.as_str() {
+            "close-loop" => loop {
+                std::hint::black_box(clock::now_us());
+            },
+            "close-sleep" => clock::sleep(Duration::from_secs(3600)),
+            "close-trap" => panic!("no goodbye"),
+            _ => {}
+        }
+    }
 }
 
 impl Hostile {
