@@ -7,6 +7,7 @@ mod guests;
 mod mutants;
 mod ring;
 mod simulate;
+mod soak;
 mod starter;
 mod test;
 
@@ -32,6 +33,8 @@ enum Task {
     Mutants(mutants::Args),
     /// Three systems in one sync through every trouble, many seeds
     Ring(ring::Args),
+    /// An hour of load and trouble on three systems: nothing is lost, nothing grows
+    Soak(soak::Args),
     /// Run the whole engine in simulated time, many seeds, and judge each
     Simulate(simulate::Args),
     /// From an empty folder to a connector that conforms, as its author would
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Guests(args) => args.run(),
         Task::Mutants(args) => mutants::run(&args),
         Task::Ring(args) => ring::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Simulate(args) => simulate::run(&args),
         Task::Starter(args) => starter::run(&args),
         Task::Test(args) => test::run(&args),
