@@ -60,19 +60,14 @@ type Files = Vec<(String, String)>;
 /// Languages other than Rust that have a starter: the name that `--lang` takes,
 /// and the folder below `sdk`.
 const LANGUAGES: &[(&str, &str)] = &[("ts", "typescript"), ("python", "python"), ("c", "c")];
-/// Worlds of code that have a starter in Rust: what `--lang` and `--world` make together,
-/// the world, and how its component is named in a configuration.
-const CODE: [(&str, &str, &str); 2] = [
+/// Worlds of code that have a starter, in Rust and in TypeScript: the world, and how its component is
+/// named in a configuration.
+const CODE: [(&str, &str); 2] = [
     (
-        "rust-transform",
         "transform",
         "iban = { erp = \"iban\", crm = { column = \"IBAN\", as = { transform = \"rules/{{crate}}.wasm\" } } }",
     ),
-    (
-        "rust-policy",
-        "policy",
-        "note = { erp = \"note\", crm = \"Note\", conflict = { custom = \"rules/{{crate}}.wasm\" } }",
-    ),
+    ("policy", "note = { erp = \"note\", crm = \"Note\", conflict = { custom = \"rules/{{crate}}.wasm\" } }"),
 ];
 /// What building leaves in a starter's folder; no part of a project.
 const BUILT: [&str; 6] = ["node_modules", "dist", "target", "build", ".venv", "__pycache__"];
@@ -80,12 +75,13 @@ const BUILT: [&str; 6] = ["node_modules", "dist", "target", "build", ".venv", "_
 /// What `connector new` writes, for each language: the starter as a project of its
 /// own, with the SDK and the contract beside it, since neither is published.
 fn projects(sdk: &Path, wit: &Path) -> Result<String, Box<dyn std::error::Error>> {
-    let mut projects = vec![("rust", rust_project(&sdk.join("rust"), wit)?)];
-    for (name, world, written) in CODE {
-        projects.push((name, rust_code(&sdk.join("rust"), wit, (world, written))?));
+    let mut projects = vec![("rust".to_owned(), rust_project(&sdk.join("rust"), wit)?)];
+    for (world, written) in CODE {
+        projects.push((format!("rust-{world}"), rust_code(&sdk.join("rust"), wit, (world, written))?));
+        projects.push((format!("ts-{world}"), typescript_code(&sdk.join("typescript"), wit, (world, written))?));
     }
     for (language, folder) in LANGUAGES {
-        projects.push((language, project(&sdk.join(folder), wit)?));
+        projects.push(((*language).to_owned(), project(&sdk.join(folder), wit)?));
     }
     let mut source = "pub const PROJECTS: &[(&str, &[(&str, &str)])] = &[\n".to_owned();
     for (language, files) in projects {
@@ -114,7 +110,7 @@ fn own_name(content: String) -> String {
 
 fn rust_project(sdk: &Path, wit: &Path) -> Result<Files, Box<dyn std::error::Error>> {
     let mut files = Files::new();
-    for name in ["Cargo.toml", "lockstep.toml", "README.md"] {
+    for name in ["Cargo.toml", "lockstep.toml", "dev.toml", "README.md"] {
         files.push((name.to_owned(), read(&sdk.join("project").join(format!("{name}.txt")))?));
     }
     let starter = sdk.join("starter");
@@ -134,6 +130,22 @@ fn rust_code(sdk: &Path, wit: &Path, (world, written): (&str, &str)) -> Result<F
     }
     files.extend(tree(&sdk.join("code").join(world).join("src"), "src/")?);
     files.extend(rust_sdk(sdk, wit)?);
+    Ok(files)
+}
+
+/// The tools are those of a connector's project.
+fn typescript_code(sdk: &Path, wit: &Path, (world, written): (&str, &str)) -> std::io::Result<Files> {
+    let mut files = Files::new();
+    for name in ["package.json", "package-lock.json", "tsconfig.json", ".gitignore"] {
+        files.push((name.to_owned(), own_name(read(&sdk.join("starter").join(name))?)));
+    }
+    for name in ["build.mjs", "README.md"] {
+        let content = read(&sdk.join("code").join(name))?;
+        files.push((name.to_owned(), content.replace("{{world}}", world).replace("{{use}}", written)));
+    }
+    files.extend(tree(&sdk.join("code").join(world).join("src"), "src/")?);
+    files.extend(tree(&sdk.join("src"), "sdk/")?);
+    files.extend(tree(&wit.join("v0.1.0"), "wit/v0.1.0/")?);
     Ok(files)
 }
 

@@ -1,10 +1,24 @@
 //! The log of a running Lockstep: stderr, for people or for machines.
 
-use std::io::{self, IsTerminal};
+use std::{
+    fmt::{self, Write},
+    io::{self, IsTerminal},
+};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter,
+    layer::{Context, Layer, SubscriberExt},
+    util::SubscriberInitExt,
+};
 
-use crate::screen::Screen;
+use crate::screen::{Screen, Tone};
+
+/// What connectors say is logged under this name.
+const CONNECTOR: &str = "connector";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -31,5 +45,66 @@ pub fn start(format: Format, screen: &Screen) {
     };
     if let Err(error) = started {
         screen.note(format!("no log: {error}"));
+    }
+}
+
+/// Has what connectors say in this process shown between the results, and nothing else.
+pub fn start_for_connectors(screen: &Screen) {
+    let level = match screen.verbose {
+        0 => Level::INFO,
+        1 => Level::DEBUG,
+        _ => Level::TRACE,
+    };
+    let lines = ConnectorLines { screen: screen.clone(), level };
+    if let Err(error) = tracing_subscriber::registry().with(lines).try_init() {
+        screen.note(format!("no log: {error}"));
+    }
+}
+
+struct ConnectorLines {
+    screen: Screen,
+    level: Level,
+}
+
+impl<S: Subscriber> Layer<S> for ConnectorLines {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let (about, mut words) = (event.metadata(), Words::default());
+        if about.target() != CONNECTOR || *about.level() > self.level {
+            return;
+        }
+        event.record(&mut words);
+        let level = about.level().as_str().to_lowercase();
+        if self.screen.json {
+            let line = serde_json::json!({ "log": words.message, "level": level, "role": words.role });
+            return self.screen.out_json_line(&line);
+        }
+        let tone = match *about.level() {
+            Level::ERROR => Tone::Bad,
+            Level::WARN => Tone::Warn,
+            _ => Tone::Dim,
+        };
+        let said = format!("{level:<5} {:<5}", words.role);
+        self.screen.out(format!("log      {} {}", self.screen.mark(tone, &said), words.message));
+    }
+}
+
+/// What an event of a connector carries.
+#[derive(Default)]
+struct Words {
+    message: String,
+    role: String,
+}
+
+impl Visit for Words {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "role" {
+            self.role = value.to_owned();
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        }
     }
 }

@@ -22,6 +22,7 @@ mod state_failure;
 mod table;
 mod trouble;
 mod verbs;
+mod watch_folder;
 mod wiring;
 
 use std::process::ExitCode;

@@ -19,6 +19,11 @@ pub fn clock(micros: i64) -> String {
     }
 }
 
+/// The time of day it is, to the second.
+pub fn now() -> String {
+    Timestamp::now().to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
+}
+
 /// Reads `15m` (ago; s, m, h, d), `2026-11-21`, `2026-11-21T03:40`, a full
 /// RFC 3339 time, or `@` with microseconds since 1970. Microseconds since 1970.
 pub fn parse(text: &str) -> Result<i64, String> {

@@ -31,6 +31,7 @@ pub struct Screen {
     pub verbose: u8,
     colours_out: bool,
     colours_err: bool,
+    terminal_out: bool,
     terminal_err: bool,
     width: usize,
 }
@@ -46,6 +47,7 @@ impl Screen {
             verbose: globals.verbose,
             colours_out: !plain && io::stdout().is_terminal(),
             colours_err: !plain && io::stderr().is_terminal(),
+            terminal_out: io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|value| value != "dumb"),
             terminal_err: io::stderr().is_terminal(),
             width,
         }
@@ -91,6 +93,23 @@ impl Screen {
         } else {
             self.note(failure.render(self.colours_err, self.width).trim_end());
         }
+    }
+
+    /// A new screen, where a person looks at one.
+    pub fn clear(&self) {
+        if self.terminal_out && !self.json {
+            let mut out = io::stdout().lock();
+            // A terminal that is gone is noticed with the next line.
+            let _ = write!(out, "\x1b[2J\x1b[H").and_then(|()| out.flush());
+        }
+    }
+
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    pub fn colours_out(&self) -> bool {
+        self.colours_out
     }
 
     pub fn colours_err(&self) -> bool {

@@ -169,6 +169,12 @@ rules! {
 }
 
 impl Rule {
+    /// Whether it only asks what the connector is and what there is: nothing is written, and
+    /// nothing waited for.
+    pub fn only_asks(self) -> bool {
+        self.code().starts_with("LS-KIT-1") || self.code().starts_with("LS-KIT-2")
+    }
+
     /// By its code or its name.
     pub fn find(text: &str) -> Option<Rule> {
         Rule::ALL.iter().copied().find(|rule| rule.code().eq_ignore_ascii_case(text) || rule.name() == text)

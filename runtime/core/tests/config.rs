@@ -58,6 +58,7 @@ title = "Title"
 [connectors]
 trusted_keys = { acme = "ed25519:Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=" }
 require_signature = true
+watch_folder = "incoming"
 
 [state]
 path = "lockstep.db"
@@ -189,7 +190,9 @@ fn settings_are_read_and_have_defaults() {
     assert_eq!(config.journal.keep_ms, 30 * 86_400_000);
     let (keys, connectors) = (&config.connectors.trusted_keys, &config.connectors);
     assert!(connectors.require_signature && keys.len() == 1 && keys[0].name == "acme" && keys[0].public[0] == 0x19);
+    assert_eq!(connectors.watch_folder.as_deref(), Some("incoming"));
     let empty = Config::parse("").unwrap();
+    assert!(empty.connectors.watch_folder.is_none());
     assert!(!empty.connectors.require_signature && empty.connectors.trusted_keys.is_empty());
     assert_eq!(empty.journal.keep_ms, 90 * 86_400_000);
     assert!(empty.syncs.is_empty() && empty.connections.is_empty());

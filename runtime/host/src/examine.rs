@@ -6,9 +6,18 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::{credentials::hex, error::HostError, manifest::Manifest};
+use crate::{
+    code::CodeKind,
+    credentials::hex,
+    error::HostError,
+    manifest::Manifest,
+    v0_1::{policy, transform},
+};
 
 const EXPORT: &str = "lockstep:connector/connector";
+/// What code for one field or one rule exports, and what it then is.
+const CODE: [(&str, CodeKind); 2] =
+    [(transform::INTERFACE, CodeKind::Transform), (policy::INTERFACE, CodeKind::Policy)];
 const OWN: &str = "lockstep:connector/";
 /// Contract versions this host serves, oldest first. Each holds all of those before it.
 pub(crate) const SERVED: &[Version] = &[Version(0, 1, 0), Version(0, 2, 0)];
@@ -47,6 +56,14 @@ pub struct Anatomy {
     pub manifest: Option<Manifest>,
 }
 
+/// A component of any world, as its bytes show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// `None`: a connector.
+    pub code: Option<CodeKind>,
+    pub anatomy: Anatomy,
+}
+
 /// The SHA-256 of a component, in hexadecimal.
 pub fn digest_of(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
@@ -64,14 +81,24 @@ pub fn examine(bytes: &[u8]) -> Result<Anatomy, HostError> {
     Ok(Anatomy { imports: face.imports, contract, manifest: face.manifest })
 }
 
-/// Which of these interfaces a component of code exports, by its place.
+/// What a component is, and what it imports: a connector unless it exports what code does.
+///
+/// # Errors
+/// As with [`examine`], and for code as with the loading of it.
+pub fn survey(bytes: &[u8]) -> Result<Survey, HostError> {
+    let face = Face::read(bytes)?;
+    match CODE.into_iter().find(|(interface, _)| face.exports(interface)) {
+        Some((interface, kind)) => Ok(Survey { code: Some(kind), anatomy: face.code(interface)? }),
+        None => Ok(Survey { code: None, anatomy: examine(bytes)? }),
+    }
+}
+
+/// That a component of code exports this interface.
 ///
 /// # Errors
 /// As with [`examine`]. Code may import data types and what of WASI reaches nothing.
 pub(crate) fn examine_code(bytes: &[u8], interface: &str) -> Result<(), HostError> {
-    let face = Face::read(bytes)?;
-    face.imports.iter().try_for_each(|import| check_import(import, INERT, |own| own.starts_with("model@")))?;
-    face.served(interface).map(drop)
+    Face::read(bytes)?.code(interface).map(drop)
 }
 
 /// What a component shows without being compiled.
@@ -119,6 +146,17 @@ impl Face {
             }
         }
         Ok(face)
+    }
+
+    fn code(self, interface: &str) -> Result<Anatomy, HostError> {
+        self.imports.iter().try_for_each(|import| check_import(import, INERT, |own| own.starts_with("model@")))?;
+        let contract = self.served(interface)?;
+        Ok(Anatomy { imports: self.imports, contract, manifest: self.manifest })
+    }
+
+    /// Whether it exports an interface, of whatever version.
+    fn exports(&self, interface: &str) -> bool {
+        self.exports.iter().any(|export| export.split('@').next() == Some(interface))
     }
 
     /// The newest version of what it exports, if all of it is served and this interface is among it.

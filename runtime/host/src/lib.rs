@@ -41,7 +41,7 @@ pub use compile::{Compiler, compile_child};
 pub use component::{Component, ConnectionConfig, Permission, PermissionKind};
 pub use credentials::Secrets;
 pub use error::{GuestError, HostError};
-pub use examine::{Anatomy, Version, digest_of, examine};
+pub use examine::{Anatomy, Survey, Version, digest_of, examine, survey};
 pub use host::{Host, HostOptions};
 pub use http::{HttpLimits, Sent};
 pub use incidents::Incident;

@@ -1,6 +1,7 @@
 //! Measures Lockstep and its peers side by side: rounds interleaved, a fresh
 //! pair of databases for each peer in each round, medians and spread at the end.
 
+mod code;
 mod cpu;
 mod crm;
 mod measures;
@@ -72,6 +73,11 @@ impl Args {
         }
     }
 
+    /// Calls of each piece of code.
+    fn code_calls(&self) -> u64 {
+        if self.quick { 500 } else { 5_000 }
+    }
+
     fn wants(&self, bench: Bench) -> bool {
         self.only.is_empty() || self.only.contains(&bench)
     }
@@ -131,6 +137,11 @@ async fn measure(args: &Args, peer: Name, round: u32, report: &mut Report) {
         let done = crm::measure(args.crm_scale()).await.map(|figures| report.add(peer, round, figures));
         note(report, peer, round, "three systems", done);
     }
+    if args.only.contains(&Bench::Code) && peer == Name::Lockstep {
+        eprintln!("round {round}, {}: {:?}", peer.title(), Bench::Code);
+        let done = code::measure(args.code_calls()).await.map(|figures| report.add(peer, round, figures));
+        note(report, peer, round, "code", done);
+    }
     if args.wants(Bench::Copy) && peer.copies() {
         let done = measure_copy(args, peer, round, report).await;
         note(report, peer, round, "first copy", done);
@@ -156,7 +167,7 @@ fn is_possible(peer: Name, bench: Bench) -> bool {
         Bench::Pairs => peer.is_both_ways(),
         Bench::Alternating => peer.tells_conflicts(),
         Bench::Copy | Bench::Latency | Bench::LatencyLoaded | Bench::Singles | Bench::Lots | Bench::Backlog => true,
-        Bench::Crm => false,
+        Bench::Crm | Bench::Code => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Another version of a connector takes over while everybody edits: good ones,
 //! many in a row, and bad ones of every kind, which must not stay.
 
-use std::{path::PathBuf, time::Duration};
+use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use lockstep_e2e::{Config, Delays, Load, LoadShape, World, variant};
@@ -63,9 +63,34 @@ impl Versions {
 
     /// What is known of side A's connector.
     fn connector(&self) -> Result<Value> {
+        self.connector_of("a")
+    }
+
+    fn connector_of(&self, connection: &str) -> Result<Value> {
         let all = self.world.runtime.call_json("connector", &["list"])?;
         let list = all["connections"].as_array().context("a list of connections")?;
-        list.iter().find(|one| one["connection"] == "a").cloned().context("connection a")
+        list.iter().find(|one| one["connection"] == connection).cloned().context("the connection")
+    }
+
+    /// Waits until what is known of side A's connector fits.
+    async fn becomes(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Result<()> {
+        self.of_becomes("a", what, fits).await
+    }
+
+    async fn of_becomes(&self, connection: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Result<()> {
+        let until = std::time::Instant::now() + PATIENCE;
+        loop {
+            let view = self.connector_of(connection)?;
+            if fits(&view) {
+                return Ok(());
+            }
+            ensure!(
+                std::time::Instant::now() < until,
+                "{what}: not within {PATIENCE:?}: {view:#}\n{}",
+                self.world.runtime.log_tail()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     fn version(&self) -> Result<String> {
@@ -137,6 +162,66 @@ async fn bad_versions_do_not_take_over_or_do_not_stay_and_nothing_is_lost() -> R
     load.more(200).await?;
     load.stop().await?;
     versions.world.expect_nothing_lost().await?;
+    Ok(())
+}
+
+/// The same with a folder that versions are put into, and side B pinned to what is built in.
+async fn with_folder() -> Result<(Versions, PathBuf)> {
+    let mut world = World::new(Config::default(), ClusterOptions::default().without_fsync(), "").await?;
+    let told = world.runtime.call_json("connector", &["inspect", "postgres"])?;
+    let pin = format!("[connections.b]\ndigest = \"{}\"", told["digest"].as_str().context("its digest")?);
+    let config = std::fs::read_to_string(world.runtime.config_path())?.replace("[connections.b]", &pin);
+    world
+        .runtime
+        .write_config(&format!("{config}\n[connectors]\nprobation = \"0s\"\nwatch_folder = \"incoming\"\n"))?;
+    let incoming = world.runtime.folder().join("incoming");
+    std::fs::create_dir(&incoming)?;
+    std::fs::set_permissions(&incoming, PermissionsExt::from_mode(0o755))?;
+    world.runtime.start()?;
+    world.settle().await?;
+    Ok((Versions { world, folder: tempfile::tempdir()? }, incoming))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_put_into_the_folder_is_taken_whole_and_with_the_same_checks() -> Result<()> {
+    let (mut versions, incoming) = with_folder().await?;
+    let place = incoming.join("postgres.wasm");
+    let put = |versions: &Versions, words: &str| -> Result<()> {
+        let beside = incoming.join(".new");
+        std::fs::copy(versions.variant(words)?, &beside)?;
+        std::fs::rename(beside, &place).context("putting it there")
+    };
+    let whole = std::fs::read(versions.variant("version=1.0.1")?)?;
+    std::fs::write(&place, whole.get(..whole.len() / 2).context("half of it")?)?;
+    let patience = PATIENCE;
+    let log = versions.world.runtime.log_path();
+    let said = |words: &str| Ok(std::fs::read_to_string(&log)?.contains(words));
+    versions.world.runtime.wait_until("half of it to be passed over", patience, |_| said("LS-CLI-068"))?;
+    ensure!(versions.connector()?["in_use"]["chosen"] == "configured");
+    std::fs::write(&place, &whole)?;
+    versions.becomes("the whole of it to serve", |view| view["in_use"]["about"]["version"] == "1.0.1").await?;
+    let by = versions.connector()?["in_use"]["by"].clone();
+    ensure!(by.as_str().is_some_and(|by| by.ends_with("incoming")), "who asked for it: {by}");
+    let pinned = |view: &Value| view["refused"][0]["code"] == "LS-CON-009";
+    versions.of_becomes("b", "the pinned side to refuse it", pinned).await?;
+
+    put(&versions, "version=2.0.0 asks=https:elsewhere.example")?;
+    versions.becomes("one that asks for more to wait", |view| view["waiting"]["about"]["version"] == "2.0.0").await?;
+    ensure!(versions.version()? == "1.0.1");
+    versions.world.runtime.call("connector", &["rollback", "a"])?;
+    put(&versions, "version=1.0.1")?;
+    let other = incoming.join("postgres.other.wasm");
+    std::fs::copy(versions.variant("version=1.0.2")?, incoming.join(".other"))?;
+    std::fs::rename(incoming.join(".other"), &other)?;
+    // It is called `postgres.other`, and so is nobody's; the one beside it served before.
+    versions.world.settle().await?;
+    put(&versions, "version=1.0.3")?;
+    versions.becomes("the next one to serve", |view| view["in_use"]["about"]["version"] == "1.0.3").await?;
+    let did =
+        versions.world.runtime.call("sql", &["SELECT note FROM operations WHERE action = 'connector upgrade'"])?;
+    ensure!(did.matches("1.0.1").count() == 1 && !did.contains("1.0.2"), "{did}");
+    versions.world.settle().await?;
+    versions.world.expect_clean().await?;
     Ok(())
 }
 

@@ -1,17 +1,15 @@
-//! The commands of the C project's README: an environment with the compiler, and the build.
+//! The commands of the C project's README besides the build: an environment with the compiler.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
 use super::python;
 use crate::guests::python::missing;
 
-pub fn build(project: &Path, name: &str) -> Result<PathBuf> {
+pub fn prepare(project: &Path) -> Result<()> {
     if let Some(missing) = missing() {
         bail!("the compiler comes by way of Python: {missing}");
     }
-    python::make_environment(project)?;
-    python::run(project, ".venv/bin/python", &["build.py"])?;
-    Ok(project.join("build").join(format!("{}.wasm", name.replace('-', "_"))))
+    python::make_environment(project)
 }

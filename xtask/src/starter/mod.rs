@@ -1,7 +1,7 @@
 //! `cargo xtask starter`: the way of somebody who writes a connector, from an
 //! empty folder to the conformance kit, by the commands that the guide names.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
@@ -10,6 +10,7 @@ use self::practice::Practice;
 use crate::{guests::host_target, root};
 
 mod c;
+mod code;
 mod practice;
 mod python;
 mod rust;
@@ -57,34 +58,46 @@ pub fn run(args: &Args) -> Result<()> {
     fs::create_dir_all(&folder)?;
     succeed(Command::new(&lockstep).args(["connector", "new", NAME, "--lang", language]).current_dir(&folder))?;
     let project = folder.join(NAME);
-    let component = match args.lang {
-        Language::Rust => rust::build(&project, NAME)?,
-        Language::Ts => typescript::build(&project)?,
-        Language::Python => python::build(&project, NAME)?,
-        Language::C => c::build(&project, NAME)?,
-    };
     let practice = Practice::start(&lockstep)?;
     let config = project.join("lockstep.toml");
     let text = fs::read_to_string(&config)?.replace(PORT, &practice.port);
     fs::write(&config, text)?;
-    let mut test = Command::new(&lockstep);
-    test.args(["connector", "test"]).arg(&component).env("PRACTICE_TOKEN", &practice.token).current_dir(&project);
-    succeed(&mut test)?;
+    let connector = |arguments: &[&str]| {
+        let mut command = Command::new(&lockstep);
+        command.arg("connector").args(arguments).env("PRACTICE_TOKEN", &practice.token).current_dir(&project);
+        command
+    };
+    // The build that the project's dev.toml names, and the kit.
+    let develop = || succeed(&mut connector(&["dev", "--once"]));
     match args.lang {
-        Language::Rust => code(&lockstep, &folder),
-        Language::Ts | Language::Python | Language::C => Ok(()),
+        Language::Rust => {
+            let component = rust::build(&project, NAME)?;
+            succeed(connector(&["test"]).arg(&component))?;
+            code::try_out(
+                &lockstep,
+                &folder,
+                &component,
+                |name| rust::build(&folder.join(name), name),
+                args.lang.name(),
+            )
+        }
+        Language::Ts => {
+            typescript::prepare(&project)?;
+            develop()?;
+            typescript::test(&project)?;
+            let build = |name: &str| typescript::build_code(&folder.join(name), &project, name);
+            code::try_out(&lockstep, &folder, &project.join("dist/connector.wasm"), build, args.lang.name())
+        }
+        Language::Python => {
+            python::prepare(&project)?;
+            develop()?;
+            python::test(&project)
+        }
+        Language::C => {
+            c::prepare(&project)?;
+            develop()
+        }
     }
-}
-
-/// The projects of code for one field or one rule.
-fn code(lockstep: &Path, folder: &Path) -> Result<()> {
-    for world in ["transform", "policy"] {
-        let name = format!("my-{world}");
-        succeed(Command::new(lockstep).args(["connector", "new", &name, "--world", world]).current_dir(folder))?;
-        let component = rust::build(&folder.join(&name), &name)?;
-        ensure!(component.is_file(), "{} was not built", component.display());
-    }
-    Ok(())
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

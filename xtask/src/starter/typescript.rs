@@ -1,6 +1,7 @@
 //! `npm ci`, `npm run build` and `npm test` of the TypeScript project.
 
 use std::{
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -12,14 +13,28 @@ use super::succeed;
 /// What the project's package.json asks for.
 const NODE_MAJOR_MIN: u32 = 20;
 
-pub fn build(project: &Path) -> Result<PathBuf> {
+/// What the project asks for.
+pub fn prepare(project: &Path) -> Result<()> {
     if let Some(missing) = missing() {
         bail!(missing);
     }
-    for arguments in [&["ci", "--no-audit", "--no-fund"][..], &["run", "build"], &["test"]] {
-        succeed(Command::new("npm").args(arguments).current_dir(project))?;
-    }
-    Ok(project.join("dist/connector.wasm"))
+    npm(project, &["ci", "--no-audit", "--no-fund"])
+}
+
+pub fn test(project: &Path) -> Result<()> {
+    npm(project, &["test"])
+}
+
+/// Code for one field or one rule, with what a project beside it was given: both ask for the same.
+pub fn build_code(project: &Path, prepared: &Path, name: &str) -> Result<PathBuf> {
+    symlink(prepared.join("node_modules"), project.join("node_modules"))?;
+    npm(project, &["run", "build"])?;
+    test(project)?;
+    Ok(project.join("dist").join(format!("{}.wasm", name.replace('-', "_"))))
+}
+
+fn npm(project: &Path, arguments: &[&str]) -> Result<()> {
+    succeed(Command::new("npm").args(arguments).current_dir(project))
 }
 
 /// Why connectors in TypeScript cannot be built on this machine, and what to do about it.

@@ -8,11 +8,12 @@ use std::{
 
 use lockstep_conformance::{Line, Report, Rule, Sandboxed, Settings, Verdict};
 use lockstep_core::config::{Config, Connection};
+use lockstep_host::Component;
 
 use crate::{
     bridge::{Guest, limits},
     configuration,
-    connectors::{self, Loader},
+    connectors::{self, Loader, Source},
     context::Context,
     failure::{Exit, Failure},
     screen::{Screen, Tone},
@@ -39,8 +40,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let only: Vec<Rule> = args.only.iter().map(|text| rule(text)).collect::<Result<_, _>>()?;
     let config = configuration::load(context.config_path())?;
     let folder = context.config_path().with_file_name("");
-    let connection = chosen(&config.connections, args)?;
-    refuse_in_use(&config, connection)?;
+    let connection = chosen(&config, args.connection.as_deref(), "--connection")?;
     secrets::resolve(connection, &folder)?;
     let source = match &args.connector {
         Some(named) => connectors::source(named, Path::new(""))?,
@@ -53,16 +53,8 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let limits = limits(&connection.limits).unwrap_or_default();
     let component = loader.load(&source, digest, &limits.load).await;
     bar.finish_and_clear();
-    let component = component?.component;
-    let ready = |connection: &Connection| {
-        let guest = Guest::new(connection.clone(), folder.clone(), source.clone(), loader.clone());
-        guest.config().map_err(|error| Failure::new("LS-KIT-001", error.message).remedy(error.remedy))
-    };
+    let subject = subject(&config, connection, &folder, (component?.component, &source), &loader)?;
     let settings = settings(connection, only);
-    let mut subject = Sandboxed::new(component, ready(connection)?);
-    if let Some(rival) = &connection.conformance.rival {
-        subject = subject.with_rival(ready(named(&config.connections, rival)?)?);
-    }
     let report = lockstep_conformance::run(&subject, &settings, |line| {
         if !screen.json {
             show(screen, line);
@@ -79,7 +71,27 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(if report.conforms() { Exit::Done } else { Exit::Failed })
 }
 
-fn rule(text: &str) -> Result<Rule, Failure> {
+/// A component as the kit sees it: with what the connection gives it, and a competing writer where
+/// there is a connection for one.
+pub(super) fn subject(
+    config: &Config,
+    connection: &Connection,
+    folder: &Path,
+    (component, source): (Component, &Source),
+    loader: &Arc<Loader>,
+) -> Result<Sandboxed, Failure> {
+    let ready = |connection: &Connection| {
+        let guest = Guest::new(connection.clone(), folder.to_owned(), source.clone(), loader.clone());
+        guest.config().map_err(|error| Failure::new("LS-KIT-001", error.message).remedy(error.remedy))
+    };
+    let subject = Sandboxed::new(component, ready(connection)?);
+    Ok(match &connection.conformance.rival {
+        Some(rival) => subject.with_rival(ready(named(&config.connections, rival)?)?),
+        None => subject,
+    })
+}
+
+pub(super) fn rule(text: &str) -> Result<Rule, Failure> {
     Rule::find(text).ok_or_else(|| {
         let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
         Failure::usage("LS-KIT-003", format!("there is no rule `{text}`"))
@@ -87,14 +99,17 @@ fn rule(text: &str) -> Result<Rule, Failure> {
     })
 }
 
-/// The connection named, else the only one that fits.
-fn chosen<'a>(connections: &'a [Connection], args: &Args) -> Result<&'a Connection, Failure> {
-    match (&args.connection, connections) {
+/// The connection named by that option, else the only one that fits; one that no sync uses.
+pub(super) fn chosen<'a>(config: &'a Config, name: Option<&str>, option: &str) -> Result<&'a Connection, Failure> {
+    let connections = config.connections.as_slice();
+    let connection = match (name, connections) {
         (Some(name), _) => named(connections, name),
         (None, [only]) => Ok(only),
         (None, _) => Err(Failure::usage("LS-KIT-004", "it is not clear which connection is meant")
-            .remedy(format!("Say `--connection NAME`, one of: {}.", names(connections)))),
-    }
+            .remedy(format!("Say `{option} NAME`, one of: {}.", names(connections)))),
+    }?;
+    refuse_in_use(config, connection)?;
+    Ok(connection)
 }
 
 fn named<'a>(connections: &'a [Connection], name: &str) -> Result<&'a Connection, Failure> {
@@ -118,7 +133,7 @@ fn names(connections: &[Connection]) -> String {
     connections.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn settings(connection: &Connection, only: Vec<Rule>) -> Settings {
+pub(super) fn settings(connection: &Connection, only: Vec<Rule>) -> Settings {
     let told = &connection.conformance;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Settings {
@@ -133,7 +148,7 @@ fn settings(connection: &Connection, only: Vec<Rule>) -> Settings {
     }
 }
 
-fn show(screen: &Screen, line: &Line) {
+pub(super) fn show(screen: &Screen, line: &Line) {
     let (word, tone) = match &line.verdict {
         Verdict::Passed => ("ok  ", Tone::Good),
         Verdict::Failed(_) => ("FAIL", Tone::Bad),

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use lockstep_engine::port::{Incident, Request};
 use lockstep_server::requests;
 
-use super::{inspect, new};
+use super::{dev, inspect, new};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
@@ -56,6 +56,11 @@ pub enum What {
     },
     /// Make a project for a connector of your own: it builds, and passes the conformance kit
     New(new::Args),
+    /// Watch a project: build it, put it through the kit, and have a running Lockstep go on with it
+    ///
+    /// What does not build, or breaks a rule, changes nothing of what runs. With `--once` it ends
+    /// with 0 where everything went well and with 1 where something did not.
+    Dev(dev::Args),
     /// Serve a notebook on this machine that a new connector is tried on
     Practice(new::PracticeArgs),
     /// Put a connector through the conformance kit: it writes to the system that is configured
@@ -80,6 +85,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Sign(args) => signing::sign_component(args, context),
         What::Inspect(args) => inspect::run(args, context).await,
         What::New(args) => new::run(args, context),
+        What::Dev(args) => dev::run(args, context).await,
         What::Practice(args) => new::practice(args, context).await,
         What::Test(args) => conformance::run(args, context).await,
         What::Incidents { connection } => incidents(connection, context).await,

@@ -1,11 +1,11 @@
-//! `lockstep connector inspect`: what a component wants, from its bytes alone. Nothing of it
-//! is compiled or run.
+//! `lockstep connector inspect`: what a component is and wants, from its bytes alone. Nothing
+//! of it is compiled or run.
 
 use std::{collections::BTreeMap, path::Path};
 
 use lockstep_core::config::{Config, Connection};
 use lockstep_engine::versions::{ConnectorView, beyond};
-use lockstep_host::{Anatomy, Bound, Limits, Manifest, Right, Standing, digest_of, examine, rights};
+use lockstep_host::{Anatomy, Bound, Limits, Manifest, Right, Standing, digest_of, examine, rights, survey};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -17,6 +17,7 @@ use crate::{
     kept,
     screen::{Screen, Tone},
     table::{Table, text},
+    verbs::inspect_code,
 };
 
 #[derive(Debug, clap::Args)]
@@ -86,19 +87,27 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let source = connectors::source(&args.connector, Path::new(""))?;
     let look = Look::new(context).await?;
     let bytes = look.bytes(&source).await?;
-    let anatomy = examine(&bytes)?;
+    let surveyed = survey(&bytes)?;
     let own = digest_of(&bytes);
+    let signature = look.loader.signature(&source, &own, &bytes).to_string();
+    let refusal = look.loader.admits(&source, &own, &bytes).err();
+    let refused = refusal.as_ref().map(|error| format!("{}: {error}", error.code())).unwrap_or_default();
+    let from = source.to_string();
+    if let Some(kind) = surveyed.code {
+        inspect_code::refuse_against(args.against.as_deref(), kind)?;
+        let component = inspect_code::Component { from, digest: own, bytes: bytes.len(), signature, refused };
+        return Ok(inspect_code::run(&component, &surveyed, kind, context.screen));
+    }
+    let anatomy = surveyed.anatomy;
     let mut connections = Vec::new();
     for connection in look.concerned(args, &source, &anatomy).await? {
         connections.push(look.standings(connection, &own, &anatomy).await?);
     }
     let wider = connections.iter().any(Standings::is_wider);
-    let signature = look.loader.signature(&source, &own, &bytes);
-    let refusal = look.loader.admits(&source, &own, &bytes).err();
     let report = Report {
-        signature: signature.to_string(),
-        refused: refusal.as_ref().map(|error| format!("{}: {error}", error.code())).unwrap_or_default(),
-        from: source.to_string(),
+        signature,
+        refused,
+        from,
         digest: format!("sha256:{own}"),
         bytes: bytes.len(),
         contract_version: anatomy.contract.to_string(),

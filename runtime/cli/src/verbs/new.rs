@@ -27,7 +27,7 @@ type Files = &'static [(&'static str, &'static str)];
 pub struct Args {
     /// What the connector is called, such as `my-notes`
     pub name: String,
-    /// The language it is written in: rust, ts, python or c; code for one field or one rule: rust
+    /// The language it is written in: rust, ts, python or c; code for one field or one rule: rust or ts
     #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
     pub lang: String,
     /// What it is: something that speaks a system's protocol, or code for one field or one rule
@@ -167,6 +167,13 @@ mod tests {
             let is_code = [World::Transform, World::Policy].iter().any(|world| language.ends_with(world.ending()));
             if !is_code {
                 assert!(content(language, "lockstep.toml").is_some(), "{language}");
+                let build = content(language, "dev.toml").map(|text| named(text, "my-notes")).unwrap_or_default();
+                assert!(build.contains("\nbuild = [") && build.contains(".wasm\"\n"), "{language}: {build}");
+                // People build by the same command.
+                let command: Vec<&str> = build.lines().filter(|line| line.starts_with("build")).collect();
+                let words = command.join("").replace(['[', ']', '"', ','], "").replacen("build = ", "", 1);
+                let readme = content(language, "README.md").unwrap_or_default();
+                assert!(readme.contains(&words), "{language}: {words}");
                 let manifest = content(language, "connector.json");
                 assert!(manifest.is_some_and(|text| text.contains("\"{{name}}\"")), "{language}");
             }
@@ -211,7 +218,7 @@ mod tests {
     #[test]
     fn a_language_without_a_project_is_answered_with_those_that_have_one() {
         for world in [World::Connector, World::Transform, World::Policy] {
-            assert!(project("rust", world).is_ok(), "{world:?}");
+            assert!(project("rust", world).is_ok() && project("ts", world).is_ok(), "{world:?}");
             let failure = format!("{:?}", project("cobol", world).expect_err("no such project"));
             assert!(failure.contains("one of: rust"), "{failure}");
         }

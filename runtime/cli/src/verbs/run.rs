@@ -17,6 +17,7 @@ use crate::{
     failure::{Exit, Failure},
     logging::{self, Format},
     screen::Tone,
+    watch_folder::{self, WatchFolder},
     wiring::{self, State},
 };
 
@@ -51,10 +52,15 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         let router = listener::router(engine.clone(), &config);
         tokio::spawn(listener::serve(listener, router, stopping.clone()))
     });
+    let taking = config.connectors.watch_folder.as_deref().map(|written| {
+        let folder = watch_folder::place(context.config_path(), written);
+        tokio::spawn(WatchFolder::new(folder, engine.operations()).watch())
+    });
     say_ready(context, &engine, &state).await;
     let outcome = engine.run(stopped(stopping)).await;
     stop.send_replace(true);
     signals.abort();
+    taking.inspect(|taking| taking.abort());
     if let Ok(Err(error)) = serving.await {
         tracing::warn!(%error, "the control socket ended with an error");
     }

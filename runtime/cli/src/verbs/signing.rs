@@ -9,7 +9,7 @@ use std::{
 };
 
 use lockstep_core::config::{NAME_BYTES_MAX, is_name};
-use lockstep_host::{SigningKey, digest_of, examine, sign};
+use lockstep_host::{SigningKey, digest_of, sign, survey};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -68,8 +68,8 @@ pub fn sign_component(args: &SignArgs, context: &Context<'_>) -> Result<Exit, Fa
         Failure::new("LS-CLI-021", format!("cannot read {}: {error}", args.component.display()))
             .remedy("Name the component's .wasm file.")
     })?;
-    // What no connector may be is not signed as one.
-    let anatomy = examine(&bytes)?;
+    // What could not be loaded is not signed.
+    let anatomy = survey(&bytes)?.anatomy;
     let signed = sign(&bytes, &key)?;
     let out = args.out.as_ref().unwrap_or(&args.component);
     replace(out, &signed).map_err(|error| unwritten(out, &error).remedy("Name a file that you may write to."))?;

@@ -306,7 +306,7 @@ fn told(report: UpgradeReport, context: &Context<'_>) -> Result<Exit, Failure> {
 }
 
 /// Waits until the probation is over.
-async fn proved(client: &Client, report: &UpgradeReport, context: &Context<'_>) -> Result<(), Failure> {
+pub(super) async fn proved(client: &Client, report: &UpgradeReport, context: &Context<'_>) -> Result<(), Failure> {
     let digest = report.to.as_ref().map(|about| about.digest.clone()).unwrap_or_default();
     let bar = context.screen.progress("on probation", None);
     let until = tokio::time::Instant::now() + Duration::from_millis(report.probation_ms) + LATE;
@@ -340,7 +340,7 @@ fn absolute(to: &str) -> Result<String, Failure> {
     Ok(path.display().to_string())
 }
 
-fn probation(text: &str) -> Result<u64, Failure> {
+pub(super) fn probation(text: &str) -> Result<u64, Failure> {
     duration_ms(text).ok_or_else(|| {
         Failure::usage("LS-CLI-029", format!("`{text}` is no duration"))
             .remedy("Write a number and a unit, such as `30s` or `5m`; `0s` watches not at all.")
@@ -352,6 +352,6 @@ fn plain(digest: &str) -> String {
     digest.trim_start_matches("sha256:").to_ascii_lowercase()
 }
 
-fn short(digest: &str) -> &str {
+pub(super) fn short(digest: &str) -> &str {
     digest.get(..SHORT).unwrap_or(digest)
 }

@@ -26,7 +26,8 @@ pub fn json_schema() -> Value {
                     "propertyNames": { "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,62}$" },
                     "additionalProperties": { "type": "string", "pattern": "^ed25519:[A-Za-z0-9+/]{43}=$" }
                 },
-                "require_signature": { "type": "boolean", "default": false }
+                "require_signature": { "type": "boolean", "default": false },
+                "watch_folder": { "type": "string", "description": "Where new versions of connectors are put, relative to this file" }
             }), &[]),
             "journal": closed(json!({ "keep": { "$ref": "#/$defs/duration" } }), &[])
         },

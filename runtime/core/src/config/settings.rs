@@ -36,6 +36,8 @@ pub struct ConnectorSettings {
     pub trusted_keys: Vec<TrustedKey>,
     /// Only components that one of these signed are used, besides the built-in ones.
     pub require_signature: bool,
+    /// Where new versions are put, relative to the configuration file; each is taken as an upgrade.
+    pub watch_folder: Option<String>,
 }
 
 /// A public key whose signatures count.
@@ -48,7 +50,12 @@ pub struct TrustedKey {
 
 impl Default for ConnectorSettings {
     fn default() -> Self {
-        ConnectorSettings { probation_ms: 60_000, trusted_keys: Vec::new(), require_signature: false }
+        ConnectorSettings {
+            probation_ms: 60_000,
+            trusted_keys: Vec::new(),
+            require_signature: false,
+            watch_folder: None,
+        }
     }
 }
 
@@ -122,6 +129,7 @@ pub(super) fn read_connectors(root: &mut Section<'_>, problems: &mut Problems<'_
     settings.probation_ms = probation.unwrap_or(settings.probation_ms);
     settings.trusted_keys = read_keys(&mut section, problems);
     settings.require_signature = section.flag("require_signature", problems).unwrap_or_default();
+    settings.watch_folder = section.text("watch_folder", problems);
     section.finish(problems);
     settings
 }

@@ -36,6 +36,8 @@ pub enum Bench {
     Copy,
     /// Salesforce, HubSpot and PostgreSQL in one sync; only where it is named
     Crm,
+    /// one call of code for a field or a rule; only where it is named
+    Code,
 }
 
 /// One number of one round.
@@ -120,7 +122,7 @@ impl Stage<'_> {
             Bench::Pairs => concurrency::pairs(self).await,
             Bench::Alternating => concurrency::alternating(self).await,
             Bench::Copy => copy::measure(self).await,
-            Bench::Crm => anyhow::bail!("this needs no pair of databases"),
+            Bench::Crm | Bench::Code => anyhow::bail!("this needs no pair of databases"),
         }
     }
 }
