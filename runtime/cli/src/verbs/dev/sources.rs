@@ -2,16 +2,16 @@
 //! file system only say when to look; what was read decides.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
+use inotify::{Inotify, WatchMask, Watches};
 use lockstep_host::digest_of;
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::{
-    sync::mpsc,
+    sync::mpsc::{self, error::TrySendError},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -26,6 +26,8 @@ const RESTLESS: Duration = Duration::from_secs(2);
 const LOOK_ANYWAY: Duration = Duration::from_secs(20);
 /// More files are no sources.
 const FILES_MAX: usize = 20_000;
+/// Folders that are watched; what lies in more is seen when it is looked at anyway.
+const FOLDERS_MAX: usize = 2_000;
 /// What is in larger files is not read: their size and time have to do.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 /// What tools leave beside sources.
@@ -55,10 +57,7 @@ impl Sources {
         let about = fs::metadata(path)?;
         if about.is_dir() {
             for entry in fs::read_dir(path)?.flatten() {
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                let is_left = LEFT.contains(&&*name) || name.starts_with('.') || name.ends_with('~');
-                if !is_left {
+                if !is_left(&entry.file_name().to_string_lossy()) {
                     let _ = self.add(&entry.path());
                 }
             }
@@ -87,34 +86,30 @@ impl Sources {
 
 /// Hears when something is written.
 pub struct Watch {
-    watcher: RecommendedWatcher,
+    watches: Watches,
     notices: mpsc::Receiver<()>,
 }
 
 impl Watch {
     pub fn new(project: &Project) -> Result<Self, Failure> {
-        let (heard, notices) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            // Looking at files is told, too.
-            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-                // A notice that waits to be heard says the same.
-                let _ = heard.try_send(());
-            }
-        });
-        let mut watch = Watch { watcher: watcher.map_err(|error| unwatched(project, &error))?, notices };
+        let inotify = Inotify::init().map_err(|error| unwatched(project, &error))?;
+        let mut watch = Watch { watches: inotify.watches(), notices: heard(inotify) };
         watch.place(project).map_err(|error| unwatched(project, &error))?;
         Ok(watch)
     }
 
     /// Watches what is there now: a folder that was made anew is another one.
-    fn place(&mut self, project: &Project) -> notify::Result<()> {
-        self.watcher.watch(&project.folder, RecursiveMode::NonRecursive)?;
+    fn place(&mut self, project: &Project) -> io::Result<()> {
+        let mut folders = BTreeSet::from([project.folder.clone()]);
         for path in &project.watch {
-            if path.is_dir() {
-                self.watcher.watch(path, RecursiveMode::Recursive)?;
-            } else if let Some(folder) = path.parent().filter(|folder| folder.is_dir()) {
-                // Editors put another file in the place of one that is saved.
-                self.watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            // Editors put another file in the place of one that is saved: its folder tells.
+            folders.extend(path.parent().map(Path::to_owned));
+            within(path, &mut folders);
+        }
+        for folder in folders {
+            match self.watches.add(&folder, written()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(())
@@ -141,7 +136,51 @@ impl Watch {
     }
 }
 
-fn unwatched(project: &Project, error: &notify::Error) -> Failure {
+/// What is told: everything but looking at files, which is done here.
+fn written() -> WatchMask {
+    WatchMask::CREATE
+        | WatchMask::MODIFY
+        | WatchMask::CLOSE_WRITE
+        | WatchMask::MOVED_FROM
+        | WatchMask::MOVED_TO
+        | WatchMask::DELETE
+        | WatchMask::DELETE_SELF
+}
+
+/// The system is asked in a thread of its own, which ends with the process.
+fn heard(mut inotify: Inotify) -> mpsc::Receiver<()> {
+    let (hear, notices) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(_events) = inotify.read_events_blocking(&mut buffer) {
+            // A notice that waits to be heard says the same.
+            if let Err(TrySendError::Closed(())) = hear.try_send(()) {
+                return;
+            }
+        }
+    });
+    notices
+}
+
+/// A folder and those in it.
+fn within(path: &Path, folders: &mut BTreeSet<PathBuf>) {
+    if !path.is_dir() || folders.len() >= FOLDERS_MAX {
+        return;
+    }
+    folders.insert(path.to_owned());
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && !is_left(&entry.file_name().to_string_lossy()) {
+            within(&entry.path(), folders);
+        }
+    }
+}
+
+fn is_left(name: &str) -> bool {
+    LEFT.contains(&name) || name.starts_with('.') || name.ends_with('~')
+}
+
+fn unwatched(project: &Project, error: &io::Error) -> Failure {
     Failure::new("LS-CLI-062", format!("changes in {} cannot be watched: {error}", project.folder.display()))
         .remedy("Raise the limit of the system that it names (`sysctl fs.inotify.max_user_watches`), or use `--once` after each change.")
 }
