@@ -11,6 +11,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     EnvFilter,
+    filter::Targets,
     layer::{Context, Layer, SubscriberExt},
     util::SubscriberInitExt,
 };
@@ -55,7 +56,8 @@ pub fn start_for_connectors(screen: &Screen) {
         1 => Level::DEBUG,
         _ => Level::TRACE,
     };
-    let lines = ConnectorLines { screen: screen.clone(), level };
+    let lines = ConnectorLines { screen: screen.clone() };
+    let lines = lines.with_filter(Targets::new().with_target(CONNECTOR, level));
     if let Err(error) = tracing_subscriber::registry().with(lines).try_init() {
         screen.note(format!("no log: {error}"));
     }
@@ -63,15 +65,11 @@ pub fn start_for_connectors(screen: &Screen) {
 
 struct ConnectorLines {
     screen: Screen,
-    level: Level,
 }
 
 impl<S: Subscriber> Layer<S> for ConnectorLines {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let (about, mut words) = (event.metadata(), Words::default());
-        if about.target() != CONNECTOR || *about.level() > self.level {
-            return;
-        }
         event.record(&mut words);
         let level = about.level().as_str().to_lowercase();
         if self.screen.json {

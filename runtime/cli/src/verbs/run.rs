@@ -60,7 +60,9 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let outcome = engine.run(stopped(stopping)).await;
     stop.send_replace(true);
     signals.abort();
-    taking.inspect(|taking| taking.abort());
+    if let Some(taking) = taking {
+        taking.abort();
+    }
     if let Ok(Err(error)) = serving.await {
         tracing::warn!(%error, "the control socket ended with an error");
     }

@@ -71,7 +71,8 @@ impl Sources {
         Ok(())
     }
 
-    pub fn count(&self) -> usize {
+    #[cfg(test)]
+    fn count(&self) -> usize {
         self.0.len()
     }
 
