@@ -55,7 +55,8 @@ impl Trial {
         let ready = (loaded.component, &source);
         let subject = conformance::subject(&config, connection, &project.folder, ready, loader)?;
         let asked = |rule: &&Rule| self.only.is_empty() || self.only.contains(rule);
-        let (quick, slow): (Vec<Rule>, Vec<Rule>) = Rule::ALL.iter().filter(asked).copied().partition(|rule| rule.only_asks());
+        let (quick, slow): (Vec<Rule>, Vec<Rule>) =
+            Rule::ALL.iter().filter(asked).copied().partition(|rule| rule.only_asks());
         let mut report =
             Report { connector: String::new(), object: String::new(), lines: Vec::new(), left: Vec::new() };
         let mut parts = [quick, slow].into_iter().filter(|rules| !rules.is_empty());
