@@ -165,7 +165,7 @@ async fn one_round_ends_with_how_it_went() -> Result<()> {
     let once = |project: &Project, world: &World| -> Result<(Option<i32>, Value)> {
         let output = project.command(world, &["--once"])?.output()?;
         let told = String::from_utf8_lossy(&output.stdout);
-        let round = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).last();
+        let round = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).next_back();
         Ok((output.status.code(), round.with_context(|| told.to_string())?))
     };
     let (code, round) = once(&project, &world)?;
