@@ -21,6 +21,24 @@ pub struct ChannelAt {
     /// was there before the stream began.
     #[serde(rename = "s")]
     pub since_s: i64,
+    /// The second in which the last event taken was committed; unknown in old cursors.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub taken_s: Option<i64>,
+}
+
+impl ChannelAt {
+    /// A position without an event: everything since that second is still to be taken.
+    pub fn since(since_s: i64) -> Self {
+        ChannelAt { replay: None, since_s, taken_s: None }
+    }
+
+    /// An event was taken.
+    pub fn take(&mut self, replay_id: i64, committed_s: i64) {
+        if self.replay.is_none_or(|taken| taken < replay_id) {
+            self.replay = Some(replay_id);
+            self.taken_s = Some(committed_s);
+        }
+    }
 }
 
 /// A polled object.
@@ -93,8 +111,10 @@ mod tests {
     #[test]
     fn a_cursor_survives_the_way_there_and_back_and_is_small() {
         let mut cursor = Cursor::new();
-        cursor.channels.insert("/data/ContactChangeEvent".into(), ChannelAt { replay: Some(7), since_s: 1 });
-        cursor.channels.insert("/data/LeadChangeEvent".into(), ChannelAt { replay: None, since_s: 2 });
+        cursor
+            .channels
+            .insert("/data/ContactChangeEvent".into(), ChannelAt { replay: Some(7), since_s: 1, taken_s: Some(1) });
+        cursor.channels.insert("/data/LeadChangeEvent".into(), ChannelAt::since(2));
         let window = Some(Window { then_covered_s: 9, stamp_s: 8, id: "00Q".into() });
         cursor.polled.insert("Task".into(), PolledAt { covered_s: 3, window });
         let bytes = cursor.to_bytes();

@@ -182,10 +182,29 @@ fn events_that_are_no_longer_kept_are_a_gap_and_what_is_kept_comes_behind_it() -
     let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
     let at: Value = serde_json::from_slice(&heir.cursor)?;
     let taken = at["ch"]["/data/ContactChangeEvent"]["r"].clone();
-    quiet.cursor = moved(&heir.cursor, json!({"r": taken, "s": now_s - 10}))?;
+    quiet.cursor = moved(&heir.cursor, json!({"r": taken, "s": now_s - 10, "t": now_s - 75 * 3600}))?;
     set(&org, &id, json!({"Email": "next@example.com"}))?;
     let rows = flat(&quiet.until(1)?);
     ensure!(rows.len() == 1 && rows[0].3[2] == text("next@example.com"), "{rows:?}");
+    Ok(())
+}
+
+#[test]
+fn an_event_that_should_be_kept_and_is_not_has_others_lost_behind_it() -> anyhow::Result<()> {
+    let org = Org::start(Options::default())?;
+    let id = create(&org, json!({"LastName": "Smith"}))?;
+    let mut follower = Follower::start(session(&org)?, contacts())?;
+    set(&org, &id, json!({"Email": "a@example.com"}))?;
+    follower.until(1)?;
+    // Nobody was told of this one when the organisation lost its events.
+    let heir = follower.cursor.clone();
+    drop(follower);
+    set(&org, &id, json!({"Email": "lost@example.com"}))?;
+    org.forget_events();
+    set(&org, &id, json!({"Email": "kept@example.com"}))?;
+    let mut heir = Follower::resume(session(&org)?, heir, contacts());
+    let rows = flat(&heir.until(2)?);
+    ensure!(rows[0].1 == "gap" && rows[1].3[2] == text("kept@example.com"), "{rows:?}");
     Ok(())
 }
 

@@ -57,6 +57,11 @@ pub struct ChangeEvent {
 }
 
 impl ChangeEvent {
+    /// The second of its commit, by the server's clock.
+    pub fn committed_s(&self) -> i64 {
+        self.header.commit_timestamp.div_euclid(1000)
+    }
+
     /// `None`: not a change event.
     pub fn parse(channel: &str, data: &RawValue) -> Option<Self> {
         #[derive(Deserialize)]

@@ -51,7 +51,7 @@ fn adopt(session: &mut Session, follow: &mut Follow, selections: &[Selection]) -
         let since_s = begun
             .or(oldest)
             .ok_or_else(|| Failure::CursorInvalid(format!("the cursor knows nothing of {}", selection.object)))?;
-        follow.cursor.channels.insert(channel, ChannelAt { replay: None, since_s });
+        follow.cursor.channels.insert(channel, ChannelAt::since(since_s));
     }
     if follow.cursor.channels.is_empty() {
         return Ok(());
@@ -154,13 +154,13 @@ fn drain(session: &mut Session, follow: &mut Follow, request: &ChangesRequest, b
             return Ok(true);
         }
         give(session, follow, request, &event, batches)?;
-        let at = follow.cursor.channels.entry(event.channel.clone()).or_insert(ChannelAt { replay: None, since_s: 0 });
+        let at = follow.cursor.channels.entry(event.channel.clone()).or_insert(ChannelAt::since(0));
         if at.replay.is_some_and(|taken| event.replay_id <= taken) {
             // Younger than the last one taken, and yet with a lower number: the
             // numbers began anew, and nothing orders these against what is known.
             return Err(Failure::CursorInvalid(format!("{}: replay ids began anew", event.channel)));
         }
-        at.replay = Some(event.replay_id);
+        at.take(event.replay_id, event.committed_s());
     }
 }
 

@@ -60,7 +60,7 @@ fn subscribe(session: &mut Session, follow: &mut Follow, wanted: &[(String, Stri
     for (object, channel) in wanted {
         match refusals.iter().find(|(known, _)| known == channel) {
             None => {
-                let at = ChannelAt { replay: None, since_s: now_s };
+                let at = ChannelAt::since(now_s);
                 follow.cursor.channels.insert(channel.clone(), at);
             }
             Some((_, message)) if session.config.changes == Changes::Stream || session.config.channel.is_some() => {

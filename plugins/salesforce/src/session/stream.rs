@@ -138,7 +138,7 @@ impl Stream {
         let refused = self.subscribe(&wanted)?;
         for channel in channels {
             if !refused.iter().any(|(known, _)| known == channel) {
-                self.read.insert(channel.clone(), ChannelAt { replay: None, since_s });
+                self.read.insert(channel.clone(), ChannelAt::since(since_s));
             }
         }
         self.complete_s = since_s;
@@ -302,9 +302,14 @@ impl Stream {
             let Refusal::ReplayGone = message.refusal() else {
                 return Err(refused(&message, &channel));
             };
-            // A quiet channel's last event was long ago, and yet nothing need
-            // have been missed. Else all that is kept is told again, behind a gap.
-            if self.read.get(&channel).is_none_or(|at| now_s - at.since_s > KEPT_S) {
+            // Of a quiet channel the last event was long ago, and yet nothing need have
+            // been missed. An event that should be kept and is not has others lost behind
+            // it, such as in a move of the organisation: all that is kept is told again,
+            // behind a gap.
+            let was_quiet = |at: &ChannelAt| {
+                now_s - at.since_s <= KEPT_S && at.taken_s.is_some_and(|taken_s| now_s - taken_s > KEPT_S)
+            };
+            if !self.read.get(&channel).is_some_and(was_quiet) {
                 self.miss(&channel, now_s);
             }
             self.rewound.insert(channel.clone());
@@ -387,7 +392,7 @@ impl Stream {
     fn admit(&mut self, message: &Message) -> Option<ChangeEvent> {
         let event = ChangeEvent::parse(&message.channel, message.data.as_ref()?)?;
         let at = self.read.get_mut(&event.channel)?;
-        let old = event.header.commit_timestamp.div_euclid(1000) < at.since_s - COMMIT_MARGIN_S;
+        let old = event.committed_s() < at.since_s - COMMIT_MARGIN_S;
         match at.replay {
             // A position that began without an event: what was before it was read.
             None if old => return None,
@@ -395,7 +400,7 @@ impl Stream {
             Some(taken) if event.replay_id <= taken && !self.rewound.contains(&event.channel) => return None,
             _ => {}
         }
-        at.replay = Some(at.replay.map_or(event.replay_id, |taken| taken.max(event.replay_id)));
+        at.take(event.replay_id, event.committed_s());
         Some(event)
     }
 }
