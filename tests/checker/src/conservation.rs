@@ -37,7 +37,10 @@ fn account<'h>(
         verdict.agreed += 1;
     } else if index.superseded.contains(&(record, field, value)) {
         verdict.superseded += 1;
-    } else if index.keeps_value(record, field, value) || waits_in_place(index, edit, field, value) {
+    } else if index.keeps_value(record, field, value)
+        || waits_in_place(index, edit, field, value)
+        || is_set_aside(history, edit, field, value)
+    {
         verdict.kept += 1;
     } else {
         let text = format!(
@@ -46,6 +49,18 @@ fn account<'h>(
         );
         verdict.blame(ViolationKind::LostEdit, record, Some(field), text);
     }
+}
+
+/// The row went with the value, and only a state that was replaced by an older one had
+/// heard of it: that one's journal has it, and nothing else can.
+fn is_set_aside(history: &History, edit: &Edit, field: &str, value: Option<&str>) -> bool {
+    let went = |later: &Edit| {
+        later.is_delete()
+            && (&later.side, &later.record) == (&edit.side, &edit.record)
+            && later.seen().any(|(name, seen)| name == field && seen.as_deref() == value)
+    };
+    history.set_aside.iter().any(|one| one.field == field && Some(one.value.as_str()) == value)
+        && history.edits.iter().any(went)
 }
 
 /// The record waits as a whole, and the value still stands where it was made, or in

@@ -37,6 +37,10 @@ pub struct History {
     /// there at all: nobody can tell whether there ever was one.
     #[serde(default)]
     pub unmet: BTreeSet<Unmet>,
+    /// Edits of which the journals of states tell that were replaced by an older one. They
+    /// are kept there where the row went with them: nothing else can know of them.
+    #[serde(default)]
+    pub set_aside: BTreeSet<SetAside>,
     /// What the runtime says of every field of the records it knows, where it was asked.
     #[serde(default)]
     pub explained: Option<Vec<Explained>>,
@@ -47,6 +51,14 @@ pub struct History {
 #[serde(deny_unknown_fields)]
 pub struct Shown {
     pub side: String,
+    pub field: String,
+    pub value: String,
+}
+
+/// An edited value that is in the journal of a state that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetAside {
     pub field: String,
     pub value: String,
 }

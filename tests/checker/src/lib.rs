@@ -15,7 +15,7 @@ mod presence;
 mod verdict;
 
 pub use export::kept_from_conflicts;
-pub use history::{Deed, Edit, Explained, History, Kept, KeptState, Row, Shown, Unmet};
+pub use history::{Deed, Edit, Explained, History, Kept, KeptState, Row, SetAside, Shown, Unmet};
 pub use verdict::{Verdict, Violation, ViolationKind};
 
 use index::Index;

@@ -6,7 +6,7 @@ use crate::{
     delta::QuarantineChange,
     journal::What,
     key::{Key, MatchKey},
-    record::{Life, Link, Presence, Record, RecordId, SideId},
+    record::{FieldId, Life, Link, Presence, Record, RecordId, SideId},
     spec::SideSpec,
     value::{Timestamp, Value},
     write::{Action, Rejection},
@@ -79,10 +79,34 @@ impl Planner<'_> {
         let Some(record) = set.by_key(side.id, told.key).and_then(|id| set.get(id)) else {
             return self.keep_stranger(side, &told);
         };
-        let gone = |link: &&Link| matches!(link.presence, Presence::Live | Presence::Deleted);
-        let Some(link) = record.link(side.id).filter(gone) else {
+        let Some((last, shown_there)) = self.unknown_of(record, side, &told) else {
             return;
         };
+        let known = record.link(side.id).is_some_and(|link| link.presence == Presence::Deleted);
+        let id = record.id;
+        self.journal(Some(id), Some(side.id), What::Deleted { edited_at: told.at, last });
+        if let Some(mut record) = known.then(|| set.take(id)).flatten() {
+            self.touch(&record);
+            see(&mut record, side.id, shown_there);
+            self.put_changed(set, record);
+        }
+    }
+
+    /// What a write was answered of a row that is known to be gone: what it held at its
+    /// end may be an edit that nothing else shows.
+    pub(super) fn keep_answer(&mut self, record: &mut Record, side: &SideSpec, told: &Told<'_>) {
+        let gone = record.link(side.id).is_some_and(|link| link.presence == Presence::Deleted);
+        if let Some((last, shown_there)) = self.unknown_of(record, side, told).filter(|_| gone) {
+            self.journal(Some(record.id), Some(side.id), What::Deleted { edited_at: told.at, last });
+            see(record, side.id, shown_there);
+        }
+    }
+
+    /// What is told of a row that is or may be gone and is not known of it: the record
+    /// with that in it, and the values as shown.
+    fn unknown_of(&self, record: &Record, side: &SideSpec, told: &Told<'_>) -> Option<(Values, Values)> {
+        let gone = |link: &&Link| matches!(link.presence, Presence::Live | Presence::Deleted);
+        let link = record.link(side.id).filter(gone)?;
         let mut last = whole(record);
         let mut shown_there = Vec::new();
         for field in self.spec.fields() {
@@ -102,19 +126,7 @@ impl Planner<'_> {
             }
             shown_there.push((field.id, native.clone()));
         }
-        if shown_there.is_empty() {
-            return;
-        }
-        let (id, known) = (record.id, link.presence == Presence::Deleted);
-        self.journal(Some(id), Some(side.id), What::Deleted { edited_at: told.at, last });
-        if let Some(mut record) = known.then(|| set.take(id)).flatten() {
-            self.touch(&record);
-            if let Some(link) = record.link_mut(side.id) {
-                // Told once more, as after a restart, it is not journaled once more.
-                shown_there.into_iter().for_each(|(field, native)| link.observe(field, native));
-            }
-            self.put_changed(set, record);
-        }
+        (!shown_there.is_empty()).then_some((last, shown_there))
     }
 
     /// A row that nobody knew and that is gone: what was told of it may be an edit of a
@@ -258,6 +270,8 @@ impl Planner<'_> {
     }
 
     /// An echo alone is not worth a commit: its version is kept where one is made anyway.
+    /// Not where what is known has none: an echo of some columns says nothing of the
+    /// others, and what was told before that of those would pass for newer.
     fn note_echo(&self, set: &mut Workset, side: SideId, id: RecordId, told: &Told<'_>) {
         if !self.is_touched(id) {
             return;
@@ -265,7 +279,7 @@ impl Planner<'_> {
         let Some(mut record) = set.take(id) else {
             return;
         };
-        if let Some(link) = record.link_mut(side) {
+        if let Some(link) = record.link_mut(side).filter(|link| can_order(told.version, link)) {
             advance(link, told.version);
         }
         set.put_back(record);
@@ -399,6 +413,15 @@ impl Planner<'_> {
             let change = QuarantineChange::Clear { record, side };
             self.delta.quarantine.push(change);
         }
+    }
+}
+
+type Values = Vec<(FieldId, Value)>;
+
+/// Told once more, as after a restart, it is not journaled once more.
+fn see(record: &mut Record, side: SideId, shown_there: Values) {
+    if let Some(link) = record.link_mut(side) {
+        shown_there.into_iter().for_each(|(field, native)| link.observe(field, native));
     }
 }
 

@@ -165,13 +165,17 @@ impl Planner<'_> {
 
     /// A record that dies while it is wanted at a side: the create may have been sent,
     /// and its row show later. It would pass for somebody's new one, and bring the
-    /// record back everywhere.
+    /// record back everywhere. One that appears and dies at once may have been known to
+    /// a state that a power cut took, and be told of once more.
     fn remember_creates(&self, set: &Workset, record: &mut Record) {
         let dead = |record: &Record| matches!(record.life, Life::Deleted { .. });
         if !dead(record) {
             return;
         }
-        let Some(original) = self.original(set, record.id).filter(|original| !dead(original)) else {
+        let brief = self.before.get(&record.id).is_some_and(|before| before.is_new) && !self.phase.is_first_copy();
+        let alive = brief.then(|| Record { life: Life::Live, ..record.clone() });
+        let known = self.original(set, record.id).filter(|original| !dead(original));
+        let Some(original) = known.or(alive.as_ref()) else {
             return;
         };
         if record_matches(self.spec, original).is_empty() {

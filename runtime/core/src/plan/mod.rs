@@ -14,6 +14,7 @@ mod link;
 mod merge;
 mod needs;
 mod operator;
+mod presumed;
 mod proof;
 mod revert;
 mod settle;
@@ -23,7 +24,9 @@ mod workset;
 pub use absorb::can_order;
 pub use filter::{Belonging, belonging};
 pub use intent::{intent, wants};
-pub use needs::{Parent, Wait, moved_to, needs, needs_outcomes, needs_rows, parents, record_matches, waits};
+pub use needs::{
+    Parent, Wait, moved_to, needs, needs_keys, needs_outcomes, needs_rows, parents, record_matches, waits,
+};
 pub use proof::{Lost, lost};
 pub use workset::{KeyRecords, Needs, Refs, Workset};
 

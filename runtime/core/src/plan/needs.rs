@@ -8,7 +8,7 @@ use crate::{
     matching,
     record::{FieldId, HoldReason, Life, Record, RecordId, SideId},
     spec::{SideSpec, SyncSpec},
-    value::Value,
+    value::{Cell, Value},
 };
 
 use super::{
@@ -27,8 +27,12 @@ pub fn needs(spec: &SyncSpec, side: SideId, batch: &ChangeBatch) -> Needs {
     let layout = Arc::new(Layout::new(side, Some(&batch.columns)));
     for row in &batch.rows {
         needs.keys.push((side.id, row.key.clone()));
+        let place = needs.keys.len() - 1;
+        if batch.kind == ChangeKind::Delete {
+            let matches = key_matches(spec, side, &row.key);
+            needs.matches_unless_linked.extend(matches.into_iter().map(|key| (place, key)));
+        }
         if batch.kind == ChangeKind::Upsert {
-            let place = needs.keys.len() - 1;
             let cells = Cells::new(layout.clone(), &row.cells);
             let moved = told(spec, side, &cells, &row.key, &mut needs);
             let matches = row_matches(spec, side, &cells);
@@ -55,6 +59,21 @@ pub fn needs_rows<'r>(spec: &SyncSpec, side: SideId, rows: impl IntoIterator<Ite
         let cells = Cells::new(layout.clone(), &row.cells);
         told(spec, side, &cells, &row.key, &mut needs);
         needs.matches.extend(row_matches(spec, side, &cells));
+    }
+    needs
+}
+
+/// What has to be looked up before it can be told whose rows with these keys are, or were.
+pub fn needs_keys<'k>(spec: &SyncSpec, side: SideId, keys: impl IntoIterator<Item = &'k Key>) -> Needs {
+    let mut needs = Needs::default();
+    let Some(side) = spec.side(side) else {
+        return needs;
+    };
+    for key in keys {
+        let place = needs.keys.len();
+        needs.keys.push((side.id, key.clone()));
+        let matches = key_matches(spec, side, key);
+        needs.matches_unless_linked.extend(matches.into_iter().map(|key| (place, key)));
     }
     needs
 }
@@ -120,6 +139,22 @@ pub(super) fn row_matches(spec: &SyncSpec, side: &SideSpec, cells: &Cells<'_>) -
         }
     }
     matching::match_keys(spec, &values)
+}
+
+/// The match values that a row's key alone tells, where the sides share it.
+pub(super) fn key_matches(spec: &SyncSpec, side: &SideSpec, key: &Key) -> Vec<MatchKey> {
+    let is_key = |field: &FieldId| side.field(*field).is_some_and(|here| side.key.contains(&here.column));
+    // Mostly keys are the side's own: then no row is made.
+    if side.key.len() != key.0.len() || !spec.match_on.iter().any(|fields| fields.iter().all(is_key)) {
+        return Vec::new();
+    }
+    let mut row: Vec<Cell> = vec![None; side.columns.len()];
+    for (place, value) in side.key.iter().zip(key.0.iter()) {
+        if let Some(cell) = row.get_mut(*place) {
+            *cell = Some(value.clone());
+        }
+    }
+    row_matches(spec, side, &Cells::new(Arc::new(Layout::new(side, None)), &row))
 }
 
 /// The match values a record carries: none once it is deleted everywhere.

@@ -300,6 +300,10 @@ impl Planner<'_> {
         if !record.link(side.id).is_some_and(Link::is_live) {
             if sent.intent.action == Action::Create {
                 self.duplicate(set, record, side, sent, row);
+            } else {
+                let cells = Cells::new(self.layout(side, None), &row.cells);
+                let at = row.at.unwrap_or(self.now);
+                self.keep_answer(record, side, &Told { key: &row.key, cells, version: &row.version, at });
             }
             return;
         }

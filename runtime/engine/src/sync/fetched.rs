@@ -85,6 +85,9 @@ fn absorb_news(
     for row in rows {
         planner.absorb_row(set, run.id, row);
     }
+    if rows.is_empty() {
+        planner.presume_made(set, run.id, key, |record| run.may_have_made(record));
+    }
     if rows.is_empty()
         && let Some((record, link)) = live_link(set, run.id, key)
     {

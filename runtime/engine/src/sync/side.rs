@@ -36,6 +36,9 @@ pub(super) struct ParkedRow {
     pub(super) ticket: u64,
     /// A delete that the delete storm guard has counted already.
     pub(super) counted: bool,
+    /// Nobody knew the row, and it has waited for the creates that were in flight when
+    /// it came: none that was sent later made it.
+    pub(super) waited: bool,
 }
 
 /// News of a row that is wanted.
@@ -119,6 +122,8 @@ pub(super) struct SideRun {
     pub(super) suspect_below: u64,
     /// ...unless they were looked up.
     pub(super) cleared: HashSet<RecordId>,
+    /// Records of which this process sent a create whose answer it never heard.
+    pub(super) unheard: HashSet<RecordId>,
     /// Rows nobody knows wait until such creates have all been looked up: only
     /// where nothing but the key would tell that they belong together.
     pub(super) suspects_open: bool,
@@ -178,6 +183,7 @@ impl SideRun {
             uncertain: Uncertain::default(),
             suspect_below,
             cleared: HashSet::new(),
+            unheard: HashSet::new(),
             suspects_open: false,
             comparing: None,
             compare_again: false,
@@ -291,6 +297,11 @@ impl SideRun {
         self.in_flight.contains(&record) || self.parked.contains_key(&record) || self.uncertain.has(record)
     }
 
+    /// Whether a create of this record may have made a row that nobody has heard of.
+    pub(super) fn may_have_made(&self, record: RecordId) -> bool {
+        !self.in_flight.contains(&record) && (record.0 < self.suspect_below || self.unheard.contains(&record))
+    }
+
     /// The last group with creates that are not settled, if a row nobody knows
     /// may be one of them.
     pub(super) fn creating_group(&self) -> Option<u64> {
@@ -348,7 +359,8 @@ impl SideRun {
         }
         let open = self.creating.keys().next().copied().unwrap_or(u64::MAX);
         while self.strangers.front().is_some_and(|(group, _)| *group < open) {
-            if let Some((_, row)) = self.strangers.pop_front() {
+            if let Some((_, mut row)) = self.strangers.pop_front() {
+                row.waited = true;
                 self.parked_rows = self.parked_rows.saturating_sub(1);
                 freed.push_back((self.id, row));
             }

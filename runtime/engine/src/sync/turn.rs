@@ -205,7 +205,7 @@ impl Actor {
             follow.behind = Behind::of(planner.spec, &follow.freed, set);
             for (side, ticket, batch) in &taken.batches {
                 if let Some(run) = sides.get_mut(side) {
-                    let row = ParkedRow { batch: batch.clone(), ticket: *ticket, counted: false };
+                    let row = ParkedRow { batch: batch.clone(), ticket: *ticket, counted: false, waited: false };
                     absorb_batch(planner, set, run, &row, &mut follow);
                 }
             }
@@ -389,7 +389,7 @@ impl Actor {
                 Asked::Refetch { sent } | Asked::Suspect { sent } => Some(sent.record),
             }));
             all.add(plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
-            all.keys.extend(request.keys.iter().map(|key| (*side, key.clone())));
+            all.add(plan::needs_keys(spec, *side, &request.keys));
             let missing = request.keys.iter().zip(asked).filter(|(_, asked)| matches!(asked, Asked::Missing));
             let doubts = self.sides.get(side).map(|run| &run.doubts);
             ids.extend(request.keys.iter().filter_map(|key| doubts?.record(key)));
@@ -522,6 +522,7 @@ fn settle(
                 run.certain(sent.record);
                 run.queue.succeeded(sent.record);
                 run.cleared.remove(&sent.record);
+                run.unheard.remove(&sent.record);
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
             }
@@ -531,7 +532,12 @@ fn settle(
                 run.settled(sent.record, &mut follow.freed);
                 run.queue.delay(sent.record, BUSY_WAIT_MIN);
             }
-            Settled::Refetch(key) => refetch(planner, run, sent, key, follow),
+            Settled::Refetch(key) => {
+                if sent.intent.action == Action::Create {
+                    run.unheard.insert(sent.record);
+                }
+                refetch(planner, run, sent, key, follow);
+            }
             Settled::Retry { after_ms } => {
                 let wait = std::time::Duration::from_millis(u64::from(after_ms)).max(BUSY_WAIT_MIN);
                 match outcome {
@@ -591,7 +597,8 @@ fn absorb_batch(
     let (batch, ticket) = (&told.batch, told.ticket);
     for (index, row) in batch.rows.iter().enumerate() {
         let counted = told.counted || follow.counted.has(run.id, batch.kind, &row.key);
-        let alone = || ParkedRow { batch: Arc::new(one_row(batch, row)), ticket, counted };
+        let waited = told.waited;
+        let alone = || ParkedRow { batch: Arc::new(one_row(batch, row)), ticket, counted, waited };
         run.readings.overtake(&row.key);
         if follow.behind.has(set, run.id, &row.key) {
             follow.behind.add_moved(planner.spec, run.id, batch, index);
@@ -610,10 +617,15 @@ fn absorb_batch(
             Some(record) => follow.touched.push(record),
             None => {
                 // Its delete, too: it would find nothing, and the row would be believed to be there.
-                if let Some(group) = run.creating_group() {
+                let in_flight = |record: RecordId| run.in_flight.contains(&record);
+                let may_be_one = !waited || planner.matches_any(set, run.id, (batch, index), in_flight);
+                if let Some(group) = run.creating_group().filter(|_| may_be_one) {
                     keep_while_parked(planner, set, run, &alone(), follow);
                     run.park_stranger(group, alone());
                     continue;
+                }
+                if batch.kind == ChangeKind::Delete {
+                    planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record));
                 }
             }
         }

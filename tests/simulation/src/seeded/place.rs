@@ -92,12 +92,20 @@ impl Shown {
         self.met.contains(key) || self.met_of_late.iter().any(|(_, met)| met == key)
     }
 
-    /// The runtime has died: what it had time to keep stays.
-    pub fn died(&mut self, now_us: i64) {
-        let early = self.recent.drain(..).filter(|(at_us, _, _)| *at_us < now_us - KEPT_AFTER_US);
+    /// What could be kept until then stays: the runtime dies, or its log is synced, and
+    /// everything later goes with the power.
+    pub fn keep_until(&mut self, until_us: i64) {
+        let is_kept = |at_us: i64| at_us < until_us - KEPT_AFTER_US;
+        let early = self.recent.extract_if(.., |(at_us, _, _)| is_kept(*at_us));
         self.kept.extend(early.map(|(_, column, text)| (column, text)));
-        let early = self.met_of_late.drain(..).filter(|(at_us, _)| *at_us < now_us - KEPT_AFTER_US);
+        let early = self.met_of_late.extract_if(.., |(at_us, _)| is_kept(*at_us));
         self.met.extend(early.map(|(_, key)| key));
+    }
+
+    /// What could not be kept is gone.
+    pub fn lose_the_rest(&mut self) {
+        self.recent.clear();
+        self.met_of_late.clear();
     }
 
     /// Whoever knew is gone: an older state was put back.

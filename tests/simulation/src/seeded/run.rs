@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use lockstep_checker::{Explained, Kept, KeptState, Verdict};
+use lockstep_checker::{Explained, Kept, KeptState, SetAside, Verdict};
 use lockstep_core::config::Config;
 use lockstep_engine::{
     Connector, Engine, NoCode, Operations, Setup,
     operations::{Decision, Filter},
 };
-use lockstep_state::Store;
+use lockstep_state::{Store, SyncPhase};
 use tokio::time::Instant;
 
 use super::{
@@ -85,6 +85,8 @@ struct Run {
     born: i64,
     excuses: Excuses,
     exported: Vec<Kept>,
+    /// What the journals of states that were replaced tell of edits.
+    set_aside: BTreeSet<SetAside>,
     troubles: BTreeMap<usize, &'static str>,
     met: BTreeSet<(&'static str, &'static str)>,
 }
@@ -116,7 +118,7 @@ pub fn play(scenario: Scenario, loud: bool) -> Outcome {
             Ok(End::Stuck(what)) => break Err(what),
             Ok(End::Rest(mut kept, explained)) => {
                 kept.append(&mut run.exported);
-                break verdict::judge(&run.world, kept, explained, run.excuses);
+                break verdict::judge(&run.world, kept, explained, run.set_aside, run.excuses);
             }
         }
     };
@@ -158,6 +160,7 @@ impl Run {
             born: 0,
             excuses: Excuses { held: scenario.conflict == "\"hold\"", ..Excuses::default() },
             exported: Vec::new(),
+            set_aside: BTreeSet::new(),
             troubles: BTreeMap::new(),
             met: BTreeSet::new(),
             scenario,
@@ -230,12 +233,16 @@ impl Run {
     /// After a death: perhaps an older state is put back.
     fn bury(&mut self) -> Result<(), String> {
         self.excuses.forgotten = true;
-        self.forget_shown();
         if std::mem::take(&mut self.power_goes)
             && let Some(synced) = self.synced.take()
         {
+            self.lose_what_was_shown_since_the_sync();
             self.store = synced;
             self.excuses.set_back = true;
+            // Nothing was known of any record yet.
+            self.excuses.reverted |= !self.knows_records()?;
+        } else {
+            self.forget_shown();
         }
         if std::mem::take(&mut self.restore) && !self.snapshots.is_empty() {
             self.export()?;
@@ -251,8 +258,25 @@ impl Run {
 
     /// What was shown a moment ago may not have been kept.
     fn forget_shown(&self) {
-        let now_us = self.world.now_us();
-        self.world.places.iter().for_each(|place| place.shown().died(now_us));
+        self.keep_shown(self.world.now_us());
+        self.lose_what_was_shown_since_the_sync();
+    }
+
+    fn keep_shown(&self, until_us: i64) {
+        self.world.places.iter().for_each(|place| place.shown().keep_until(until_us));
+    }
+
+    fn lose_what_was_shown_since_the_sync(&self) {
+        self.world.places.iter().for_each(|place| place.shown().lose_the_rest());
+    }
+
+    /// Whether the state has been through a first copy.
+    fn knows_records(&self) -> Result<bool, String> {
+        let told = |error: lockstep_state::StateError| error.to_string();
+        let Some(sync) = self.store.sync_id("people").map_err(told)? else {
+            return Ok(false);
+        };
+        Ok(self.store.sync_state(sync).map_err(told)?.phase == SyncPhase::Live)
     }
 
     /// What the state that is about to be replaced keeps.
@@ -268,9 +292,12 @@ impl Run {
             let known = engine.operations().status().await;
             let ran = known.is_ok_and(|status| status.syncs.iter().all(|sync| sync.phase != "new"));
             let kept = if ran { verdict::kept(&engine.operations(), identity).await } else { Ok(Vec::new()) };
+            let absorbed = if ran { verdict::absorbed(&engine.operations()).await } else { Ok(BTreeSet::new()) };
             world.end_life();
-            kept
+            kept.and_then(|kept| Ok((kept, absorbed?)))
         })?;
+        let (kept, mut absorbed) = kept;
+        self.set_aside.append(&mut absorbed);
         // Nothing waits any more in a state that is gone.
         self.exported.extend(kept.into_iter().map(|one| Kept { state: KeptState::Decided, ..one }));
         for (place, weather) in self.world.places.iter().zip(weathers) {
@@ -322,6 +349,7 @@ impl Run {
     fn sync(&mut self) -> Result<(), String> {
         if self.scenario.loses_power() {
             self.synced = Some(self.store.sync_point().map_err(|error| error.to_string())?);
+            self.keep_shown(self.world.now_us());
         }
         Ok(())
     }

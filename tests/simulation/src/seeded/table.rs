@@ -55,6 +55,8 @@ pub struct Table {
     /// Deletes by people, and the keys of the rows.
     pub removed: Vec<(usize, Key2)>,
     history: HashMap<(Key2, usize), Vec<Entry>>,
+    /// What rows that are gone held at their end.
+    graves: HashMap<Key2, Row>,
     tokens: u64,
     keys: i64,
 }
@@ -90,6 +92,7 @@ impl Table {
             runtime_writes: 0,
             removed: Vec::new(),
             history: HashMap::new(),
+            graves: HashMap::new(),
             tokens: 0,
             keys: first_key,
         }
@@ -159,6 +162,7 @@ impl Table {
             }
         }
         self.push(key.clone(), None, Vec::new(), now_us);
+        self.graves.insert(place(key), row.clone());
         Some(row)
     }
 
@@ -176,6 +180,11 @@ impl Table {
         }
         self.rows.insert(place(&key_of(&row)), row.clone());
         self.push(key.clone(), Some(row), vec![ID], now_us);
+    }
+
+    /// What a row that is gone held at its end.
+    pub fn grave(&self, key: &Key) -> Option<&Row> {
+        self.graves.get(&place(key))
     }
 
     /// The values a column had, the newest last; also those of a row that is gone.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_checker::{
-    Explained, History, Kept, KeptState, Shown, Unmet, Verdict, ViolationKind, check, kept_from_conflicts,
+    Explained, History, Kept, KeptState, SetAside, Shown, Unmet, Verdict, ViolationKind, check, kept_from_conflicts,
 };
 use lockstep_engine::{
     Operations,
@@ -60,6 +60,21 @@ pub async fn kept(operations: &Operations, identity: &str) -> Result<Vec<Kept>, 
     Ok(kept)
 }
 
+/// Kinds of journal entries that tell of edits.
+const TELLING: [&str; 2] = ["absorbed", "appeared"];
+
+/// The edits that the journal of a state tells.
+pub async fn absorbed(operations: &Operations) -> Result<BTreeSet<SetAside>, String> {
+    let all = Filter { limit: LISTED_MAX, ..Filter::default() };
+    let entries = operations.journal("people", &all).await.map_err(|error| error.to_string())?;
+    let telling = entries.iter().filter(|entry| TELLING.contains(&entry.kind.as_str()));
+    let edits = telling.flat_map(|entry| &entry.fields).filter_map(|field| {
+        let value = alike(&field.field, field.after.as_deref()?);
+        Some(SetAside { field: field.field.clone(), value })
+    });
+    Ok(edits.collect())
+}
+
 /// A value as all systems can show it: telephone numbers may have lost their blanks.
 pub fn alike(field: &str, text: &str) -> String {
     if field == "phone" { text.replace(' ', "") } else { text.to_owned() }
@@ -91,13 +106,14 @@ pub fn judge(
     world: &World,
     kept: Vec<Kept>,
     mut explained: Vec<Explained>,
+    set_aside: BTreeSet<SetAside>,
     excuses: Excuses,
 ) -> Result<Verdict, String> {
     // An echo nobody knows for one is taken for an edit of the side that shows it.
     if excuses.set_back || excuses.forgotten {
         explained.iter_mut().for_each(|one| one.set_by = None);
     }
-    let mut history = History { kept, explained: Some(explained), ..History::default() };
+    let mut history = History { kept, explained: Some(explained), set_aside, ..History::default() };
     let mut shown = BTreeSet::new();
     history.fields = ["email", "name", "phone", "city", "note"].map(str::to_owned).into();
     let mut writes = 0;

@@ -74,15 +74,16 @@ async fn change(visit: &Visit, asked: &Asked, action: Action) -> Done {
     let Some(key) = &asked.key else {
         return Done::Gone;
     };
-    let Some(checked) = visit.place.table().get(key).cloned() else {
-        return Done::Gone;
-    };
     let audits = visit.place.table().habits.condition == Condition::ReadCheckWrite;
+    let Some(checked) = visit.place.table().get(key).cloned() else {
+        let unheard = visit.place.table().grave(key).filter(|_| audits).cloned();
+        return unheard.and_then(|row| unheard_of(visit, asked, action, key, row)).map_or(Done::Gone, Done::Conflict);
+    };
     let mut told = Vec::new();
     if audits {
         match look(visit, asked, action, key, &checked) {
-            Ok(displaced) => told = displaced,
-            Err(row) => return Done::Conflict(row),
+            Look::Free(displaced) => told = displaced,
+            Look::Taken(row) => return Done::Conflict(row),
         }
         visit.delay().await;
     } else if !asked.is_met(&checked) {
@@ -109,10 +110,32 @@ async fn change(visit: &Visit, asked: &Asked, action: Action) -> Done {
     }
 }
 
-/// The look before a write. Nothing newer is there: what an earlier write, whose
-/// answer was lost, had overwritten. Else the row as it is, with what was displaced
-/// in place of what came after it.
-fn look(visit: &Visit, asked: &Asked, action: Action, key: &Key, checked: &Row) -> Result<Vec<Overwritten>, Row> {
+/// A row that is gone keeps its history: what somebody wrote there that the writer has
+/// not heard of, or what an earlier write overwrote whose answer was lost.
+fn unheard_of(visit: &Visit, asked: &Asked, action: Action, key: &Key, mut row: Row) -> Option<Row> {
+    match look(visit, asked, action, key, &row) {
+        Look::Taken(row) => Some(row),
+        Look::Free(displaced) if displaced.is_empty() => None,
+        Look::Free(displaced) => {
+            for one in displaced {
+                if let Some(column) = COLUMNS.iter().position(|name| *name == one.column) {
+                    row[column] = one.value;
+                }
+            }
+            Some(row)
+        }
+    }
+}
+
+/// What the look before a write finds.
+enum Look {
+    /// Nothing newer is there: what an earlier write, whose answer was lost, had overwritten.
+    Free(Vec<Overwritten>),
+    /// The row as it is, with what was displaced in place of what came after it.
+    Taken(Row),
+}
+
+fn look(visit: &Visit, asked: &Asked, action: Action, key: &Key, checked: &Row) -> Look {
     let table = visit.place.table();
     let mut told = Vec::new();
     let mut instead = checked.clone();
@@ -132,8 +155,8 @@ fn look(visit: &Visit, asked: &Asked, action: Action, key: &Key, checked: &Row) 
     }
     // A delete displaces nothing by itself: what an earlier write displaced is merged first.
     match conflict || (action == Action::Delete && !told.is_empty()) {
-        true => Err(instead),
-        false => Ok(told),
+        true => Look::Taken(instead),
+        false => Look::Free(told),
     }
 }
 

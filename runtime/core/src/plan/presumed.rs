@@ -1,0 +1,106 @@
+//! Rows of which a side tells no more than their keys, and that are gone. Where a
+//! record's create may have been sent, and its answer was never heard, such a row
+//! was the record's: without it the record would be made there again, and the
+//! delete be lost.
+
+use crate::{
+    change::{ChangeBatch, ChangeKind},
+    journal::What,
+    key::{Key, MatchKey},
+    record::{Life, Link, Presence, Record, RecordId, SideId},
+    spec::SideSpec,
+    write::Action,
+};
+
+use super::{
+    Planner, Workset,
+    cells::Cells,
+    needs::{key_matches, record_matches, row_matches},
+    standing::{Projected, is_held, project},
+    wants,
+};
+
+impl Planner<'_> {
+    /// A row that nobody knows was told of and is not there any more. Links it to the
+    /// record that wants a row with its key there, if a create of that may have been
+    /// sent, as it was when it could first be sent: whatever came after that has not
+    /// been seen there. That the row is gone is for the caller to establish.
+    pub fn presume_made(
+        &mut self,
+        set: &mut Workset,
+        side: SideId,
+        key: &Key,
+        may_have_sent: impl Fn(RecordId) -> bool,
+    ) -> bool {
+        let Some(side) = self.spec.side(side).filter(|side| set.by_key(side.id, key).is_none()) else {
+            return false;
+        };
+        let fits = |id: &RecordId, matched: &MatchKey| {
+            set.get(*id).is_some_and(|record| {
+                record.life == Life::Live
+                    && record.link(side.id).is_none()
+                    && wants(self.spec, self.refs, record, side.id) == Some(Action::Create)
+                    && record_matches(self.spec, record).contains(matched)
+            })
+        };
+        let matches = key_matches(self.spec, side, key);
+        let mut found: Vec<RecordId> = Vec::new();
+        for matched in &matches {
+            found.extend(set.by_match(matched).iter().filter(|id| fits(id, matched) && may_have_sent(**id)));
+        }
+        found.dedup();
+        let [single] = found.as_slice() else {
+            return false;
+        };
+        let Some(mut record) = set.take(*single) else {
+            return false;
+        };
+        self.touch(&record);
+        let link = self.as_first_sent(&record, side, key);
+        record.insert_link(link);
+        self.journal(Some(record.id), Some(side.id), What::Linked { key: key.clone() });
+        self.put_changed(set, record);
+        true
+    }
+
+    /// The row that the first create would have made.
+    fn as_first_sent(&self, record: &Record, side: &SideSpec, key: &Key) -> Link {
+        let spec = self.spec;
+        let mut link = Link::new(side.id, Some(key.clone()), Presence::Live);
+        link.observed = vec![None; spec.fields.len()];
+        for unit in spec.units().filter(|unit| !is_held(record, unit)) {
+            for field in unit {
+                let written = side.field(*field).is_some_and(|here| here.writes_create);
+                let (Some(state), Some(field)) = (record.field(*field).filter(|_| written), spec.field(*field)) else {
+                    continue;
+                };
+                let first = state.trail.first().unwrap_or(&state.value);
+                if let Projected::Value(native) = project(self.refs, side, field, first) {
+                    link.observe(field.id, native);
+                }
+            }
+        }
+        link
+    }
+
+    /// Whether a row that nobody knows matches a record of this kind.
+    pub fn matches_any(
+        &mut self,
+        set: &Workset,
+        side: SideId,
+        (batch, row): (&ChangeBatch, usize),
+        of_this_kind: impl Fn(RecordId) -> bool,
+    ) -> bool {
+        let (Some(side), Some(change)) = (self.spec.side(side), batch.rows.get(row)) else {
+            return false;
+        };
+        let matches = match batch.kind {
+            ChangeKind::Upsert => {
+                let cells = Cells::new(self.layout(side, Some(&batch.columns)), &change.cells);
+                row_matches(self.spec, side, &cells)
+            }
+            _ => key_matches(self.spec, side, &change.key),
+        };
+        matches.iter().any(|matched| set.by_match(matched).iter().any(|id| of_this_kind(*id)))
+    }
+}
