@@ -172,7 +172,8 @@ impl Planner<'_> {
         if !dead(record) {
             return;
         }
-        let brief = self.before.get(&record.id).is_some_and(|before| before.is_new) && !self.phase.is_first_copy();
+        let is_new = self.before.get(&record.id).is_some_and(|before| before.is_new);
+        let brief = is_new && !record.links.is_empty() && !self.phase.is_first_copy();
         let alive = brief.then(|| Record { life: Life::Live, ..record.clone() });
         let known = self.original(set, record.id).filter(|original| !dead(original));
         let Some(original) = known.or(alive.as_ref()) else {

@@ -16,15 +16,16 @@ use super::{
     Planner, Workset,
     cells::Cells,
     needs::{key_matches, record_matches, row_matches},
-    standing::{Projected, is_held, project},
+    standing::{Projected, project},
     wants,
 };
 
 impl Planner<'_> {
     /// A row that nobody knows was told of and is not there any more. Links it to the
     /// record that wants a row with its key there, if a create of that may have been
-    /// sent, as it was when it could first be sent: whatever came after that has not
-    /// been seen there. That the row is gone is for the caller to establish.
+    /// sent. What it held was never seen; but whatever was edited since the create could
+    /// first be sent was not seen there either. That it is gone is for the caller to
+    /// establish.
     pub fn presume_made(
         &mut self,
         set: &mut Workset,
@@ -48,6 +49,7 @@ impl Planner<'_> {
         for matched in &matches {
             found.extend(set.by_match(matched).iter().filter(|id| fits(id, matched) && may_have_sent(**id)));
         }
+        found.sort_unstable();
         found.dedup();
         let [single] = found.as_slice() else {
             return false;
@@ -56,28 +58,23 @@ impl Planner<'_> {
             return false;
         };
         self.touch(&record);
-        let link = self.as_first_sent(&record, side, key);
+        let link = self.as_never_seen(&record, side, key);
         record.insert_link(link);
         self.journal(Some(record.id), Some(side.id), What::Linked { key: key.clone() });
         self.put_changed(set, record);
         true
     }
 
-    /// The row that the first create would have made.
-    fn as_first_sent(&self, record: &Record, side: &SideSpec, key: &Key) -> Link {
+    /// A link to a row of which nothing was seen. Fields that were edited since are
+    /// pending there.
+    fn as_never_seen(&self, record: &Record, side: &SideSpec, key: &Key) -> Link {
         let spec = self.spec;
         let mut link = Link::new(side.id, Some(key.clone()), Presence::Live);
         link.observed = vec![None; spec.fields.len()];
-        for unit in spec.units().filter(|unit| !is_held(record, unit)) {
-            for field in unit {
-                let written = side.field(*field).is_some_and(|here| here.writes_create);
-                let (Some(state), Some(field)) = (record.field(*field).filter(|_| written), spec.field(*field)) else {
-                    continue;
-                };
-                let first = state.trail.first().unwrap_or(&state.value);
-                if let Projected::Value(native) = project(self.refs, side, field, first) {
-                    link.observe(field.id, native);
-                }
+        for field in spec.fields().filter(|field| side.field(field.id).is_some()) {
+            let former = record.field(field.id).and_then(|state| state.trail.first());
+            if let Some(Projected::Value(native)) = former.map(|value| project(self.refs, side, field, value)) {
+                link.observe(field.id, native);
             }
         }
         link

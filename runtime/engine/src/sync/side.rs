@@ -297,9 +297,13 @@ impl SideRun {
         self.in_flight.contains(&record) || self.parked.contains_key(&record) || self.uncertain.has(record)
     }
 
-    /// Whether a create of this record may have made a row that nobody has heard of.
+    /// Whether a create of this record may have made a row of which no more than its key
+    /// will be told: a log tells what it held before it tells of its end.
     pub(super) fn may_have_made(&self, record: RecordId) -> bool {
-        !self.in_flight.contains(&record) && (record.0 < self.suspect_below || self.unheard.contains(&record))
+        let is_log = self.written.is_none();
+        !is_log
+            && !self.in_flight.contains(&record)
+            && (record.0 < self.suspect_below || self.unheard.contains(&record))
     }
 
     /// The last group with creates that are not settled, if a row nobody knows

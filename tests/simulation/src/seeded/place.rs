@@ -53,6 +53,8 @@ pub struct Feed {
     pub coming: BTreeMap<(i64, u64), Key>,
     /// Webhooks that have arrived.
     pub arrived: Vec<Key>,
+    /// Events that name the row only: they do so whenever they are told.
+    pub gaps: BTreeMap<u64, bool>,
     /// Changes that webhooks were sent for.
     announced: usize,
     numbered: u64,

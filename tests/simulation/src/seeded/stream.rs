@@ -155,7 +155,8 @@ fn events(visit: &Visit, after: u64, wanted: &[usize]) -> Changes {
         let names: Arc<[String]> =
             changed.iter().filter_map(|column| COLUMNS.get(*column)).map(|name| (*name).to_owned()).collect();
         let (kind, row) = told(logged, &changed, version(logged.lsn, 1));
-        if visit.place.dice().percent(GAPS_PERCENT) {
+        let rolled = visit.place.dice().percent(GAPS_PERCENT);
+        if *visit.place.feed().gaps.entry(logged.lsn).or_insert(rolled) {
             let row = ChangeRow { cells: Vec::new(), version: Version::default(), ..row };
             batches.push(batch(ChangeKind::Invalidate, Arc::from([]), row));
         } else {

@@ -100,10 +100,19 @@ async fn change(visit: &Visit, asked: &Asked, action: Action) -> Done {
         told.retain(|one| one.column != found.column);
         told.push(found);
     }
-    let row = match action {
+    let mut row = match action {
         Action::Delete => table.remove(key, Who::Runtime, now_us).unwrap_or(current),
         Action::Create | Action::Update => table.put(asked.onto(&current), Who::Runtime, now_us),
     };
+    if audits && action == Action::Update {
+        // As the history has it: what lies over ours, as an automation's, came later, and
+        // is told as the edit it is.
+        for (column, wanted) in asked.wanted.iter().enumerate() {
+            if let Some(Value::Text(text)) = wanted {
+                row[column] = Value::text(table.habits.stored(column, text));
+            }
+        }
+    }
     match told.is_empty() {
         true => Done::Applied(row),
         false => Done::Overwrote(row, told),
