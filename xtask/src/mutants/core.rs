@@ -10,6 +10,7 @@ const HOLD: &str = "runtime/core/src/plan/hold.rs";
 const INTENT: &str = "runtime/core/src/plan/intent.rs";
 const FINISH: &str = "runtime/core/src/plan/finish.rs";
 const LINK: &str = "runtime/core/src/plan/link.rs";
+const PRESUMED: &str = "runtime/core/src/plan/presumed.rs";
 const REVERT: &str = "runtime/core/src/plan/revert.rs";
 const OPERATOR: &str = "runtime/core/src/plan/operator.rs";
 
@@ -22,6 +23,10 @@ pub const BUGS: &[Mutant] = &[
         "false",
     ),
     bug(ABSORB, "Presence::Deleted =>", "true", "false"),
+    bug(ABSORB, "fn note_echo(", "can_order(told.version, link)", "true"),
+    bug(SETTLE, "fn refuted(", "self.keep_answer(record, side, &told)", "drop(told)"),
+    bug(FINISH, "fn remember_creates(", "is_new && !record.links.is_empty() && !self.phase.is_first_copy()", "false"),
+    bug(PRESUMED, "fn as_never_seen(", "state.trail.first()", "None::<&crate::value::Value>"),
     bug(ABSORB, "ChangeKind::Delete => {", "link.is_live() && !can_order(&change.version, link)", "false"),
     bug(
         ABSORB,

@@ -303,7 +303,8 @@ impl Planner<'_> {
             } else {
                 let cells = Cells::new(self.layout(side, None), &row.cells);
                 let at = row.at.unwrap_or(self.now);
-                self.keep_answer(record, side, &Told { key: &row.key, cells, version: &row.version, at });
+                let told = Told { key: &row.key, cells, version: &row.version, at };
+                self.keep_answer(record, side, &told);
             }
             return;
         }
