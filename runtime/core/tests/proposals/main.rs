@@ -87,8 +87,11 @@ fn proposals_hold_up_on_schemas_that_were_held_out_at_first() {
     assert!(second.questions() <= 0.10, "{second}");
 }
 
+/// What was seen at the first run (0.947, 0.831 and 0.103), less a little: no goal.
 #[test]
 fn proposals_on_pairs_never_learned_from_stay_as_good_as_first_seen() {
     let held_out = all("pairs held out, never learned from", HELD_OUT);
-    assert!(held_out.precision() > 0.0, "{held_out}");
+    assert!(held_out.precision() >= 0.93, "{held_out}");
+    assert!(held_out.recall() >= 0.81, "{held_out}");
+    assert!(held_out.questions() <= 0.12, "{held_out}");
 }
