@@ -16,7 +16,9 @@ use lockstep_core::{
     write::{Outcome, WriteRequest},
 };
 use lockstep_engine::{Connector, Role, Session, SessionError, SessionErrorKind, port};
-use lockstep_host::{self as host, Component, ConnectionConfig, HostError, Limits, LoadLimits, Meter, digest_of};
+use lockstep_host::{
+    self as host, Component, ConnectionConfig, HostError, Limits, LoadLimits, Meter, RegistryError, digest_of,
+};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -234,7 +236,7 @@ impl Connector for Guest {
     }
 
     async fn about(&self) -> Result<port::About, SessionError> {
-        let Loaded { component, signature } = self.loaded().await?;
+        let Loaded { component, signature, .. } = self.loaded().await?;
         let spec = component.spec().await.map_err(failed)?;
         Ok(port::About {
             signature: signature.to_string(),
@@ -273,8 +275,8 @@ impl Connector for Guest {
     }
 
     async fn keep(&self) -> Result<(), SessionError> {
-        let digest = self.component().await?.digest();
-        self.loader.keep(&self.source, digest, &self.load_limits()).await.map_err(failed)
+        let loaded = self.loaded().await?;
+        self.loader.keep(&self.source, loaded, &self.load_limits()).await.map_err(failed)
     }
 
     fn incidents(&self) -> Vec<port::Incident> {
@@ -455,6 +457,11 @@ fn failed(error: HostError) -> SessionError {
         | HostError::NotSigned { .. }
         | HostError::WrongSignature { .. }
         | HostError::Config { .. } => SessionErrorKind::Config,
+        // Another time it may answer.
+        HostError::Registry(RegistryError::Unreachable { .. } | RegistryError::Refused { status: 429 | 500.., .. }) => {
+            SessionErrorKind::Unavailable
+        }
+        HostError::Registry(_) => SessionErrorKind::Config,
         // Nothing of it ran: whatever was to be written was not.
         HostError::Parked { .. } | HostError::Crowded { .. } => SessionErrorKind::Unavailable,
         HostError::Trap { .. }

@@ -1,5 +1,5 @@
-//! Finding connectors: a path to a component, or the name of one that is built
-//! in (inside the binary, in LOCKSTEP_CONNECTORS, or in `connectors` beside the
+//! Finding connectors: a path to a component, an artifact in a registry, or the name of one
+//! that is built in (inside the binary, in LOCKSTEP_CONNECTORS, or in `connectors` beside the
 //! binary). Each is loaded once in a process, when it is first needed, and goes when
 //! nobody uses it any more.
 
@@ -11,12 +11,12 @@ use std::{
 
 use lockstep_core::config::{Connection, ConnectorSettings};
 use lockstep_host::{
-    BudgetSnapshot, Compiler, Component, Host, HostError, HostOptions, Incident, Keeper, LoadLimits, Sent, Signature,
-    Trust, TrustedKey, digest_of,
+    BudgetSnapshot, Compiler, Component, Evidence, Host, HostError, HostOptions, Incident, Keeper, LoadLimits, Pulled,
+    Reference, Registry, RegistryError, SCHEME, Sent, Signature, Trust, TrustedKey, digest_of,
 };
 use tokio::sync::OnceCell;
 
-use crate::{failure::Failure, kept::Folder, shelf::Shelf};
+use crate::{failure::Failure, kept::Folder, registry::Registries, shelf::Shelf};
 
 include!(concat!(env!("OUT_DIR"), "/guests.rs"));
 
@@ -25,6 +25,7 @@ include!(concat!(env!("OUT_DIR"), "/guests.rs"));
 pub enum Source {
     Inside(&'static str),
     File(PathBuf),
+    Registry(Reference),
     /// Put aside under this digest when it was in use.
     Kept(String),
 }
@@ -34,6 +35,7 @@ impl std::fmt::Display for Source {
         match self {
             Source::Inside(name) => write!(f, "{name} (built in)"),
             Source::File(path) => write!(f, "{}", path.display()),
+            Source::Registry(reference) => write!(f, "{reference}"),
             Source::Kept(digest) => write!(f, "sha256:{digest} (put aside)"),
         }
     }
@@ -65,9 +67,9 @@ fn folders() -> impl Iterator<Item = PathBuf> {
 
 /// Where a connection's connector is. `folder`: what relative paths start from.
 pub fn source(connector: &str, folder: &Path) -> Result<Source, Failure> {
-    if connector.starts_with("oci://") {
-        return Err(Failure::new("LS-CLI-020", format!("connectors from a registry ({connector}) are not served yet"))
-            .remedy("Download the component, and name the file."));
+    if connector.starts_with(SCHEME) {
+        let reference = Reference::parse(connector).map_err(HostError::from)?;
+        return Ok(Source::Registry(reference));
     }
     if connector.contains('/') || connector.ends_with(".wasm") {
         let path = folder.join(connector);
@@ -97,10 +99,24 @@ pub fn source(connector: &str, folder: &Path) -> Result<Source, Failure> {
 pub struct Loaded {
     pub component: Component,
     pub signature: Signature,
+    /// What is signed about it, beside it.
+    evidence: Evidence,
+}
+
+/// A component's bytes, and what is signed about them beside them.
+pub struct Found {
+    pub bytes: Vec<u8>,
+    pub evidence: Evidence,
+}
+
+impl From<Pulled> for Found {
+    fn from(pulled: Pulled) -> Self {
+        Found { bytes: pulled.component, evidence: pulled.evidence }
+    }
 }
 
 /// Whose components the operator lets in.
-pub fn trust(settings: &ConnectorSettings) -> Trust {
+fn trust(settings: &ConnectorSettings) -> Trust {
     let keys = settings.trusted_keys.iter().map(|key| TrustedKey::new(&key.name, key.public));
     Trust { keys: keys.collect(), required: settings.require_signature }
 }
@@ -109,6 +125,7 @@ pub fn trust(settings: &ConnectorSettings) -> Trust {
 pub struct Loader {
     host: OnceCell<Host>,
     trust: Trust,
+    registries: Registries,
     /// Where the host keeps what it must remember.
     kept: Option<PathBuf>,
     /// By digest, as long as anybody holds one.
@@ -116,9 +133,16 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// With a folder for what the host must remember, made when it is first needed.
-    pub fn keeping(kept: Option<PathBuf>, trust: Trust) -> Self {
-        Loader { host: OnceCell::new(), trust, kept, loaded: std::sync::Mutex::default() }
+    /// With a folder for what the host must remember, made when it is first needed. `folder`: what
+    /// relative paths in the settings start from.
+    pub fn keeping(kept: Option<PathBuf>, settings: &ConnectorSettings, folder: &Path) -> Self {
+        Loader {
+            host: OnceCell::new(),
+            trust: trust(settings),
+            registries: Registries::of(settings, folder),
+            kept,
+            loaded: std::sync::Mutex::default(),
+        }
     }
 
     /// What is known of an account's rate limits.
@@ -143,12 +167,12 @@ impl Loader {
 
     /// The component at a source as it is now. `digest`: the SHA-256 it must have.
     pub async fn load(&self, source: &Source, digest: Option<&str>, limits: &LoadLimits) -> Result<Loaded, HostError> {
-        let bytes = self.bytes(source, limits).await?;
+        let Found { bytes, evidence } = self.found(source, limits).await?;
         let found = digest_of(&bytes);
         if let Some(expected) = digest.filter(|expected| *expected != found) {
             return Err(HostError::Digest { expected: expected.to_owned(), found });
         }
-        let signature = self.admits(source, &found, &bytes)?;
+        let signature = self.admits(source, &found, &bytes, &evidence)?;
         let cell = {
             let mut loaded = self.loaded.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             loaded.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(Component::is_held));
@@ -156,29 +180,35 @@ impl Loader {
         };
         let host = self.host().await?;
         let component = cell.get_or_try_init(|| host.load_within(bytes, Some(&found), limits)).await?;
-        Ok(Loaded { component: component.clone(), signature })
+        Ok(Loaded { component: component.clone(), signature, evidence })
     }
 
     /// The bytes of a component that may be used, and what runs them.
     pub async fn admitted(&self, source: &Source, limits: &LoadLimits) -> Result<(&Host, Vec<u8>), HostError> {
-        let bytes = self.bytes(source, limits).await?;
-        self.admits(source, &digest_of(&bytes), &bytes)?;
+        let Found { bytes, evidence } = self.found(source, limits).await?;
+        self.admits(source, &digest_of(&bytes), &bytes, &evidence)?;
         Ok((self.host().await?, bytes))
     }
 
     /// What the signature of a component is worth, whether it may be used or not.
-    pub fn signature(&self, source: &Source, digest: &str, bytes: &[u8]) -> Signature {
+    pub fn signature(&self, source: &Source, digest: &str, found: &Found) -> Signature {
         match self.is_built_in(source, digest) {
             true => Signature::BuiltIn,
-            false => self.trust.judge(bytes),
+            false => self.trust.judge(&found.bytes, &found.evidence),
         }
     }
 
     /// [`Loader::signature`] of a component with that digest that may be used.
-    pub fn admits(&self, source: &Source, digest: &str, bytes: &[u8]) -> Result<Signature, HostError> {
+    pub fn admits(
+        &self,
+        source: &Source,
+        digest: &str,
+        bytes: &[u8],
+        evidence: &Evidence,
+    ) -> Result<Signature, HostError> {
         match self.is_built_in(source, digest) {
             true => Ok(Signature::BuiltIn),
-            false => self.trust.admit(bytes),
+            false => self.trust.admit(bytes, evidence),
         }
     }
 
@@ -187,29 +217,27 @@ impl Loader {
         match source {
             Source::Inside(_) => true,
             Source::Kept(_) => self.shelf().is_some_and(|shelf| shelf.is_built_in(digest)),
-            Source::File(_) => false,
+            Source::File(_) | Source::Registry(_) => false,
         }
     }
 
-    /// Puts the component at a source aside under its digest.
-    pub async fn keep(&self, source: &Source, digest: &str, limits: &LoadLimits) -> Result<(), HostError> {
+    /// Puts a component that was loaded from a source aside under its digest, with what is signed about it.
+    pub async fn keep(&self, source: &Source, loaded: &Loaded, limits: &LoadLimits) -> Result<(), HostError> {
         let Some(shelf) = self.shelf() else { return Ok(()) };
-        let unkept = |error: std::io::Error| HostError::Unreadable {
-            what: format!("the folder of components in use, {}", shelf.path(digest).display()),
-            reason: error.to_string(),
-        };
+        let digest = loaded.component.digest();
         if self.is_built_in(source, digest) {
-            shelf.note_built_in(digest).map_err(unkept)?;
+            shelf.note_built_in(digest).map_err(|error| unkept(&shelf, &error))?;
         }
         if shelf.has(digest) {
-            return shelf.touch(digest).map_err(unkept);
+            let noted = shelf.add(digest, &loaded.evidence).and_then(|()| shelf.touch(digest));
+            return noted.map_err(|error| unkept(&shelf, &error));
         }
-        let bytes = self.bytes(source, limits).await?;
+        let Found { bytes, .. } = self.found(source, limits).await?;
         let found = digest_of(&bytes);
         if found != digest {
             return Err(HostError::Digest { expected: digest.to_owned(), found });
         }
-        shelf.put(digest, &bytes).map_err(unkept)
+        shelf.put(digest, &bytes, &loaded.evidence).map_err(|error| unkept(&shelf, &error))
     }
 
     fn shelf(&self) -> Option<Shelf> {
@@ -220,19 +248,108 @@ impl Loader {
         self.host.get_or_try_init(|| host(self.kept.clone())).await
     }
 
-    /// A component's bytes. Nothing of them is looked at.
-    pub async fn bytes(&self, source: &Source, limits: &LoadLimits) -> Result<Vec<u8>, HostError> {
+    /// A component as it is at its source. Nothing of it is looked at.
+    pub async fn found(&self, source: &Source, limits: &LoadLimits) -> Result<Found, HostError> {
         match source {
-            Source::File(path) => self.host().await?.read_file(path, limits).await,
-            Source::Inside(name) => Ok(inside(name).to_vec()),
+            Source::File(path) => {
+                let bytes = self.host().await?.read_file(path, limits).await?;
+                Ok(Found { bytes, evidence: beside(path)? })
+            }
+            Source::Inside(name) => Ok(Found { bytes: inside(name).to_vec(), evidence: Evidence::default() }),
+            Source::Registry(reference) => self.pulled(reference, limits).await,
             Source::Kept(digest) => match self.shelf() {
-                Some(shelf) => self.host().await?.read_file(&shelf.path(digest), limits).await,
+                Some(shelf) => {
+                    let bytes = self.host().await?.read_file(&shelf.path(digest), limits).await?;
+                    Ok(Found { bytes, evidence: shelf.evidence(digest) })
+                }
                 None => Err(HostError::Unreadable {
                     what: format!("the component sha256:{digest}"),
                     reason: "nothing is put aside without a state file".to_owned(),
                 }),
             },
         }
+    }
+
+    /// [`Loader::found`], without asking a registry.
+    pub async fn at_hand(&self, source: &Source, limits: &LoadLimits) -> Result<Option<Found>, HostError> {
+        match source {
+            Source::Registry(reference) => self.shelved(reference.pinned()?, limits).await,
+            Source::File(_) | Source::Inside(_) | Source::Kept(_) => self.found(source, limits).await.map(Some),
+        }
+    }
+
+    /// What a reference with a digest names: as it was put aside, else from its registry.
+    async fn pulled(&self, reference: &Reference, limits: &LoadLimits) -> Result<Found, HostError> {
+        if let Some(found) = self.shelved(reference.pinned()?, limits).await? {
+            return Ok(found);
+        }
+        let found = self.fetch(reference, limits).await?;
+        self.put_aside(&found)?;
+        Ok(found)
+    }
+
+    /// The component of an artifact that was put aside, by the manifest's digest.
+    async fn shelved(&self, manifest: &str, limits: &LoadLimits) -> Result<Option<Found>, HostError> {
+        let Some(shelf) = self.pulls() else { return Ok(None) };
+        let Some((component, evidence)) = shelf.artifact(manifest) else { return Ok(None) };
+        match self.host().await?.read_file(&shelf.path(&component), limits).await {
+            Ok(bytes) if digest_of(&bytes) == component => Ok(Some(Found { bytes, evidence })),
+            Ok(_) => {
+                tracing::warn!(%component, "what was put aside was changed and is not used");
+                Ok(None)
+            }
+            // It made room for others.
+            Err(HostError::Unreadable { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a reference leads to now, from its registry.
+    pub async fn fetch(&self, reference: &Reference, limits: &LoadLimits) -> Result<Found, HostError> {
+        let registry = self.registry(reference).await?;
+        tracing::info!(%reference, "fetching a component");
+        Ok(registry.pull(limits).await?.into())
+    }
+
+    /// Puts what was fetched aside, for those who name it by its digest.
+    pub fn put_aside(&self, found: &Found) -> Result<(), HostError> {
+        let Some(shelf) = self.pulls() else { return Ok(()) };
+        let put = shelf.put(&digest_of(&found.bytes), &found.bytes, &found.evidence);
+        put.map_err(|error| unkept(&shelf, &error))
+    }
+
+    /// A visit to a reference's registry.
+    pub async fn registry(&self, reference: &Reference) -> Result<Registry, RegistryError> {
+        Registry::visit(reference, self.registries.access(&reference.registry).await?)
+    }
+
+    /// Where artifacts are put aside: beside the state, else in the cache.
+    fn pulls(&self) -> Option<Shelf> {
+        self.shelf().or_else(|| cache_folder().as_deref().map(Shelf::beside))
+    }
+}
+
+fn unkept(shelf: &Shelf, error: &std::io::Error) -> HostError {
+    HostError::Unreadable { what: format!("the folder of components in use, {shelf}"), reason: error.to_string() }
+}
+
+/// Larger ones are no signatures.
+const SIGNATURE_BYTES_MAX: u64 = 64 * 1024;
+
+/// The signature in a file beside a component's, as `cosign sign-blob` writes it.
+fn beside(path: &Path) -> Result<Evidence, HostError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sig");
+    let path = PathBuf::from(name);
+    let unreadable = |reason: String| HostError::Unreadable { what: path.display().to_string(), reason };
+    match std::fs::metadata(&path) {
+        Ok(about) if about.len() > SIGNATURE_BYTES_MAX => Err(unreadable("it is too large for a signature".to_owned())),
+        Ok(_) => {
+            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
+            Ok(Evidence { of_bytes: vec![text.trim().to_owned()], artifact: None })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Evidence::default()),
+        Err(error) => Err(unreadable(error.to_string())),
     }
 }
 

@@ -15,6 +15,7 @@ mod logging;
 mod moment;
 mod pages;
 mod pin;
+mod registry;
 mod screen;
 mod secrets;
 mod shelf;

@@ -32,7 +32,8 @@ pub fn resolve(connection: &Connection, folder: &Path) -> Result<Secrets, Failur
     Ok(secrets)
 }
 
-fn read(reference: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, String> {
+/// The value of one.
+pub fn read(reference: &SecretRef, folder: &Path) -> Result<Zeroizing<String>, String> {
     match reference {
         SecretRef::Env(name) => match std::env::var(name) {
             Ok(value) if !value.is_empty() => Ok(Zeroizing::new(value)),

@@ -68,7 +68,7 @@ pub fn engine_of(config: Config, folder: &Path, state: State) -> Result<Engine, 
         State::Kept(path) => Some(kept::beside(path)),
         State::Throwaway => None,
     };
-    let loader = Arc::new(Loader::keeping(kept, connectors::trust(&config.connectors)));
+    let loader = Arc::new(Loader::keeping(kept, &config.connectors, folder));
     let mut all: BTreeMap<String, Arc<dyn Connector>> = BTreeMap::new();
     for connection in &config.connections {
         let guest = connectors::of(connection, folder, &loader)?;

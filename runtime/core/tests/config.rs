@@ -1,7 +1,7 @@
 //! The configuration file: what it says, and what it says when it is wrong.
 
 use lockstep_core::{
-    config::{Config, DeleteStorm, Policy, SecretRef, json_schema},
+    config::{Config, DeleteStorm, Policy, PublicKey, SecretRef, json_schema},
     spec::DeletePolicy,
 };
 
@@ -59,6 +59,10 @@ title = "Title"
 trusted_keys = { acme = "ed25519:Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=" }
 require_signature = true
 watch_folder = "incoming"
+
+[connectors.registries]
+"registry.example.com:5000" = { username = "ci", password = "env:REGISTRY_TOKEN" }
+"10.0.0.5" = { plain_http = true }
 
 [state]
 path = "lockstep.db"
@@ -189,7 +193,12 @@ fn settings_are_read_and_have_defaults() {
     assert_eq!(config.server.public_url.as_deref(), Some("https://sync.example.org"));
     assert_eq!(config.journal.keep_ms, 30 * 86_400_000);
     let (keys, connectors) = (&config.connectors.trusted_keys, &config.connectors);
-    assert!(connectors.require_signature && keys.len() == 1 && keys[0].name == "acme" && keys[0].public[0] == 0x19);
+    assert!(connectors.require_signature && keys.len() == 1 && keys[0].name == "acme");
+    assert!(matches!(keys[0].public, PublicKey::Ed25519([0x19, ..])));
+    let [with_login, plain] = connectors.registries.as_slice() else { panic!("{:?}", connectors.registries) };
+    assert_eq!((with_login.place.as_str(), with_login.plain_http), ("registry.example.com:5000", None));
+    assert_eq!(with_login.login, Some(("ci".to_owned(), SecretRef::Env("REGISTRY_TOKEN".to_owned()))));
+    assert_eq!((plain.place.as_str(), plain.plain_http, &plain.login), ("10.0.0.5", Some(true), &None));
     assert_eq!(connectors.watch_folder.as_deref(), Some("incoming"));
     let empty = Config::parse("").unwrap();
     assert!(empty.connectors.watch_folder.is_none());
@@ -322,7 +331,27 @@ fn every_mistake_says_what_is_wrong_and_what_to_do() {
         (
             "ed25519:Gb9E",
             "ed25519:Gb9",
-            "LS-CFG-005 `connectors.trusted_keys.acme` cannot be `ed25519:Gb9CWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=` → write a public key, such as \"ed25519:…\" that `lockstep connector keygen` prints",
+            "LS-CFG-005 `connectors.trusted_keys.acme` cannot be `ed25519:Gb9CWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=` → write a public key, such as \"ed25519:…\" that `lockstep connector keygen` prints, or the text of a PEM file with an ed25519 or ECDSA P-256 key, such as cosign.pub",
+        ),
+        (
+            "username = \"ci\", ",
+            "",
+            "LS-CFG-003 `connectors.registries.registry.example.com:5000` has a password without a user → add `username = \"…\"`",
+        ),
+        (
+            "\"env:REGISTRY_TOKEN\"",
+            "\"hunter2\"",
+            "LS-CFG-008 `connectors.registries.registry.example.com:5000.password` is not a reference to a secret → write `env:NAME`, `file:/path` or `credential:NAME`; if this was a real secret, replace it",
+        ),
+        (
+            "connector = \"salesforce\"",
+            "connector = \"oci://registry.example.com/acme/crm:1.2\"",
+            "LS-CFG-005 `connections.crm.connector` names no digest, and a tag may lead to another component tomorrow → write `connector = \"oci://registry.example.com/acme/crm:1.2@sha256:…\"`: `lockstep connector pull oci://registry.example.com/acme/crm:1.2` prints that line",
+        ),
+        (
+            "\"10.0.0.5\" =",
+            "\"http://10.0.0.5\" =",
+            "LS-CFG-005 `connectors.registries.http://10.0.0.5` cannot be `http://10.0.0.5` → write a registry's host, with its port where it has one, such as \"registry.example.com:5000\"",
         ),
         (
             "[syncs.companies]",

@@ -1,7 +1,7 @@
 //! What can go wrong between the runtime and a connector. Knows nothing of what
 //! the engine does about it.
 
-use crate::code::CodeKind;
+use crate::{code::CodeKind, registry::RegistryError};
 
 /// What a connector itself answered, in the contract's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,9 @@ pub enum HostError {
     /// What it carries cannot be right, whether one is required or not.
     #[error("the component is {found}")]
     WrongSignature { found: String },
+    /// A registry of components.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error("the runtime for components cannot start: {reason}")]
     Engine { reason: String },
     #[error("{reason}")]
@@ -108,6 +111,7 @@ impl HostError {
             HostError::BeyondManifest { .. } => "LS-H021",
             HostError::NotSigned { .. } => "LS-H023",
             HostError::WrongSignature { .. } => "LS-H024",
+            HostError::Registry(error) => error.code(),
         }
     }
 
@@ -116,6 +120,7 @@ impl HostError {
         match self {
             HostError::Guest(error) => error.remedy.clone(),
             HostError::SignIn { remedy, .. } => remedy.clone(),
+            HostError::Registry(error) => error.remedy(),
             HostError::Digest { .. } => {
                 "Pin the digest of the component you reviewed, or restore that component.".into()
             }
@@ -179,6 +184,7 @@ impl HostError {
             | HostError::BeyondManifest { .. }
             | HostError::NotSigned { .. }
             | HostError::WrongSignature { .. }
+            | HostError::Registry(_)
             | HostError::Request { .. } => false,
         }
     }

@@ -81,6 +81,15 @@ pub fn examine(bytes: &[u8]) -> Result<Anatomy, HostError> {
     Ok(Anatomy { imports: face.imports, contract, manifest: face.manifest })
 }
 
+/// The names of what a component imports and exports, whatever it is made for.
+///
+/// # Errors
+/// That it is no component.
+pub(crate) fn interfaces(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), HostError> {
+    let face = Face::read(bytes)?;
+    Ok((face.imports, face.exports))
+}
+
 /// What a component is, and what it imports: a connector unless it exports what code does.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         Some(named) => connectors::source(named, Path::new(""))?,
         None => connectors::source(&connection.connector, &folder)?,
     };
-    let loader = Arc::new(Loader::keeping(None, connectors::trust(&config.connectors)));
+    let loader = Arc::new(Loader::keeping(None, &config.connectors, &folder));
     let bar = screen.progress("loading", None);
     // A connection's own connector is the one it is pinned to.
     let digest = connection.digest.as_deref().filter(|_| args.connector.is_none());

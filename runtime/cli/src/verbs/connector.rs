@@ -13,7 +13,7 @@ use crate::{
     screen::Tone,
     table::{Table, number, text},
     verbs::{
-        conformance, signing,
+        conformance, registry, signing,
         versions::{self, ConnectionArgs, LoadArgs, UpgradeArgs, VersionArgs},
     },
 };
@@ -47,6 +47,10 @@ pub enum What {
     Inspect(inspect::Args),
     /// Make a key that components are signed with
     Keygen(signing::KeyArgs),
+    /// Fetch a component from a registry, put it aside and print the line that names it
+    Pull(registry::PullArgs),
+    /// Publish a component in a registry
+    Push(registry::PushArgs),
     /// Put a signature into a component, so that those who trust the key can let it in by it
     Sign(signing::SignArgs),
     /// What a connection's connector did wrong or was refused since Lockstep started
@@ -83,6 +87,8 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Enable(args) => versions::enable(args, context).await,
         What::Keygen(args) => signing::keygen(args, context),
         What::Sign(args) => signing::sign_component(args, context),
+        What::Pull(args) => registry::pull(args, context).await,
+        What::Push(args) => registry::push(args, context).await,
         What::Inspect(args) => inspect::run(args, context).await,
         What::New(args) => new::run(args, context),
         What::Dev(args) => dev::run(args, context).await,

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use lockstep_core::config::{Config, Connection};
 use lockstep_engine::versions::{ConnectorView, beyond};
-use lockstep_host::{Anatomy, Bound, Limits, Manifest, Right, Standing, digest_of, examine, rights, survey};
+use lockstep_host::{Anatomy, Artifact, Bound, Limits, Manifest, Right, Standing, digest_of, examine, rights, survey};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::{
     asks, bridge, configuration,
-    connectors::{self, Loader, Source},
+    connectors::{self, Found, Loader, Source},
     context::Context,
     failure::{Exit, Failure},
     kept,
@@ -22,7 +22,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A built-in's name or a path to a .wasm file
+    /// A built-in's name, a path to a .wasm file, or oci://…
     pub connector: String,
     /// The connection whose grants and present version it is held against [default: those that use it]
     #[arg(long, value_name = "CONNECTION")]
@@ -35,6 +35,8 @@ struct Report {
     from: String,
     digest: String,
     bytes: usize,
+    /// What it came in, where that was a registry.
+    artifact: Option<Origin>,
     contract_version: String,
     /// Who answers for it.
     signature: String,
@@ -46,6 +48,28 @@ struct Report {
     connections: Vec<Standings>,
     /// It would get less than it asks for, or asks for more than the version in use does.
     wider: bool,
+}
+
+/// Where in a registry it is from, in the words of who published it.
+#[derive(Debug, Serialize)]
+struct Origin {
+    /// With the manifest's digest.
+    reference: String,
+    manifest: String,
+    annotations: BTreeMap<String, String>,
+    /// Signatures over the manifest, whosever they are.
+    signatures: usize,
+}
+
+impl Origin {
+    fn of(artifact: &Artifact) -> Self {
+        Origin {
+            reference: artifact.reference.clone(),
+            manifest: format!("sha256:{}", artifact.digest()),
+            annotations: artifact.annotations().into_iter().collect(),
+            signatures: artifact.statements.len(),
+        }
+    }
 }
 
 /// How it stands with one connection.
@@ -86,16 +110,16 @@ struct Difference {
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let source = connectors::source(&args.connector, Path::new(""))?;
     let look = Look::new(context).await?;
-    let bytes = look.bytes(&source).await?;
-    let surveyed = survey(&bytes)?;
-    let own = digest_of(&bytes);
-    let signature = look.loader.signature(&source, &own, &bytes).to_string();
-    let refusal = look.loader.admits(&source, &own, &bytes).err();
+    let found = look.found(&source).await?;
+    let surveyed = survey(&found.bytes)?;
+    let own = digest_of(&found.bytes);
+    let signature = look.loader.signature(&source, &own, &found).to_string();
+    let refusal = look.loader.admits(&source, &own, &found.bytes, &found.evidence).err();
     let refused = refusal.as_ref().map(|error| format!("{}: {error}", error.code())).unwrap_or_default();
     let from = source.to_string();
     if let Some(kind) = surveyed.code {
         inspect_code::refuse_against(args.against.as_deref(), kind)?;
-        let component = inspect_code::Component { from, digest: own, bytes: bytes.len(), signature, refused };
+        let component = inspect_code::Component { from, digest: own, bytes: found.bytes.len(), signature, refused };
         return Ok(inspect_code::run(&component, &surveyed, kind, context.screen));
     }
     let anatomy = surveyed.anatomy;
@@ -109,7 +133,8 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         refused,
         from,
         digest: format!("sha256:{own}"),
-        bytes: bytes.len(),
+        bytes: found.bytes.len(),
+        artifact: found.evidence.artifact.as_ref().map(Origin::of),
         contract_version: anatomy.contract.to_string(),
         imports: anatomy.imports,
         manifest: anatomy.manifest,
@@ -148,13 +173,26 @@ impl<'a> Look<'a> {
             false => Vec::new(),
         };
         let serving = views.into_iter().filter_map(|view| Some((view.connection, view.in_use?.about.digest)));
-        let trust = config.as_ref().map(|config| connectors::trust(&config.connectors)).unwrap_or_default();
-        let loader = Loader::keeping(Some(kept::beside(&state)), trust);
+        let settings = config.as_ref().map(|config| config.connectors.clone()).unwrap_or_default();
+        // Where nothing is kept yet, a look begins nothing.
+        let kept = (has_config || state.exists()).then(|| kept::beside(&state));
+        let loader = Loader::keeping(kept, &settings, &context.config_path().with_file_name(""));
         Ok(Look { context, config, loader, serving: serving.collect() })
     }
 
-    async fn bytes(&self, source: &Source) -> Result<Vec<u8>, Failure> {
-        Ok(self.loader.bytes(source, &Limits::default().load).await?)
+    /// What is to be looked at; what a tag leads to now, where that is all that is said.
+    async fn found(&self, source: &Source) -> Result<Found, Failure> {
+        let limits = &Limits::default().load;
+        Ok(match source {
+            Source::Registry(reference) if reference.digest.is_none() => self.loader.fetch(reference, limits).await?,
+            source => self.loader.found(source, limits).await?,
+        })
+    }
+
+    /// What others use, as far as it is on this machine.
+    async fn bytes(&self, source: &Source) -> Option<Vec<u8>> {
+        let found = self.loader.at_hand(source, &Limits::default().load).await.ok()??;
+        Some(found.bytes)
     }
 
     fn source(&self, connection: &Connection) -> Result<Source, Failure> {
@@ -164,11 +202,11 @@ impl<'a> Look<'a> {
     /// The component that serves a connection; before any has, the one it is to begin with.
     async fn in_use(&self, connection: &Connection) -> Option<Vec<u8>> {
         if let Some(digest) = self.serving.get(&connection.name)
-            && let Ok(bytes) = self.bytes(&Source::Kept(digest.clone())).await
+            && let Some(bytes) = self.bytes(&Source::Kept(digest.clone())).await
         {
             return Some(bytes);
         }
-        self.bytes(&self.source(connection).ok()?).await.ok()
+        self.bytes(&self.source(connection).ok()?).await
     }
 
     /// The connections it would be used by: the one that is named, else those whose connector is this
@@ -197,7 +235,7 @@ impl<'a> Look<'a> {
     }
 
     async fn name_of(&self, source: Option<&Source>) -> Option<String> {
-        Some(examine(&self.bytes(source?).await.ok()?).ok()?.manifest?.name)
+        Some(examine(&self.bytes(source?).await?).ok()?.manifest?.name)
     }
 
     async fn standings(&self, connection: &Connection, own: &str, anatomy: &Anatomy) -> Result<Standings, Failure> {
@@ -285,6 +323,9 @@ fn show(report: &Report, screen: &Screen) {
         show_connection(one, &mut fact);
     }
     screen.out(facts.render(screen));
+    if let Some(origin) = &report.artifact {
+        show_origin(origin, screen);
+    }
     screen.out(format!("  digest = \"{}\"", report.digest));
     if !report.refused.is_empty() {
         screen.out(format!("  {} {}", screen.mark(Tone::Bad, "NOT let in:"), report.refused));
@@ -296,6 +337,15 @@ fn show(report: &Report, screen: &Screen) {
     } else {
         "put the digest into the connection to pin exactly this component"
     });
+}
+
+/// Whole: cells of a table are cut.
+fn show_origin(origin: &Origin, screen: &Screen) {
+    screen.out(format!("  artifact {}, signatures: {}; it says of itself", origin.manifest, origin.signatures));
+    for (key, value) in &origin.annotations {
+        screen.out(format!("    {key} = {value}"));
+    }
+    screen.out(format!("  connector = \"{}\"", origin.reference));
 }
 
 fn show_connection(one: &Standings, fact: &mut impl FnMut(&str, String)) {

@@ -33,7 +33,7 @@ const LATE: Duration = Duration::from_secs(30);
 pub struct UpgradeArgs {
     /// The connection whose connector is to change
     connection: String,
-    /// A path to a .wasm file, or a built-in's name
+    /// A path to a .wasm file, oci://…@sha256:…, or a built-in's name
     to: String,
     /// The SHA-256 that it must have
     #[arg(long, value_name = "SHA256")]
@@ -69,7 +69,7 @@ pub struct ConnectionArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct LoadArgs {
-    /// A path to a .wasm file, or a built-in's name
+    /// A path to a .wasm file, oci://…@sha256:…, or a built-in's name
     connector: String,
     /// The SHA-256 that it must have
     #[arg(long, value_name = "SHA256")]
@@ -172,15 +172,17 @@ pub async fn load(args: &LoadArgs, context: &Context<'_>) -> Result<Exit, Failur
         true => configuration::load(context.config_path())?.connectors,
         false => ConnectorSettings::default(),
     };
-    let loader = Loader::keeping(Some(kept::beside(&context.state_path())), connectors::trust(&settings));
+    let folder = context.config_path().with_file_name("");
+    let loader = Loader::keeping(Some(kept::beside(&context.state_path())), &settings, &folder);
     let bar = screen.progress("loading", None);
     let digest = args.digest.as_deref().map(plain);
     let limits = Limits::default().load;
     let component = loader.load(&source, digest.as_deref(), &limits).await;
     bar.finish_and_clear();
-    let Loaded { component, signature } = component?;
+    let loaded = component?;
+    let Loaded { component, signature, .. } = &loaded;
     let spec = component.spec().await?;
-    loader.keep(&source, component.digest(), &limits).await?;
+    loader.keep(&source, &loaded, &limits).await?;
     if screen.json {
         screen.out_json(&json!({
             "name": spec.name, "version": spec.version, "digest": component.digest(), "bytes": component.bytes(),

@@ -64,6 +64,12 @@ pub(super) fn read_all(root: &mut Section<'_>, problems: &mut Problems<'_>) -> V
     connections
 }
 
+/// Whether a reference into a registry says which artifact it is, whatever becomes of its tag.
+fn is_pinned(reference: &str) -> bool {
+    let digest = reference.rsplit_once("@sha256:").map(|(_, digest)| digest).unwrap_or_default();
+    digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problems<'_>) -> Connection {
     let connector = section
         .need("connector", "\"postgres\"", problems)
@@ -72,6 +78,17 @@ fn read(name: String, at: Span, mut section: Section<'_>, problems: &mut Problem
             let name = text(&path, node, problems)?;
             if name.trim().is_empty() {
                 bad_value(&path, node, "empty", "a built-in's name, a path or oci://…", problems);
+            }
+            if name.starts_with("oci://") && !is_pinned(name) {
+                // Whatever a tag leads to tomorrow, another artifact is another decision.
+                problems.add(
+                    Code::BadValue,
+                    node.span.clone(),
+                    format!("`{path}` names no digest, and a tag may lead to another component tomorrow"),
+                    format!(
+                        "write `connector = \"{name}@sha256:…\"`: `lockstep connector pull {name}` prints that line"
+                    ),
+                );
             }
             Some(name.to_owned())
         })
@@ -135,20 +152,24 @@ fn read_secrets(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<(
         .iter()
         .filter_map(|entry| {
             let path = table.join(&entry.key);
-            let text = text(&path, &entry.node, problems)?;
-            let secret = SecretRef::parse(text);
-            if secret.is_none() {
-                // The value itself is not repeated: it may be a secret.
-                problems.add(
-                    Code::SecretInFile,
-                    entry.node.span.clone(),
-                    format!("`{path}` is not a reference to a secret"),
-                    "write `env:NAME`, `file:/path` or `credential:NAME`; if this was a real secret, replace it",
-                );
-            }
-            Some((entry.key.clone(), secret?))
+            Some((entry.key.clone(), secret(&path, &entry.node, problems)?))
         })
         .collect()
+}
+
+/// A reference to a secret, at this place.
+pub(super) fn secret(path: &str, node: &Node, problems: &mut Problems<'_>) -> Option<SecretRef> {
+    let reference = SecretRef::parse(text(path, node, problems)?);
+    if reference.is_none() {
+        // The value itself is not repeated: it may be a secret.
+        problems.add(
+            Code::SecretInFile,
+            node.span.clone(),
+            format!("`{path}` is not a reference to a secret"),
+            "write `env:NAME`, `file:/path` or `credential:NAME`; if this was a real secret, replace it",
+        );
+    }
+    reference
 }
 
 /// Secrets where settings belong: a password inside an address, or a key whose

@@ -24,10 +24,23 @@ pub fn json_schema() -> Value {
                     "description": "Who may sign components",
                     "type": "object",
                     "propertyNames": { "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,62}$" },
-                    "additionalProperties": { "type": "string", "pattern": "^ed25519:[A-Za-z0-9+/]{43}=$" }
+                    "additionalProperties": {
+                        "type": "string",
+                        "pattern": "^(ed25519:[A-Za-z0-9+/]{43}=$|\\s*-----BEGIN PUBLIC KEY-----)"
+                    }
                 },
                 "require_signature": { "type": "boolean", "default": false },
-                "watch_folder": { "type": "string", "description": "Where new versions of connectors are put, relative to this file" }
+                "watch_folder": { "type": "string", "description": "Where new versions of connectors are put, relative to this file" },
+                "registries": {
+                    "description": "How registries of components are asked, by host and port",
+                    "type": "object",
+                    "propertyNames": { "pattern": "^[a-z0-9.:\\[\\]-]+$" },
+                    "additionalProperties": closed(json!({
+                        "username": { "type": "string" },
+                        "password": { "type": "string", "pattern": "^(env|file|credential):" },
+                        "plain_http": { "type": "boolean", "description": "Without encryption" }
+                    }), &[])
+                }
             }), &[]),
             "journal": closed(json!({ "keep": { "$ref": "#/$defs/duration" } }), &[])
         },

@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use super::{
-    check_name,
-    error::Problems,
+    PublicKey, SecretRef, check_name,
+    connection::secret,
+    error::{Code, Problems},
     section::{Section, bad_value, text},
     units,
 };
@@ -38,14 +37,25 @@ pub struct ConnectorSettings {
     pub require_signature: bool,
     /// Where new versions are put, relative to the configuration file; each is taken as an upgrade.
     pub watch_folder: Option<String>,
+    /// How registries are asked that want something said.
+    pub registries: Vec<RegistrySettings>,
 }
 
 /// A public key whose signatures count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedKey {
     pub name: String,
-    /// For ed25519.
-    pub public: [u8; 32],
+    pub public: PublicKey,
+}
+
+/// `[connectors.registries."HOST:PORT"]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// Host, and port where there is one, as references name it.
+    pub place: String,
+    pub login: Option<(String, SecretRef)>,
+    /// Whether it is asked without encryption; unless said, where it is on this machine.
+    pub plain_http: Option<bool>,
 }
 
 impl Default for ConnectorSettings {
@@ -55,6 +65,7 @@ impl Default for ConnectorSettings {
             trusted_keys: Vec::new(),
             require_signature: false,
             watch_folder: None,
+            registries: Vec::new(),
         }
     }
 }
@@ -130,6 +141,7 @@ pub(super) fn read_connectors(root: &mut Section<'_>, problems: &mut Problems<'_
     settings.trusted_keys = read_keys(&mut section, problems);
     settings.require_signature = section.flag("require_signature", problems).unwrap_or_default();
     settings.watch_folder = section.text("watch_folder", problems);
+    settings.registries = read_registries(&mut section, problems);
     section.finish(problems);
     settings
 }
@@ -143,21 +155,53 @@ fn read_keys(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<Trus
         check_name("key", &entry.key, entry.span.clone(), problems);
         let path = table.join(&entry.key);
         let Some(written) = text(&path, &entry.node, problems) else { continue };
-        match public_key(written) {
+        match PublicKey::parse(written) {
             Some(public) => keys.push(TrustedKey { name: entry.key.clone(), public }),
-            None => bad_value(
-                &path,
-                &entry.node,
-                &format!("`{written}`"),
-                "a public key, such as \"ed25519:…\" that `lockstep connector keygen` prints",
-                problems,
-            ),
+            None => {
+                // A PEM file has several lines.
+                let shown = written.lines().next().unwrap_or_default();
+                bad_value(&path, &entry.node, &format!("`{shown}`"), WANTED_KEY, problems);
+            }
         }
     }
     keys
 }
 
-/// `ed25519:` and 32 bytes in base64.
-fn public_key(text: &str) -> Option<[u8; 32]> {
-    STANDARD.decode(text.strip_prefix("ed25519:")?).ok()?.try_into().ok()
+const WANTED_KEY: &str = "a public key, such as \"ed25519:…\" that `lockstep connector keygen` prints, or the text of \
+                          a PEM file with an ed25519 or ECDSA P-256 key, such as cosign.pub";
+
+fn read_registries(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Vec<RegistrySettings> {
+    let Some(table) = section.table("registries", problems) else {
+        return Vec::new();
+    };
+    let mut registries = Vec::new();
+    for entry in table.entries() {
+        let path = table.join(&entry.key);
+        if !is_place(&entry.key) {
+            let wanted = "a registry's host, with its port where it has one, such as \"registry.example.com:5000\"";
+            bad_value(&path, &entry.node, &format!("`{}`", entry.key), wanted, problems);
+        }
+        let Some(mut one) = Section::of(path.clone(), &entry.node, problems) else { continue };
+        let username = one.text("username", problems);
+        let password = one.get("password").map(|node| secret(&one.join("password"), node, problems));
+        let plain_http = one.flag("plain_http", problems);
+        let missing = match (&username, &password) {
+            (Some(_), None) => Some(("a user without a password", "add `password = \"env:NAME\"`")),
+            (None, Some(_)) => Some(("a password without a user", "add `username = \"…\"`")),
+            (Some(_), Some(_)) | (None, None) => None,
+        };
+        if let Some((found, help)) = missing {
+            problems.add(Code::MissingKey, entry.node.span.clone(), format!("`{path}` has {found}"), help);
+        }
+        let password = password.flatten();
+        one.finish(problems);
+        registries.push(RegistrySettings { place: entry.key.clone(), login: username.zip(password), plain_http });
+    }
+    registries
+}
+
+/// Host, and perhaps a port, as references are written.
+fn is_place(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    !text.is_empty() && text.chars().all(fits)
 }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Connector, EngineError, SessionError,
     engine::Shared,
-    port::{About, ComponentName},
+    port::{About, ComponentName, KEPT},
 };
 
 /// How long a stream is given to bring something that can be compared.
@@ -164,12 +164,18 @@ impl Attempt<'_> {
 
     fn check_pin(&self, to: &About) -> Result<(), No> {
         let connection = self.shared.config.connection(&self.order.connection);
-        let pinned = connection.and_then(|connection| connection.digest.as_deref());
+        let from = self.order.to.from.as_str();
+        let pinned = connection.and_then(|connection| match (&connection.digest, connection.connector.as_str()) {
+            (Some(digest), _) => (*digest != to.digest).then(|| format!("sha256:{digest}")),
+            // A reference into a registry says which artifact, too.
+            (None, named) if named.starts_with("oci://") && named != from && from != KEPT => Some(named.to_owned()),
+            (None, _) => None,
+        });
         match pinned {
             // Going back is the operator's word, too; the file is for the next start.
-            Some(pinned) if pinned != to.digest && !self.order.pin && !self.allowed.back => Err(No::new(
+            Some(pinned) if !self.order.pin && !self.allowed.back => Err(No::new(
                 PINNED,
-                format!("the configuration allows sha256:{pinned} only"),
+                format!("the configuration allows {pinned} only"),
                 format!("`--pin` writes digest = \"sha256:{}\" into it once the version has proved itself.", to.digest),
             )),
             _ => Ok(()),

@@ -19,6 +19,7 @@ use std::{
 
 use parking_lot::Mutex;
 
+pub(crate) use address::{Reach, reach};
 pub use lookup::{Lookup, Resolver, SystemResolver};
 pub use policy::Denial;
 pub(crate) use policy::{Denials, Policy};

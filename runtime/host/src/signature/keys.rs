@@ -2,9 +2,10 @@
 //! `openssl genpkey -algorithm ed25519` writes them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lockstep_core::config::PublicKey;
 use ring::{
     rand::{SecureRandom, SystemRandom},
-    signature::{Ed25519KeyPair, KeyPair},
+    signature::{ECDSA_P256_SHA256_ASN1, ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
 use zeroize::Zeroizing;
 
@@ -19,13 +20,21 @@ const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedKey {
     pub name: String,
-    pub(super) public: [u8; KEY_BYTES],
+    pub(super) public: PublicKey,
 }
 
 impl TrustedKey {
-    /// `public`: an ed25519 key.
-    pub fn new(name: impl Into<String>, public: [u8; KEY_BYTES]) -> Self {
+    pub fn new(name: impl Into<String>, public: PublicKey) -> Self {
         TrustedKey { name: name.into(), public }
+    }
+
+    /// Whether it made this signature; of ECDSA in the encoding of RFC 3279, as cosign and openssl write it.
+    pub(super) fn made(&self, signature: &[u8], message: &[u8]) -> bool {
+        match &self.public {
+            PublicKey::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
+            PublicKey::P256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature),
+        }
+        .is_ok()
     }
 }
 

@@ -1,10 +1,13 @@
 //! Who answers for a component: signatures inside its bytes, in the format of the WebAssembly
-//! tool conventions (`Signatures.md`), made with ed25519. Which keys count is the operator's
-//! word. Knows nothing of files; nothing of a component runs here.
+//! tool conventions (`Signatures.md`), made with ed25519; and those that came beside it, as cosign
+//! makes them. Which keys count is the operator's word. Knows nothing of files and registries;
+//! nothing of a component runs here.
 
+mod beside;
 mod keys;
 mod section;
 
+pub use beside::{Artifact, Evidence, Statement};
 pub use keys::{SigningKey, TrustedKey};
 
 use crate::error::HostError;
@@ -45,34 +48,32 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// What a component's signature is worth.
-    pub fn judge(&self, bytes: &[u8]) -> Signature {
-        let signed = match Signed::of(bytes) {
-            Ok(Some(signed)) => signed,
-            Ok(None) => return Signature::Absent,
-            Err(reason) => return Signature::Wrong(reason.to_owned()),
-        };
-        let (mut names, mut of_others) = (Vec::new(), None);
-        for key in &self.keys {
-            match signed.by(key) {
-                Some(true) => names.push(key.name.clone()),
-                Some(false) => of_others = Some(key.name.as_str()),
-                None => {}
+    /// What a component's signatures are worth: its own, and those that came with it.
+    pub fn judge(&self, bytes: &[u8], beside: &Evidence) -> Signature {
+        let mut found = Found::default();
+        match Signed::of(bytes) {
+            Ok(Some(signed)) => {
+                found.any = true;
+                self.keys.iter().for_each(|key| found.note(key, signed.by(key), "other bytes"));
             }
+            Ok(None) => {}
+            Err(reason) => return Signature::Wrong(reason.to_owned()),
         }
-        match of_others {
-            _ if !names.is_empty() => Signature::By(names),
-            Some(name) => Signature::Wrong(format!("what {name} signed are other bytes")),
-            None => Signature::Unlisted,
+        beside.judge(&self.keys, bytes, &mut found);
+        match found {
+            Found { names, .. } if !names.is_empty() => Signature::By(names),
+            Found { wrong: Some(reason), .. } => Signature::Wrong(reason),
+            Found { any: true, .. } => Signature::Unlisted,
+            Found { .. } => Signature::Absent,
         }
     }
 
     /// [`Trust::judge`], for a component that is to be used.
     ///
     /// # Errors
-    /// When its signature is wrong, or is missing where one is required.
-    pub fn admit(&self, bytes: &[u8]) -> Result<Signature, HostError> {
-        let signature = self.judge(bytes);
+    /// When a signature is wrong, or is missing where one is required.
+    pub fn admit(&self, bytes: &[u8], beside: &Evidence) -> Result<Signature, HostError> {
+        let signature = self.judge(bytes, beside);
         match &signature {
             Signature::By(_) | Signature::BuiltIn => Ok(signature),
             Signature::Wrong(_) => Err(HostError::WrongSignature { found: signature.to_string() }),
@@ -80,6 +81,28 @@ impl Trust {
                 Err(HostError::NotSigned { found: signature.to_string() })
             }
             Signature::Absent | Signature::Unlisted => Ok(signature),
+        }
+    }
+}
+
+/// What came of looking at signatures.
+#[derive(Default)]
+struct Found {
+    /// There is a signature at all.
+    any: bool,
+    /// The keys that signed these bytes.
+    names: Vec<String>,
+    /// A listed key signed, but something else.
+    wrong: Option<String>,
+}
+
+impl Found {
+    /// `signed`: whether the key signed this component; `Some(false)`: `what` instead; `None`: nothing.
+    fn note(&mut self, key: &TrustedKey, signed: Option<bool>, what: &str) {
+        match signed {
+            Some(true) if !self.names.contains(&key.name) => self.names.push(key.name.clone()),
+            Some(false) => self.wrong = Some(format!("what {} signed are {what}", key.name)),
+            Some(true) | None => {}
         }
     }
 }
@@ -94,6 +117,8 @@ pub fn sign(bytes: &[u8], key: &SigningKey) -> Result<Vec<u8>, HostError> {
 
 #[cfg(test)]
 mod tests {
+    use lockstep_core::config::PublicKey;
+
     use super::*;
 
     fn component() -> Vec<u8> {
@@ -105,7 +130,7 @@ mod tests {
     }
 
     fn trust(keys: &[(&str, &SigningKey)], required: bool) -> Trust {
-        let listed = keys.iter().map(|(name, key)| TrustedKey::new(*name, key.public()));
+        let listed = keys.iter().map(|(name, key)| TrustedKey::new(*name, PublicKey::Ed25519(key.public())));
         Trust { keys: listed.collect(), required }
     }
 
@@ -114,7 +139,7 @@ mod tests {
         let (acme, other) = (key(), key());
         let signed = sign(&component(), &acme).expect("signed");
         let trust = trust(&[("other", &other), ("acme", &acme)], true);
-        assert_eq!(trust.admit(&signed), Ok(Signature::By(vec!["acme".into()])));
+        assert_eq!(trust.admit(&signed, &Evidence::default()), Ok(Signature::By(vec!["acme".into()])));
         wasmparser::Validator::new().validate_all(&signed).expect("it still is a component");
     }
 
@@ -123,8 +148,8 @@ mod tests {
         let (acme, other) = (key(), key());
         let signed = sign(&component(), &other).expect("signed");
         for (bytes, found) in [(component(), Signature::Absent), (signed, Signature::Unlisted)] {
-            assert_eq!(trust(&[("acme", &acme)], false).admit(&bytes), Ok(found));
-            let refused = trust(&[("acme", &acme)], true).admit(&bytes).expect_err("refused");
+            assert_eq!(trust(&[("acme", &acme)], false).admit(&bytes, &Evidence::default()), Ok(found));
+            let refused = trust(&[("acme", &acme)], true).admit(&bytes, &Evidence::default()).expect_err("refused");
             assert_eq!(refused.code(), "LS-H023");
         }
     }
@@ -138,12 +163,19 @@ mod tests {
         for at in body..signed.len() {
             let mut changed = signed.clone();
             changed[at] ^= 1;
-            assert_eq!(trust.admit(&changed).expect_err("refused").code(), "LS-H024", "byte {at}");
+            assert_eq!(
+                trust.admit(&changed, &Evidence::default()).expect_err("refused").code(),
+                "LS-H024",
+                "byte {at}"
+            );
         }
         let mut longer = signed.clone();
         longer.extend_from_slice(&[0, 2, 1, b'x']);
-        assert_eq!(trust.admit(&longer).expect_err("refused").code(), "LS-H024");
-        assert_eq!(trust.admit(&signed[..signed.len() - 1]).expect_err("refused").code(), "LS-H024");
+        assert_eq!(trust.admit(&longer, &Evidence::default()).expect_err("refused").code(), "LS-H024");
+        assert_eq!(
+            trust.admit(&signed[..signed.len() - 1], &Evidence::default()).expect_err("refused").code(),
+            "LS-H024"
+        );
     }
 
     #[test]
@@ -156,7 +188,7 @@ mod tests {
             for bit in 0..8 {
                 let mut changed = signed.clone();
                 changed[at] ^= 1 << bit;
-                assert_ne!(trust.judge(&changed), whole, "byte {at}, bit {bit}");
+                assert_ne!(trust.judge(&changed, &Evidence::default()), whole, "byte {at}, bit {bit}");
             }
         }
     }
@@ -179,7 +211,7 @@ mod tests {
         let module = theirs.sk.sign(module, id.key_id()).expect("signed");
         module.serialize(&mut signed).expect("written");
         let trust = trust(&[("acme", &own)], true);
-        assert_eq!(trust.admit(&signed), Ok(Signature::By(vec!["acme".into()])));
+        assert_eq!(trust.admit(&signed, &Evidence::default()), Ok(Signature::By(vec!["acme".into()])));
         let ours = sign(&component(), &own).expect("signed");
         theirs.pk.verify(&mut ours.as_slice(), None).expect("they believe it");
         let fresh = key();

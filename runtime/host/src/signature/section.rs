@@ -1,7 +1,7 @@
 //! The section that carries signatures: the component's first, covering every byte after
 //! it. Its bytes come from anybody: every length is held against what is there.
 
-use ring::signature::{ED25519, UnparsedPublicKey};
+use lockstep_core::config::PublicKey;
 use sha2::{Digest, Sha256};
 
 use super::keys::{SigningKey, TrustedKey};
@@ -44,11 +44,14 @@ impl<'a> Signed<'a> {
     /// Whether a key signed these bytes; `Some(false)`: it signed others; `None`: nothing.
     /// Signatures of parts, which the format knows too, are signatures of others.
     pub(super) fn by(&self, key: &TrustedKey) -> Option<bool> {
-        let public = UnparsedPublicKey::new(&ED25519, &key.public);
+        // The format knows no other.
+        if !matches!(key.public, PublicKey::Ed25519(_)) {
+            return None;
+        }
         let mut signed = None;
         for set in &self.sets {
             let message = message(set.hashes);
-            if set.signatures.iter().any(|signature| public.verify(&message, signature).is_ok()) {
+            if set.signatures.iter().any(|signature| key.made(signature, &message)) {
                 signed = Some(signed == Some(true) || set.hashes == self.hash);
             }
         }

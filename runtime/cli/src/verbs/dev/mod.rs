@@ -26,7 +26,7 @@ use self::{
 use super::{conformance, versions};
 use crate::{
     configuration,
-    connectors::{self, Loader},
+    connectors::Loader,
     context::Context,
     failure::{Exit, Failure},
     logging,
@@ -127,13 +127,14 @@ impl<'a> Bench<'a> {
             true => configuration::load(&config)?.connectors,
             false => ConnectorSettings::default(),
         };
+        let loader = Arc::new(Loader::keeping(None, &settings, &project.folder));
         Ok(Bench {
             context,
             teller: Teller::new(context.screen),
             project,
             trial: Trial { connection: args.kit.clone(), only },
             takeover,
-            loader: Arc::new(Loader::keeping(None, connectors::trust(&settings))),
+            loader,
         })
     }
 
