@@ -9,6 +9,9 @@ use crate::response::Record;
 /// How long after a session began an earlier one's writes may still be about
 /// to be sent again.
 pub(super) const YOUNG_MS: u64 = 120_000;
+/// How long after a session began a request that an earlier one had sent may still
+/// take effect: longer than HubSpot works on one.
+const UNDER_WAY_US: i64 = 60_000_000;
 /// How long the search index may lag behind: a miss before that proves nothing.
 const INDEX_LAG_MS: u64 = 15_000;
 
@@ -52,9 +55,11 @@ impl Unsettled {
             return false;
         }
         let entries = record.history(property);
-        // What this session wrote itself is settled, unless in doubt.
-        let before_us = entries.first().is_some_and(|entry| entry.at_us() < self.opened_us);
-        (doubted || before_us) && is_unsettled(entries, ours)
+        // What was written later than this is settled, unless in doubt. What the sessions of
+        // this time wrote meanwhile is known, so that leaving it out changes nothing.
+        let until_us = self.opened_us.saturating_add(UNDER_WAY_US);
+        let may_be_earlier = entries.first().is_some_and(|entry| entry.at_us() < until_us);
+        (doubted || may_be_earlier) && is_unsettled(entries, ours)
     }
 
     /// Milliseconds until a search that finds nothing can be believed.
@@ -81,14 +86,17 @@ mod tests {
         let after = Unsettled::new(20_000_000, 0);
         assert!(after.withholds("contacts", &record(), "name", &ours, 1_000));
         assert!(!after.withholds("contacts", &record(), "name", &ours, YOUNG_MS));
-        let before = Unsettled::new(5_000_000, 0);
+        // A request that was under way when the earlier session died took effect in this one's time.
+        let under_way = Unsettled::new(9_500_000, 0);
+        assert!(under_way.withholds("contacts", &record(), "name", &ours, 1_000));
+        let before = Unsettled::new(-UNDER_WAY_US, 0);
         assert!(!before.withholds("contacts", &record(), "name", &ours, 1_000));
     }
 
     #[test]
     fn a_doubted_write_is_not_shown_until_its_next_look() {
         let ours = Ours { app_id: Some("77".into()) };
-        let mut unsettled = Unsettled::new(5_000_000, 0);
+        let mut unsettled = Unsettled::new(-UNDER_WAY_US, 0);
         unsettled.doubt("contacts", "7");
         assert!(unsettled.withholds("contacts", &record(), "name", &ours, 10 * YOUNG_MS));
         unsettled.settle("contacts", "7");
