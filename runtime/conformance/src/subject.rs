@@ -12,7 +12,8 @@ use lockstep_core::{
     write::{Outcome, WriteRequest},
 };
 use lockstep_host::{
-    ChangesRequest, Component, ConnectionConfig, EnsureRequest, FetchRequest, HostError, PageRequest, Role, Secrets,
+    ChangesRequest, Component, ConnectionConfig, EnsureRequest, FetchRequest, HostError, PageRequest, Recorder, Role,
+    Secrets,
 };
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -64,17 +65,25 @@ pub struct Sandboxed {
     component: Component,
     connection: ConnectionConfig,
     rival: Option<ConnectionConfig>,
+    recorder: Option<Recorder>,
 }
 
 impl Sandboxed {
     pub fn new(component: Component, connection: ConnectionConfig) -> Self {
-        Sandboxed { component, connection, rival: None }
+        Sandboxed { component, connection, rival: None, recorder: None }
     }
 
     /// With a connection of its own for the competing writer.
     #[must_use]
     pub fn with_rival(mut self, rival: ConnectionConfig) -> Self {
         self.rival = Some(rival);
+        self
+    }
+
+    /// Everything that its sessions do is recorded.
+    #[must_use]
+    pub fn recorded(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
         self
     }
 }
@@ -107,7 +116,10 @@ impl Subject for Sandboxed {
                 connection.secrets = Arc::new(wrong);
             }
         }
-        Ok(Arc::new(self.component.open(role, connection).await?))
+        Ok(Arc::new(match &self.recorder {
+            Some(recorder) => self.component.open_recorded(role, connection, recorder).await?,
+            None => self.component.open(role, connection).await?,
+        }))
     }
 }
 

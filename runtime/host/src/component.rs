@@ -16,6 +16,7 @@ use crate::{
     http::{Egress, EgressSetup, Identity, Scheme, select},
     limits::Limits,
     network::{BadRule, Denials, Policy, Roots},
+    record::Recorder,
     request::Role,
     session::{Session, Setup, scratch},
     template::lookup,
@@ -143,6 +144,25 @@ impl Component {
     /// # Errors
     /// When grants or root certificates cannot be read, or the connector's spec cannot be had.
     pub async fn open(&self, role: Role, connection: ConnectionConfig) -> Result<Session, HostError> {
+        self.begin(role, connection, None).await
+    }
+
+    /// [`Component::open`], and record everything that the session does.
+    pub async fn open_recorded(
+        &self,
+        role: Role,
+        connection: ConnectionConfig,
+        recorder: &Recorder,
+    ) -> Result<Session, HostError> {
+        self.begin(role, connection, Some(recorder)).await
+    }
+
+    async fn begin(
+        &self,
+        role: Role,
+        connection: ConnectionConfig,
+        recorder: Option<&Recorder>,
+    ) -> Result<Session, HostError> {
         let spec = self.spec().await?;
         let limits = connection.limits.clone().unwrap_or_else(|| self.0.host.0.limits.clone());
         let denials = Arc::<Denials>::default();
@@ -167,6 +187,7 @@ impl Component {
                 limits: &limits,
             })
         });
+        let track = recorder.map(|it| it.track(role.name(), &connection.name, Arc::clone(&connection.secrets)));
         Ok(Session::begin(Setup {
             component: self.clone(),
             role,
@@ -180,6 +201,7 @@ impl Component {
             denials,
             ledger,
             limits,
+            track,
         }))
     }
 

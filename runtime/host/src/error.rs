@@ -16,6 +16,18 @@ pub struct GuestError {
     pub retry_after_ms: Option<u32>,
 }
 
+impl GuestError {
+    /// For a recording.
+    pub(crate) fn packed(&self) -> serde_json::Value {
+        serde_json::json!({
+            "code": self.code,
+            "message": self.message,
+            "remedy": self.remedy,
+            "retry_after_ms": self.retry_after_ms,
+        })
+    }
+}
+
 /// A failed load, open or call. After [`HostError::Trap`], [`HostError::Timeout`], [`HostError::Cancelled`]
 /// and [`HostError::Fault`] the instance is gone: whether a `write` among them took effect is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +86,9 @@ pub enum HostError {
     Fault { call: &'static str, reason: String, bound: &'static str },
     #[error("the connector failed {failures} times and is parked; last: {reason}")]
     Parked { failures: u32, reason: String },
+    /// What was to be replayed is no recording, or not a whole one.
+    #[error("the recording cannot be replayed: line {line}: {reason}")]
+    Recording { line: usize, reason: String },
     #[error("the session is closed")]
     Closed,
     #[error("{call} cannot be asked: {reason}")]
@@ -94,6 +109,7 @@ impl HostError {
             HostError::ContractVersion { .. } => "LS-H005",
             HostError::TooLarge { .. } => "LS-H006",
             HostError::Code { .. } => "LS-H025",
+            HostError::Recording { .. } => "LS-H026",
             HostError::Compile { .. } => "LS-H007",
             HostError::Engine { .. } => "LS-H008",
             HostError::Config { .. } => "LS-H009",
@@ -128,6 +144,9 @@ impl HostError {
                 "Rebuild the connector with this version's SDK.".into()
             }
             HostError::Code { .. } => "Correct its `describe`, and build it anew.".into(),
+            HostError::Recording { .. } => {
+                "Record it again with this version's `lockstep connector test --record FOLDER`.".into()
+            }
             HostError::Parked { .. } => {
                 "Correct the cause. It gets one try every so often (`park` in the connection's limits; `failures` says how \
                  many park it), and at the next start."
@@ -172,6 +191,7 @@ impl HostError {
             | HostError::ContractVersion { .. }
             | HostError::TooLarge { .. }
             | HostError::Code { .. }
+            | HostError::Recording { .. }
             | HostError::Compile { .. }
             | HostError::Engine { .. }
             | HostError::Config { .. }

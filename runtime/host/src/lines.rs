@@ -11,7 +11,13 @@ use wasmtime_wasi_io::{
     streams::{OutputStream, StreamResult},
 };
 
-use crate::metrics::{Counters, add};
+use crate::{
+    metrics::{Counters, add},
+    record::{Track, event::Event},
+};
+
+/// Of a level's name in a recording.
+const LEVEL_BYTES_MAX: usize = 20;
 
 /// One session's lines.
 #[derive(Clone)]
@@ -24,6 +30,7 @@ struct Inner {
     burst: u32,
     budget: Mutex<Budget>,
     counters: Arc<Counters>,
+    track: Option<Arc<Track>>,
 }
 
 struct Budget {
@@ -38,6 +45,7 @@ impl Lines {
         role: &'static str,
         limits: &crate::limits::Limits,
         counters: Arc<Counters>,
+        track: Option<Arc<Track>>,
     ) -> Self {
         let budget = Budget { left: f64::from(limits.log_lines_burst), at: Instant::now(), dropped: 0 };
         Lines(Arc::new(Inner {
@@ -47,6 +55,7 @@ impl Lines {
             burst: limits.log_lines_burst,
             budget: Mutex::new(budget),
             counters,
+            track,
         }))
     }
 
@@ -59,6 +68,9 @@ impl Lines {
         };
         add(&self.0.counters.log_lines, 1);
         let message = printable(message, self.0.line_bytes_max);
+        if let Some(track) = &self.0.track {
+            track.note(Event::Said { level: printable(level, LEVEL_BYTES_MAX), line: message.clone() });
+        }
         let (connection, role) = (&self.0.connection, self.0.role);
         if dropped > 0 {
             tracing::warn!(target: "connector", %connection, role, dropped, "the connector said more than it may");

@@ -6,7 +6,10 @@ use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::{credentials::Credentials, http::Requests, ledger::Ledger, limits::Limits, lines::Lines, network::Network};
+use crate::{
+    credentials::Credentials, http::Requests, ledger::Ledger, limits::Limits, lines::Lines, network::Network,
+    record::Tape,
+};
 
 /// The state behind one instance's imports.
 pub(crate) struct StoreData {
@@ -17,6 +20,8 @@ pub(crate) struct StoreData {
     pub(crate) requests: Requests,
     pub(crate) credentials: Credentials,
     pub(crate) lines: Lines,
+    /// Whether what crosses is recorded, or played.
+    pub(crate) tape: Tape,
     pub(crate) limiter: Limiter,
     /// Epochs the present call may still compute.
     pub(crate) epochs_left: u64,

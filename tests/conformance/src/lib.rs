@@ -5,4 +5,4 @@ pub mod filed;
 pub mod mutant;
 mod subject;
 
-pub use subject::{connection, guest, guest_if_built, judged, practice, settings};
+pub use subject::{bytes_of, connection, guest, guest_if_built, judged, load, practice, settings};

@@ -29,11 +29,20 @@ pub async fn guest_if_built(name: &str) -> Result<Option<Component>> {
 
 /// A guest that `cargo xtask guests` built.
 pub async fn guest(name: &str) -> Result<Component> {
-    let target = target();
-    let path = target.join("guests").join(format!("{name}.wasm"));
+    load(bytes_of(name)?).await
+}
+
+/// The bytes of a guest that `cargo xtask guests` built.
+pub fn bytes_of(name: &str) -> Result<Vec<u8>> {
+    let path = target().join("guests").join(format!("{name}.wasm"));
     ensure!(path.is_file(), "{} is missing: run `cargo xtask guests` first", path.display());
-    let host = Host::new(HostOptions { cache_dir: Some(target.join("compiled")), ..HostOptions::default() })?;
-    Ok(host.load_file(&path, None).await?)
+    Ok(std::fs::read(path)?)
+}
+
+/// A component from its bytes.
+pub async fn load(bytes: Vec<u8>) -> Result<Component> {
+    let host = Host::new(HostOptions { cache_dir: Some(target().join("compiled")), ..HostOptions::default() })?;
+    Ok(host.load(bytes, None).await?)
 }
 
 /// A connection with these settings, secrets and grants.

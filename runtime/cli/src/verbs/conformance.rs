@@ -18,6 +18,7 @@ use crate::{
     failure::{Exit, Failure},
     screen::{Screen, Tone},
     secrets, table,
+    verbs::recordings::{RecordArgs, Recordings},
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,8 @@ pub struct Args {
     /// Also write the result as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    #[command(flatten)]
+    pub record: RecordArgs,
 }
 
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -53,11 +56,16 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let limits = limits(&connection.limits).unwrap_or_default();
     let component = loader.load(&source, digest, &limits.load).await;
     bar.finish_and_clear();
-    let subject = subject(&config, connection, &folder, (component?.component, &source), &loader)?;
+    let component = component?.component;
+    let mut recordings = Recordings::new(&args.record, &source, component.digest());
+    let connector = component.spec().await.map(|spec| format!("{} {}", spec.name, spec.version)).unwrap_or_default();
+    let subject = subject(&config, connection, &folder, (component, &source), &loader)?;
+    let subject = subject.recorded(recordings.recorder.clone());
     let settings = settings(connection, only);
     let report = lockstep_conformance::run(&subject, &settings, |line| {
+        let recording = recordings.tried(&connector, line);
         if !screen.json {
-            show(screen, line);
+            show(screen, line, recording.as_deref());
         }
     })
     .await;
@@ -67,7 +75,10 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
                 .remedy("Name a file in a folder that exists and that you may write to.")
         })?;
     }
-    summary(screen, &report);
+    summary(screen, &report, &recordings);
+    if let Some(failure) = recordings.failed {
+        return Err(failure);
+    }
     Ok(if report.conforms() { Exit::Done } else { Exit::Failed })
 }
 
@@ -148,7 +159,7 @@ pub(super) fn settings(connection: &Connection, only: Vec<Rule>) -> Settings {
     }
 }
 
-pub(super) fn show(screen: &Screen, line: &Line) {
+pub(super) fn show(screen: &Screen, line: &Line, recording: Option<&Path>) {
     let (word, tone) = match &line.verdict {
         Verdict::Passed => ("ok  ", Tone::Good),
         Verdict::Failed(_) => ("FAIL", Tone::Bad),
@@ -170,14 +181,19 @@ pub(super) fn show(screen: &Screen, line: &Line) {
             more("expected:", &finding.expected, Tone::Plain);
             more("seen:    ", &finding.seen, Tone::Bad);
             more("look at: ", line.rule.remedy(), Tone::Name);
+            if let Some(recording) = recording {
+                more("recorded:", &recording.display().to_string(), Tone::Dim);
+            }
         }
         Verdict::Skipped(reason) => more("because: ", reason, Tone::Dim),
     }
 }
 
-fn summary(screen: &Screen, report: &Report) {
+fn summary(screen: &Screen, report: &Report, recordings: &Recordings) {
     if screen.json {
-        screen.out_json(&report.json());
+        let mut told = report.json();
+        recordings.add_to(&mut told);
+        screen.out_json(&told);
         return;
     }
     let (passed, failed, skipped) = (report.count("passed"), report.count("failed"), report.count("skipped"));
@@ -194,5 +210,8 @@ fn summary(screen: &Screen, report: &Report) {
     if let Some(first) = report.failed().first() {
         let code = first.code();
         screen.next(format!("`lockstep help {code}` tells more; `--only {}` tries it alone", first.name()));
+        if let Some((_, path)) = recordings.written.first() {
+            screen.next(format!("`lockstep connector replay {}` does the same without the system", path.display()));
+        }
     }
 }

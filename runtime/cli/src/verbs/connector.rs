@@ -13,7 +13,7 @@ use crate::{
     screen::Tone,
     table::{Table, number, text},
     verbs::{
-        conformance, registry, signing,
+        conformance, recordings, registry, signing,
         versions::{self, ConnectionArgs, LoadArgs, UpgradeArgs, VersionArgs},
     },
 };
@@ -69,6 +69,11 @@ pub enum What {
     Practice(new::PracticeArgs),
     /// Put a connector through the conformance kit: it writes to the system that is configured
     Test(conformance::Args),
+    /// Play a recording of `connector test` to a component: without any system, does it do the same?
+    ///
+    /// Ends with 0 where it does, with 1 where it differs, and with 3 where it is the same as far as
+    /// was recorded.
+    Replay(recordings::Args),
     /// The latest requests that a connection's connector made over HTTP
     Requests {
         /// The connection's name
@@ -94,6 +99,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Dev(args) => dev::run(args, context).await,
         What::Practice(args) => new::practice(args, context).await,
         What::Test(args) => conformance::run(args, context).await,
+        What::Replay(args) => recordings::run(args, context).await,
         What::Incidents { connection } => incidents(connection, context).await,
         What::Requests { connection } => requests_made(connection, context).await,
     }

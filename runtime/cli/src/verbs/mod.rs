@@ -23,6 +23,7 @@ pub mod map;
 pub mod new;
 pub mod pause;
 pub mod plan;
+pub mod recordings;
 pub mod registry;
 pub mod replay;
 pub mod restore;

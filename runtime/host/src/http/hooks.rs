@@ -12,11 +12,12 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::{Egress, Failure, Held, audit::Sent, exchange::Answer, request};
+use super::{Egress, Failure, Held, audit::Sent, exchange::Answer, request, taped};
 use crate::{
     budget::Priority,
     metrics::{Counters, add},
     network::Denials,
+    record::Tape,
 };
 
 /// Who asks for a request.
@@ -56,13 +57,14 @@ impl Caller {
 pub(crate) struct Requests {
     pub(crate) egress: Arc<Egress>,
     pub(crate) caller: Caller,
+    pub(crate) tape: Tape,
     /// How many the present call may still begin.
     left: u32,
 }
 
 impl Requests {
     pub(crate) fn new(egress: Arc<Egress>, caller: Caller) -> Self {
-        Requests { egress, caller, left: 0 }
+        Requests { egress, caller, tape: Tape::None, left: 0 }
     }
 
     /// A new call begins.
@@ -86,7 +88,7 @@ impl Requests {
 }
 
 /// A worker of WASI's that has nothing to do.
-type Nothing = Box<dyn Future<Output = Result<(), Error>> + Send>;
+pub(super) type Nothing = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for Requests {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
@@ -104,9 +106,14 @@ impl WasiHttpHooks for Requests {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Nothing), Error>> + Send> {
+        if let Tape::Playing(player) = &self.tape {
+            return taped::play(player, request, self.egress.limits.clone());
+        }
+        let noted = self.tape.track().and_then(|track| Some((Arc::clone(track), taped::begin(track, &request)?)));
         let allowed = self.take();
         let (egress, caller) = (Arc::clone(&self.egress), self.caller.clone());
         Box::new(async move {
+            let mut sent = Bytes::new();
             let options = options.unwrap_or_default();
             let times = egress.times(options.first_byte_timeout, options.between_bytes_timeout);
             let answered = async {
@@ -116,9 +123,14 @@ impl WasiHttpHooks for Requests {
                 let body = tokio::time::timeout_at(times.until, request::body(body, &egress.limits)).await;
                 outgoing.body =
                     body.map_err(|_| Failure::kept_back("request_timeout", "the body was never finished"))??;
+                sent = outgoing.body.clone();
                 egress.send(outgoing, &caller, times).await
             };
-            let (answer, place) = answered.await.inspect_err(|failure| caller.failed(failure))?;
+            let answered = answered.await.inspect_err(|failure| caller.failed(failure));
+            if let Some((track, at)) = noted {
+                track.complete(at, &sent, taped::told(&track, &answered));
+            }
+            let (answer, place) = answered?;
             Ok((response(answer, place), Box::new(async { Ok(()) }) as Nothing))
         })
     }

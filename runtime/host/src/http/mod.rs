@@ -17,6 +17,7 @@ mod pool;
 mod request;
 mod scrub;
 mod shared;
+mod taped;
 mod trace;
 
 use std::{

@@ -23,6 +23,8 @@ enum State {
     /// Answered, not yet judged.
     Raw(Result<Vec<IpAddr>, ErrorCode>),
     Done(std::vec::IntoIter<IpAddr>),
+    /// What is told of it is in a recording.
+    Played,
 }
 
 /// The resource `wasi:sockets/ip-name-lookup.resolve-address-stream`.
@@ -56,6 +58,11 @@ impl Lookup {
         Ok(Lookup { name, state: State::Running { answer, task: task.abort_handle() } })
     }
 
+    /// One that a recording tells of.
+    pub(crate) fn played() -> Self {
+        Lookup { name: String::new(), state: State::Played }
+    }
+
     /// The next address; `WouldBlock` while none is known yet.
     pub(crate) fn next(&mut self, network: &mut Network) -> Result<Option<IpAddr>, ErrorCode> {
         if let State::Running { answer, .. } = &mut self.state {
@@ -78,7 +85,7 @@ impl Lookup {
         }
         match &mut self.state {
             State::Done(addresses) => Ok(addresses.next()),
-            State::Running { .. } | State::Raw(_) => Err(ErrorCode::Unknown),
+            State::Running { .. } | State::Raw(_) | State::Played => Err(ErrorCode::Unknown),
         }
     }
 }

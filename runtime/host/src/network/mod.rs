@@ -29,10 +29,13 @@ pub(crate) use rule::{Protocol, Rule, normal_name, place, resolve_ask};
 pub use socket::Socket;
 pub(crate) use socket::SocketState;
 pub use tls::Encrypted;
-pub(crate) use tls::{Roots, Verify, handshake, request_config};
+pub(crate) use tls::{Handshake, Roots, Verify, handshake, request_config};
 pub(crate) use wire::{Wire, WireInput, WireOutput};
 
-use crate::metrics::{Counters, add};
+use crate::{
+    metrics::{Counters, add},
+    record::Tape,
+};
 
 /// Addresses remembered with the names that led to them.
 const REMEMBERED_MAX: usize = 256;
@@ -51,6 +54,7 @@ pub(crate) struct Network {
     wires: HashMap<u32, Weak<Mutex<Wire>>>,
     /// Counts open sockets: every socket holds a clone.
     pub(crate) open: Arc<()>,
+    pub(crate) tape: Tape,
 }
 
 impl Network {
@@ -70,6 +74,7 @@ impl Network {
             resolved: HashMap::new(),
             wires: HashMap::new(),
             open: Arc::new(()),
+            tape: Tape::None,
         }
     }
 

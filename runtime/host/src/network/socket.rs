@@ -12,7 +12,10 @@ use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
 use wasmtime_wasi_io::poll::Pollable;
 
 use super::{Wire, wire::Transport};
-use crate::metrics::{Counters, add};
+use crate::{
+    metrics::{Counters, add},
+    record::Tape,
+};
 
 pub(crate) enum SocketState {
     Fresh,
@@ -24,6 +27,8 @@ pub(crate) enum SocketState {
     /// Connected, and the streams not taken yet.
     Ready(TcpStream),
     Connected(Arc<Mutex<Wire>>),
+    /// What becomes of it is in a recording; with its own and the other side's address, once connected.
+    Played(Option<(SocketAddr, SocketAddr)>),
 }
 
 /// The resource `wasi:sockets/tcp.tcp-socket`.
@@ -41,7 +46,9 @@ impl Socket {
         match self.state {
             SocketState::Fresh => {}
             SocketState::Connecting { .. } | SocketState::Ready(_) => return Err(ErrorCode::ConcurrencyConflict),
-            SocketState::Failed(_) | SocketState::Connected(_) => return Err(ErrorCode::InvalidState),
+            SocketState::Failed(_) | SocketState::Connected(_) | SocketState::Played(_) => {
+                return Err(ErrorCode::InvalidState);
+            }
         }
         let fits = matches!((remote.ip(), self.is_ipv6), (IpAddr::V4(_), false) | (IpAddr::V6(_), true));
         if !fits || remote.port() == 0 || remote.ip().is_unspecified() {
@@ -57,7 +64,7 @@ impl Socket {
     }
 
     /// The connection, once it stands.
-    pub(crate) fn finish(&mut self) -> Result<Arc<Mutex<Wire>>, ErrorCode> {
+    pub(crate) fn finish(&mut self, tape: &Tape) -> Result<Arc<Mutex<Wire>>, ErrorCode> {
         if let SocketState::Connecting { answer, .. } = &mut self.state {
             match answer.try_recv() {
                 Err(oneshot::error::TryRecvError::Empty) => return Err(ErrorCode::WouldBlock),
@@ -67,14 +74,17 @@ impl Socket {
         }
         match std::mem::replace(&mut self.state, SocketState::Failed(ErrorCode::InvalidState)) {
             SocketState::Ready(stream) => {
-                let wire = Wire::new(Transport::Plain(stream), Arc::clone(&self.counters));
+                let wire = Wire::new(Transport::Plain(stream), Arc::clone(&self.counters), tape.clone());
                 let wire = Arc::new(Mutex::new(wire));
                 self.state = SocketState::Connected(Arc::clone(&wire));
                 add(&self.counters.connections_opened, 1);
                 Ok(wire)
             }
             SocketState::Failed(code) => Err(code),
-            other @ (SocketState::Fresh | SocketState::Connecting { .. } | SocketState::Connected(_)) => {
+            other @ (SocketState::Fresh
+            | SocketState::Connecting { .. }
+            | SocketState::Connected(_)
+            | SocketState::Played(_)) => {
                 self.state = other;
                 Err(ErrorCode::NotInProgress)
             }
@@ -95,7 +105,7 @@ impl Socket {
                 wire.tcp().ok_or(ErrorCode::InvalidState).and_then(|tcp| read(tcp).map_err(ErrorCode::from))
             }
             SocketState::Ready(stream) => read(stream).map_err(ErrorCode::from),
-            SocketState::Fresh | SocketState::Connecting { .. } | SocketState::Failed(_) => {
+            SocketState::Fresh | SocketState::Connecting { .. } | SocketState::Failed(_) | SocketState::Played(_) => {
                 Err(ErrorCode::InvalidState)
             }
         }

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::wire::{Transport, Wire};
-use crate::metrics::Counters;
+use crate::{metrics::Counters, record::Tape};
 
 /// How much of the server is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,18 +74,21 @@ pub struct Encrypted {
     pub(crate) channel_binding: Option<Vec<u8>>,
 }
 
+/// What a handshake needs besides the connection.
+pub(crate) struct Handshake {
+    pub(crate) verify: Verify,
+    pub(crate) roots: Arc<Roots>,
+    pub(crate) timeout: Duration,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) tape: Tape,
+}
+
 /// Encrypt a connection.
 ///
 /// # Errors
 /// Words for the operator.
-pub(crate) async fn handshake(
-    stream: TcpStream,
-    server_name: &str,
-    verify: Verify,
-    roots: Arc<Roots>,
-    timeout: Duration,
-    counters: Arc<Counters>,
-) -> Result<Encrypted, String> {
+pub(crate) async fn handshake(stream: TcpStream, server_name: &str, parts: Handshake) -> Result<Encrypted, String> {
+    let Handshake { verify, roots, timeout, counters, tape } = parts;
     let name =
         ServerName::try_from(server_name.to_owned()).map_err(|_| format!("\"{server_name}\" is no host name"))?;
     // Reading the system's roots touches the disk.
@@ -99,7 +102,7 @@ pub(crate) async fn handshake(
         .map_err(|error| error.to_string())?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let channel_binding = certificate.and_then(|certificate| end_point_binding(certificate));
-    let wire = Wire::new(Transport::Encrypted(Box::new(stream)), counters);
+    let wire = Wire::new(Transport::Encrypted(Box::new(stream)), counters, tape);
     Ok(Encrypted { wire: Arc::new(Mutex::new(wire)), channel_binding })
 }
 

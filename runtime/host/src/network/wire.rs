@@ -22,7 +22,14 @@ use wasmtime_wasi_io::{
     streams::{InputStream, OutputStream, StreamError, StreamResult},
 };
 
-use crate::metrics::{Counters, add};
+use crate::{
+    metrics::{Counters, add},
+    record::{
+        Tape,
+        event::{self, Event, Way},
+        kinds,
+    },
+};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -46,6 +53,9 @@ pub(crate) struct Wire {
     write_end: Option<End>,
     needs_flush: bool,
     counters: Arc<Counters>,
+    /// Where its bytes are recorded, or come from, and the number it has there.
+    tape: Tape,
+    pub(crate) number: u32,
 }
 
 /// How a direction ended.
@@ -60,6 +70,13 @@ impl End {
         End::Broken(error.kind(), error.to_string())
     }
 
+    fn broken(&self) -> Option<event::Broken> {
+        match self {
+            End::Closed => None,
+            End::Broken(kind, reason) => Some(kinds::broken(*kind, reason)),
+        }
+    }
+
     fn report(&self) -> StreamError {
         match self {
             End::Closed => StreamError::Closed,
@@ -69,7 +86,8 @@ impl End {
 }
 
 impl Wire {
-    pub(crate) fn new(transport: Transport, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(transport: Transport, counters: Arc<Counters>, tape: Tape) -> Self {
+        let number = tape.track().map_or(0, |track| track.wire());
         Wire {
             transport,
             ahead: BytesMut::new(),
@@ -78,7 +96,14 @@ impl Wire {
             write_end: None,
             needs_flush: false,
             counters,
+            tape,
+            number,
         }
+    }
+
+    /// One whose bytes come from a recording.
+    pub(crate) fn played(number: u32, counters: Arc<Counters>, tape: Tape) -> Self {
+        Wire { number, ..Wire::new(Transport::Gone, counters, tape) }
     }
 
     /// Take the plain connection out, to encrypt it. `None` when bytes wait in
@@ -182,21 +207,37 @@ pub(crate) struct WireOutput(pub(crate) Arc<Mutex<Wire>>);
 #[async_trait::async_trait]
 impl Pollable for WireInput {
     async fn ready(&mut self) {
-        std::future::poll_fn(|context| self.0.lock().fill(context)).await;
+        if self.0.lock().tape.player().is_none() {
+            std::future::poll_fn(|context| self.0.lock().fill(context)).await;
+        }
     }
 }
 
 impl InputStream for WireInput {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let mut wire = self.0.lock();
+        let number = wire.number;
+        if let Some(player) = wire.tape.player() {
+            return player.received(number, size);
+        }
         let pending = wire.fill(&mut Context::from_waker(Waker::noop())).is_pending();
         if !wire.ahead.is_empty() {
             let count = wire.ahead.len().min(size);
-            return Ok(wire.ahead.split_to(count).freeze());
+            let bytes = wire.ahead.split_to(count).freeze();
+            if let Some(track) = wire.tape.track() {
+                track.note(Event::Received { wire: number, bytes: track.body(&bytes) });
+            }
+            return Ok(bytes);
         }
         match &wire.read_end {
-            Some(end) if !pending => Err(end.report()),
-            _ => Ok(Bytes::new()),
+            Some(end) if !pending => {
+                wire.tape.note(|| Event::Ended { wire: number, way: Way::In, broken: end.broken() });
+                Err(end.report())
+            }
+            _ => {
+                wire.tape.note(|| Event::Nothing { wire: number });
+                Ok(Bytes::new())
+            }
         }
     }
 }
@@ -204,6 +245,9 @@ impl InputStream for WireInput {
 #[async_trait::async_trait]
 impl Pollable for WireOutput {
     async fn ready(&mut self) {
+        if self.0.lock().tape.player().is_some() {
+            return;
+        }
         std::future::poll_fn(|context| {
             let mut wire = self.0.lock();
             wire.drive(context);
@@ -216,11 +260,19 @@ impl Pollable for WireOutput {
 impl OutputStream for WireOutput {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let mut wire = self.0.lock();
+        let number = wire.number;
+        if let Some(player) = wire.tape.player() {
+            return player.sent(number, &bytes);
+        }
         if let Some(end) = &wire.write_end {
+            wire.tape.note(|| Event::Ended { wire: number, way: Way::Out, broken: end.broken() });
             return Err(end.report());
         }
         if bytes.len() > WAITING_BYTES_MAX.saturating_sub(wire.waiting.len()) {
             return Err(StreamError::trap("wrote more than check-write allowed"));
+        }
+        if let Some(track) = wire.tape.track() {
+            track.note(Event::Sent { wire: number, bytes: track.body(&bytes) });
         }
         wire.waiting.extend_from_slice(&bytes);
         wire.drive(&mut Context::from_waker(Waker::noop()));
@@ -233,11 +285,21 @@ impl OutputStream for WireOutput {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         let mut wire = self.0.lock();
+        let number = wire.number;
+        if let Some(player) = wire.tape.player() {
+            return player.room(number, WAITING_BYTES_MAX);
+        }
         wire.drive(&mut Context::from_waker(Waker::noop()));
         match &wire.write_end {
-            Some(end) => Err(end.report()),
+            Some(end) => {
+                wire.tape.note(|| Event::Ended { wire: number, way: Way::Out, broken: end.broken() });
+                Err(end.report())
+            }
             None if wire.waiting.is_empty() => Ok(WAITING_BYTES_MAX),
-            None => Ok(0),
+            None => {
+                wire.tape.note(|| Event::Full { wire: number });
+                Ok(0)
+            }
         }
     }
 }

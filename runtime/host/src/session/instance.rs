@@ -15,12 +15,13 @@ use crate::{
     limits::Limits,
     lines::{Lines, Spoken},
     network::Network,
+    record::{Seed, Tape},
     store::{ComputedTooLong, Limiter, StoreData, TooManyInstances},
     v0_2::Bindings,
 };
 
 /// Why there is no instance.
-pub(super) enum NotMade {
+pub(crate) enum NotMade {
     Crowded,
     /// With the bound that a growth was refused for.
     Stopped(wasmtime::Error, Option<&'static str>),
@@ -32,37 +33,46 @@ impl From<TooManyInstances> for NotMade {
     }
 }
 
+/// What an instance may use.
+pub(super) struct Parts {
+    pub(super) network: Network,
+    pub(super) requests: Requests,
+    pub(super) credentials: Credentials,
+    pub(super) lines: Lines,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) tape: Tape,
+    /// From which its randomness comes, where that is to be had again.
+    pub(super) seed: Option<Seed>,
+}
+
 /// A running instance.
-pub(super) struct Instance {
-    pub(super) store: Store<StoreData>,
-    pub(super) bindings: Bindings,
+pub(crate) struct Instance {
+    pub(crate) store: Store<StoreData>,
+    pub(crate) bindings: Bindings,
 }
 
 impl Instance {
-    pub(super) async fn new(
-        component: &Component,
-        network: Network,
-        requests: Requests,
-        credentials: Credentials,
-        lines: Lines,
-        ledger: Arc<Ledger>,
-        limits: &Limits,
-    ) -> Result<Self, NotMade> {
+    pub(super) async fn new(component: &Component, parts: Parts, limits: &Limits) -> Result<Self, NotMade> {
+        let Parts { mut network, mut requests, credentials, lines, ledger, tape, seed } = parts;
+        network.tape = tape.clone();
+        requests.tape = tape.clone();
         let spoken = |level| Spoken { lines: lines.clone(), level };
-        let wasi = WasiCtx::builder()
-            .stdout(spoken("info"))
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(spoken("info"))
             .stderr(spoken("warn"))
             .max_random_size(limits.random_bytes_max)
             .allow_udp(false)
-            .allow_tcp(false)
-            .build();
+            .allow_tcp(false);
+        tape.set_up(seed, &mut wasi);
+        let wasi = wasi.build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max);
         let limiter = Limiter::new(limits, ledger)?;
         let mut http = WasiHttpCtx::new();
         // What a head takes in memory is a little more than on the wire.
         http.set_field_size_limit(limits.http.request_head_bytes_max.max(limits.http.response_head_bytes_max) * 4);
-        let data = StoreData { table, wasi, network, http, requests, credentials, lines, limiter, epochs_left: 0 };
+        let data =
+            StoreData { table, wasi, network, http, requests, credentials, lines, tape, limiter, epochs_left: 0 };
         let mut store = Store::new(&component.0.host.0.machine.engine, data);
         store.limiter(|data| &mut data.limiter);
         store.set_hostcall_fuel(limits.answer_bytes_max);
@@ -87,7 +97,7 @@ impl Instance {
     }
 
     /// Give the next call its time.
-    pub(super) fn arm(&mut self, limits: &Limits) {
+    pub(crate) fn arm(&mut self, limits: &Limits) {
         let data = self.store.data_mut();
         data.epochs_left = epochs(limits);
         data.limiter.refused = None;

@@ -8,6 +8,9 @@ mod pages;
 pub(crate) mod scratch;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use instance::{Instance, NotMade};
+pub(crate) use owner::stopped;
+pub(crate) use scratch::bare;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,6 +34,7 @@ use crate::{
     limits::Limits,
     metrics::{Counters, Meter, Metrics, add},
     network::{Denial, Denials, Policy, Roots},
+    record::Track,
     request::{ChangesRequest, EnsureRequest, FetchRequest, PageRequest, Role},
     v0_1::{self, Answer, Ask},
 };
@@ -52,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) denials: Arc<Denials>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) limits: Limits,
+    /// Where what it does is recorded.
+    pub(crate) track: Option<Arc<Track>>,
 }
 
 /// What the owning task is asked to do.

@@ -12,7 +12,7 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     Job, Setup, Shared,
     backoff::Backoff,
-    instance::{Instance, NotMade},
+    instance::{Instance, NotMade, Parts},
 };
 use crate::{
     credentials::Credentials,
@@ -23,6 +23,7 @@ use crate::{
     lines::Lines,
     metrics::add,
     network::Network,
+    record::{Tape, event::Outcome},
     store::ComputedTooLong,
     v0_1::{self, Answer, Ask},
     v0_2,
@@ -44,7 +45,7 @@ struct Owner {
 /// Serve a session until its last handle is gone.
 pub(super) async fn own(setup: Setup, shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
     let counters = Arc::clone(&shared.counters);
-    let lines = Lines::new(&setup.name, setup.role.name(), &setup.limits, counters);
+    let lines = Lines::new(&setup.name, setup.role.name(), &setup.limits, counters, setup.track.clone());
     let backoff = setup.ledger.failures(setup.component.digest(), setup.role.name());
     let mut owner = Owner { setup, shared, lines, instance: None, backoff, denied: 0 };
     while let Some(job) = owner.next(&mut jobs).await {
@@ -66,6 +67,7 @@ pub(super) async fn own(setup: Setup, shared: Arc<Shared>, mut jobs: mpsc::Recei
                     result = owner.call_within(ask, limit) => result,
                     () = reply.closed() => Err(HostError::Cancelled { call }),
                 };
+                owner.note_cut_off(&result);
                 owner.note_denials();
                 owner.account(&result, started.elapsed());
                 let _ = reply.send(result);
@@ -94,12 +96,22 @@ impl Owner {
             return;
         };
         instance.arm(&self.setup.limits);
+        if let Some(track) = &self.setup.track {
+            track.call("close", serde_json::Value::Null);
+        }
         let goodbye = v0_2::close(&mut instance.store, &instance.bindings);
         let connection = &self.setup.name;
         match tokio::time::timeout(CLOSE_MAX, goodbye).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%connection, role = self.setup.role.name(), %error, "its goodbye failed"),
-            Err(_) => tracing::debug!(%connection, role = self.setup.role.name(), "its goodbye took too long"),
+            Ok(Ok(())) => self.ended(|| Outcome::Answered(serde_json::Value::Null)),
+            Ok(Err(error)) => {
+                tracing::debug!(%connection, role = self.setup.role.name(), %error, "its goodbye failed");
+                let refused = instance.store.data().limiter.refused;
+                self.crashed(stopped("close", &error, refused, &self.setup.limits));
+            }
+            Err(_) => {
+                tracing::debug!(%connection, role = self.setup.role.name(), "its goodbye took too long");
+                self.ended(|| Outcome::CutOff { code: "LS-H012".into() });
+            }
         }
     }
 
@@ -123,8 +135,12 @@ impl Owner {
         };
         let denied = self.shared.denials.total();
         instance.arm(&self.setup.limits);
+        if let Some(track) = &self.setup.track {
+            track.call(call, ask.packed());
+        }
         match v0_1::perform(&mut instance.store, &instance.bindings.base, ask).await {
             Ok(Ok(answer)) => {
+                self.ended(|| Outcome::Answered(answer.packed()));
                 if let Some(bound) = instance.store.data().limiter.refused {
                     self.note_refused(bound);
                 }
@@ -132,12 +148,13 @@ impl Owner {
                 Ok(answer)
             }
             Ok(Err(error)) => {
+                self.ended(|| Outcome::Refused(error.packed()));
                 self.instance = Some(instance);
                 Err(self.explain(error, denied))
             }
             Err(error) => {
                 let refused = instance.store.data().limiter.refused;
-                Err(stopped(call, &error, refused, &self.setup.limits))
+                Err(self.crashed(stopped(call, &error, refused, &self.setup.limits)))
             }
         }
     }
@@ -159,16 +176,51 @@ impl Owner {
         };
         let requests = Requests::new(Arc::clone(&setup.egress), caller);
         let credentials = Credentials::new(Arc::clone(&setup.secrets), &setup.credentials_asked);
-        let (component, lines) = (&setup.component, self.lines.clone());
-        let ledger = Arc::clone(&setup.ledger);
-        let made = Instance::new(component, network, requests, credentials, lines, ledger, &setup.limits).await;
-        let mut instance = made.map_err(|why| not_made(why, &setup.limits))?;
+        let (lines, ledger) = (self.lines.clone(), Arc::clone(&setup.ledger));
+        let tape = setup.track.clone().map_or(Tape::None, Tape::Recording);
+        let seed = setup.track.as_ref().map(|track| {
+            let seed = track.instance();
+            track.call("open", serde_json::json!({ "role": setup.role.name(), "config": setup.config }));
+            seed
+        });
+        let parts = Parts { network, requests, credentials, lines, ledger, tape, seed };
+        let made = Instance::new(&setup.component, parts, &setup.limits).await;
+        let mut instance = made.map_err(|why| self.crashed(not_made(why, &setup.limits)))?;
         let denied = self.shared.denials.total();
         let opened = v0_1::open(&mut instance.store, &instance.bindings.base, setup.role.name(), &setup.config).await;
         match opened {
-            Ok(Ok(())) => Ok(instance),
-            Ok(Err(error)) => Err(self.explain(error, denied)),
-            Err(error) => Err(stopped("open", &error, instance.store.data().limiter.refused, &setup.limits)),
+            Ok(Ok(())) => {
+                self.ended(|| Outcome::Answered(serde_json::Value::Null));
+                Ok(instance)
+            }
+            Ok(Err(error)) => {
+                self.ended(|| Outcome::Refused(error.packed()));
+                Err(self.explain(error, denied))
+            }
+            Err(error) => {
+                let refused = instance.store.data().limiter.refused;
+                Err(self.crashed(stopped("open", &error, refused, &setup.limits)))
+            }
+        }
+    }
+
+    /// Record how the call under way ended.
+    fn ended(&self, outcome: impl FnOnce() -> Outcome) {
+        if let Some(track) = &self.setup.track {
+            track.answer(outcome);
+        }
+    }
+
+    /// Record that it ended so.
+    fn crashed(&self, error: HostError) -> HostError {
+        self.ended(|| Outcome::Stopped { code: error.code().to_owned(), words: error.to_string() });
+        error
+    }
+
+    /// Record that the call under way was not waited for to its end, where that is so.
+    fn note_cut_off(&self, result: &Result<Answer, HostError>) {
+        if let Err(error) = result {
+            self.ended(|| Outcome::CutOff { code: error.code().to_owned() });
         }
     }
 

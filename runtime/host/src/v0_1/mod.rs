@@ -28,7 +28,7 @@ use self::bindings::{
     lockstep::connector::{credentials, host, model, tls},
     wasi::sockets as own_sockets,
 };
-use crate::{error::GuestError, store::StoreData};
+use crate::{error::GuestError, record::pack, store::StoreData};
 
 /// An instance's exports.
 pub(crate) type Bindings = ConnectorWorld;
@@ -55,13 +55,19 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
     own_sockets::ip_name_lookup::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     http::types::add_to_linker::<StoreData, WasiHttp>(l, &(&LinkOptions::default()).into(), StoreData::http)?;
     imports::outgoing::add_to_linker(l)?;
+    imports::poll::add_to_linker(l)?;
     host::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     credentials::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     tls::add_to_linker::<StoreData, HasSelf<StoreData>>(l, |data| data)?;
     Ok(linker)
 }
 
+/// This version, as recordings name it.
+pub(crate) const CONTRACT: &str = "0.1";
+
 /// A call in this version's types.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(tag = "call", content = "asked", rename_all = "kebab-case")]
 pub(crate) enum Ask {
     Check(Vec<String>),
     Discover(Vec<String>),
@@ -92,7 +98,26 @@ impl Ask {
     }
 }
 
+impl Ask {
+    /// The arguments for a recording.
+    pub(crate) fn packed(&self) -> serde_json::Value {
+        let mut told = serde_json::to_value(self).unwrap_or_default();
+        pack(told.get_mut("asked").map(serde_json::Value::take).unwrap_or_default())
+    }
+
+    /// As [`Ask::packed`] and unpacked.
+    ///
+    /// # Errors
+    /// Words about what is no call of this version.
+    pub(crate) fn unpack(call: &str, asked: serde_json::Value) -> Result<Self, String> {
+        let told = serde_json::json!({ "call": call, "asked": asked });
+        serde_json::from_value(told).map_err(|error| format!("`{call}` cannot be asked so: {error}"))
+    }
+}
+
 /// What a guest gave back, not yet judged.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
 pub(crate) enum Answer {
     Check(Vec<model::CheckItem>),
     Objects(Vec<model::Object>),
@@ -103,6 +128,13 @@ pub(crate) enum Answer {
     Found(Vec<model::Found>),
     Outcomes(Vec<model::Outcome>),
     Ingested(model::WebhookAnswer),
+}
+
+impl Answer {
+    /// For a recording.
+    pub(crate) fn packed(&self) -> serde_json::Value {
+        pack(serde_json::to_value(self).unwrap_or_default())
+    }
 }
 
 /// Ask the guest. The outer error says that it did not come to an answer.

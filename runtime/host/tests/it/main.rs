@@ -10,6 +10,7 @@ mod http_hostile;
 mod http_tls;
 mod loading;
 mod network;
+mod recording;
 mod sessions;
 mod signing_in;
 mod tls;

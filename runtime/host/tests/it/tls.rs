@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::guests::{connection, echo};
 
 /// An encrypted server with a certificate for `db.example.com`; its port and its issuer's certificate.
-async fn server() -> (u16, String) {
+pub async fn server() -> (u16, String) {
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an issuer");

@@ -7,6 +7,8 @@ mod configuration;
 mod expressions;
 mod hubspot;
 mod postgres;
+#[cfg(feature = "components")]
+mod recording;
 mod salesforce;
 mod state;
 
@@ -39,4 +41,6 @@ pub const ALL: &[Target] = &[
     Target { name: "component", run: components::component, words: components::WORDS, tries: 3_000 },
     #[cfg(feature = "components")]
     Target { name: "permissions", run: components::permissions, words: components::WORDS, tries: 3_000 },
+    #[cfg(feature = "components")]
+    Target { name: "recording", run: recording::recording, words: recording::WORDS, tries: 3_000 },
 ];

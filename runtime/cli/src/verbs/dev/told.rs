@@ -81,7 +81,7 @@ impl<'a> Teller<'a> {
     pub fn rule(&self, line: &Line) {
         let is_told = matches!(line.verdict, Verdict::Failed(_)) || self.screen.verbose > 0;
         if is_told && !self.screen.json {
-            conformance::show(self.screen, line);
+            conformance::show(self.screen, line, None);
         }
     }
 

@@ -1,7 +1,10 @@
 //! `lockstep:connector/host`: log, progress, rate limits.
 
 use super::bindings::lockstep::connector::{host, model};
-use crate::store::StoreData;
+use crate::{lines::printable, record::event::Event, store::StoreData};
+
+/// Of a limit's name in a recording.
+const NAME_BYTES_MAX: usize = 100;
 
 impl model::Host for StoreData {}
 
@@ -26,6 +29,7 @@ impl host::Host for StoreData {
         limit: Option<u64>,
         resets_in_ms: Option<u64>,
     ) -> wasmtime::Result<()> {
+        self.tape.note(|| Event::RateLimit { name: printable(&name, NAME_BYTES_MAX) });
         self.requests.egress.rate_limit(&name, used, limit, resets_in_ms);
         Ok(())
     }

@@ -4,6 +4,7 @@ mod credentials;
 mod host;
 mod lookup;
 pub(super) mod outgoing;
+pub(super) mod poll;
 mod tcp;
 mod tls;
 

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use wasmtime::component::Resource;
@@ -20,7 +21,11 @@ use super::bindings::wasi::sockets::{
     tcp_create_socket,
 };
 use crate::{
-    network::{Socket, SocketState, WireInput, WireOutput},
+    network::{Socket, SocketState, Wire, WireInput, WireOutput},
+    record::{
+        event::{Answered, Event, Wired},
+        kinds,
+    },
     store::StoreData,
 };
 
@@ -28,13 +33,24 @@ type Answer<T> = wasmtime::Result<Result<T, ErrorCode>>;
 
 impl tcp_create_socket::Host for StoreData {
     fn create_tcp_socket(&mut self, family: IpAddressFamily) -> Answer<Resource<Socket>> {
-        if !self.network.has_room() {
-            self.network.counters.reached("sockets");
-            return Ok(Err(ErrorCode::NewSocketLimit));
+        let is_ipv6 = family == IpAddressFamily::Ipv6;
+        let is_played = self.tape.player().is_some();
+        if let Some(player) = self.tape.player() {
+            if let Err(code) = player.socket(is_ipv6)?.result() {
+                return Ok(Err(kinds::code(&code)));
+            }
+        } else {
+            let has_room = self.network.has_room();
+            let answer = if has_room { Ok(()) } else { Err(ErrorCode::NewSocketLimit.name()) };
+            self.tape.note(|| Event::Socket { ipv6: is_ipv6, answer: answer.into() });
+            if !has_room {
+                self.network.counters.reached("sockets");
+                return Ok(Err(ErrorCode::NewSocketLimit));
+            }
         }
         let socket = Socket {
-            is_ipv6: family == IpAddressFamily::Ipv6,
-            state: SocketState::Fresh,
+            is_ipv6,
+            state: if is_played { SocketState::Played(None) } else { SocketState::Fresh },
             counters: Arc::clone(&self.network.counters),
             _open: Arc::clone(&self.network.open),
         };
@@ -45,6 +61,36 @@ impl tcp_create_socket::Host for StoreData {
 impl Host for StoreData {}
 
 impl StoreData {
+    /// The connection that a recording tells of.
+    fn played(&mut self, socket: &Resource<Socket>) -> Answer<Arc<Mutex<Wire>>> {
+        let Some(answer) = self.tape.player().map(|player| player.connected()).transpose()?.flatten() else {
+            return Ok(Err(ErrorCode::WouldBlock));
+        };
+        let wired = match answer.result() {
+            Ok(wired) => wired,
+            Err(code) => return Ok(Err(kinds::code(&code))),
+        };
+        let addresses = wired.local.parse().ok().zip(wired.remote.parse().ok());
+        self.table.get_mut(socket)?.state = SocketState::Played(addresses);
+        let wire = Wire::played(wired.wire, Arc::clone(&self.network.counters), self.tape.clone());
+        Ok(Ok(Arc::new(Mutex::new(wire))))
+    }
+
+    /// What is set of a connection that only a recording tells of is of no effect.
+    fn set(&mut self, socket: &Resource<Socket>, set: impl FnOnce(&TcpStream) -> std::io::Result<()>) -> Answer<()> {
+        match self.tape.player() {
+            Some(_) => Ok(Ok(())),
+            None => self.option(socket, set),
+        }
+    }
+
+    fn addresses(&self, socket: &Resource<Socket>) -> wasmtime::Result<Option<(SocketAddr, SocketAddr)>> {
+        Ok(match self.table.get(socket)?.state {
+            SocketState::Played(addresses) => addresses,
+            _ => None,
+        })
+    }
+
     fn option<T>(
         &mut self,
         socket: &Resource<Socket>,
@@ -71,18 +117,32 @@ impl HostTcpSocket for StoreData {
     ) -> Answer<()> {
         self.table.get(&network)?;
         let remote = SocketAddr::from(remote);
-        if self.network.may_connect(remote.ip(), remote.port()).is_err() {
-            return Ok(Err(ErrorCode::AccessDenied));
+        if let Some(player) = self.tape.player() {
+            return Ok(player.connect(&remote.to_string())?.result().map_err(|code| kinds::code(&code)));
         }
         let timeout = self.network.connect_timeout;
-        Ok(self.table.get_mut(&socket)?.start(remote, timeout))
+        let started = match self.network.may_connect(remote.ip(), remote.port()) {
+            Ok(()) => self.table.get_mut(&socket)?.start(remote, timeout),
+            Err(_) => Err(ErrorCode::AccessDenied),
+        };
+        self.tape
+            .note(|| Event::Connect { to: remote.to_string(), answer: started.map_err(|code| code.name()).into() });
+        Ok(started)
     }
 
     fn finish_connect(
         &mut self,
         socket: Resource<Socket>,
     ) -> Answer<(Resource<DynInputStream>, Resource<DynOutputStream>)> {
-        let wire = match self.table.get_mut(&socket)?.finish() {
+        let finished = match self.tape.player() {
+            Some(_) => self.played(&socket)?,
+            None => {
+                let finished = self.table.get_mut(&socket)?.finish(&self.tape);
+                self.tape.note(|| connected(&finished));
+                finished
+            }
+        };
+        let wire = match finished {
             Ok(wire) => wire,
             Err(code) => return Ok(Err(code)),
         };
@@ -111,10 +171,16 @@ impl HostTcpSocket for StoreData {
     }
 
     fn local_address(&mut self, socket: Resource<Socket>) -> Answer<IpSocketAddress> {
+        if let Some((local, _)) = self.addresses(&socket)? {
+            return Ok(Ok(local.into()));
+        }
         Ok(self.option(&socket, TcpStream::local_addr)?.map(IpSocketAddress::from))
     }
 
     fn remote_address(&mut self, socket: Resource<Socket>) -> Answer<IpSocketAddress> {
+        if let Some((_, remote)) = self.addresses(&socket)? {
+            return Ok(Ok(remote.into()));
+        }
         Ok(self.option(&socket, TcpStream::peer_addr)?.map(IpSocketAddress::from))
     }
 
@@ -136,7 +202,7 @@ impl HostTcpSocket for StoreData {
     }
 
     fn set_keep_alive_enabled(&mut self, socket: Resource<Socket>, value: bool) -> Answer<()> {
-        self.option(&socket, |tcp| SockRef::from(tcp).set_keepalive(value))
+        self.set(&socket, |tcp| SockRef::from(tcp).set_keepalive(value))
     }
 
     fn keep_alive_idle_time(&mut self, socket: Resource<Socket>) -> Answer<Nanoseconds> {
@@ -146,7 +212,7 @@ impl HostTcpSocket for StoreData {
 
     fn set_keep_alive_idle_time(&mut self, socket: Resource<Socket>, value: Nanoseconds) -> Answer<()> {
         let keepalive = socket2::TcpKeepalive::new().with_time(whole_seconds(value));
-        self.option(&socket, |tcp| SockRef::from(tcp).set_tcp_keepalive(&keepalive))
+        self.set(&socket, |tcp| SockRef::from(tcp).set_tcp_keepalive(&keepalive))
     }
 
     fn keep_alive_interval(&mut self, socket: Resource<Socket>) -> Answer<Nanoseconds> {
@@ -156,7 +222,7 @@ impl HostTcpSocket for StoreData {
 
     fn set_keep_alive_interval(&mut self, socket: Resource<Socket>, value: Nanoseconds) -> Answer<()> {
         let keepalive = socket2::TcpKeepalive::new().with_interval(whole_seconds(value));
-        self.option(&socket, |tcp| SockRef::from(tcp).set_tcp_keepalive(&keepalive))
+        self.set(&socket, |tcp| SockRef::from(tcp).set_tcp_keepalive(&keepalive))
     }
 
     fn keep_alive_count(&mut self, socket: Resource<Socket>) -> Answer<u32> {
@@ -165,7 +231,7 @@ impl HostTcpSocket for StoreData {
 
     fn set_keep_alive_count(&mut self, socket: Resource<Socket>, value: u32) -> Answer<()> {
         let keepalive = socket2::TcpKeepalive::new().with_retries(value.clamp(1, 100));
-        self.option(&socket, |tcp| SockRef::from(tcp).set_tcp_keepalive(&keepalive))
+        self.set(&socket, |tcp| SockRef::from(tcp).set_tcp_keepalive(&keepalive))
     }
 
     fn hop_limit(&mut self, _: Resource<Socket>) -> Answer<u8> {
@@ -181,7 +247,7 @@ impl HostTcpSocket for StoreData {
     }
 
     fn set_receive_buffer_size(&mut self, socket: Resource<Socket>, value: u64) -> Answer<()> {
-        self.option(&socket, |tcp| SockRef::from(tcp).set_recv_buffer_size(buffer_bytes(value)))
+        self.set(&socket, |tcp| SockRef::from(tcp).set_recv_buffer_size(buffer_bytes(value)))
     }
 
     fn send_buffer_size(&mut self, socket: Resource<Socket>) -> Answer<u64> {
@@ -189,7 +255,7 @@ impl HostTcpSocket for StoreData {
     }
 
     fn set_send_buffer_size(&mut self, socket: Resource<Socket>, value: u64) -> Answer<()> {
-        self.option(&socket, |tcp| SockRef::from(tcp).set_send_buffer_size(buffer_bytes(value)))
+        self.set(&socket, |tcp| SockRef::from(tcp).set_send_buffer_size(buffer_bytes(value)))
     }
 
     fn subscribe(&mut self, socket: Resource<Socket>) -> wasmtime::Result<Resource<DynPollable>> {
@@ -202,6 +268,7 @@ impl HostTcpSocket for StoreData {
                 wire.lock().close();
                 Ok(Ok(()))
             }
+            SocketState::Played(_) => Ok(Ok(())),
             SocketState::Fresh | SocketState::Connecting { .. } | SocketState::Failed(_) | SocketState::Ready(_) => {
                 Ok(Err(ErrorCode::InvalidState))
             }
@@ -211,6 +278,21 @@ impl HostTcpSocket for StoreData {
     fn drop(&mut self, socket: Resource<Socket>) -> wasmtime::Result<()> {
         self.table.delete(socket)?;
         Ok(())
+    }
+}
+
+fn connected(finished: &Result<Arc<Mutex<Wire>>, ErrorCode>) -> Event {
+    let wired = |wire: &Arc<Mutex<Wire>>| {
+        let wire = wire.lock();
+        let address = |of: fn(&TcpStream) -> std::io::Result<SocketAddr>| {
+            wire.tcp().and_then(|tcp| of(tcp).ok()).map(|address| address.to_string()).unwrap_or_default()
+        };
+        Wired { wire: wire.number, local: address(TcpStream::local_addr), remote: address(TcpStream::peer_addr) }
+    };
+    match finished {
+        Err(ErrorCode::WouldBlock) => Event::NotYet,
+        Err(code) => Event::Connected { answer: Answered::Err(code.name().to_owned()) },
+        Ok(wire) => Event::Connected { answer: Answered::Ok(wired(wire)) },
     }
 }
 

@@ -2,14 +2,23 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 use super::bindings::lockstep::connector::tls::{Host, HostConnection};
 use crate::{
-    network::{Encrypted, Verify, WireInput, WireOutput, handshake},
+    lines::printable,
+    network::{Encrypted, Handshake, Verify, Wire, WireInput, WireOutput, handshake},
+    record::{
+        Body,
+        event::{Encrypting, Event},
+    },
     store::StoreData,
 };
+
+/// Of what a connector says itself, in a recording.
+const WORD_BYTES_MAX: usize = 300;
 
 impl Host for StoreData {
     async fn upgrade(
@@ -29,26 +38,52 @@ impl Host for StoreData {
         if !Arc::ptr_eq(&wire, &other) {
             return Ok(Err("these streams are not of one connection".into()));
         }
-        let Some(verify) = Verify::parse(&verify) else {
-            return Ok(Err(format!("\"{verify}\" is no way to verify; none, ca and full are")));
-        };
-        let Some(stream) = wire.lock().take_plain() else {
-            return Ok(Err("the connection is encrypted already, or bytes wait in it".into()));
-        };
-        let network = &self.network;
-        let encrypted = handshake(
-            stream,
-            &server_name,
-            verify,
-            Arc::clone(&network.roots),
-            network.handshake_timeout,
-            Arc::clone(&network.counters),
-        )
-        .await;
+        if let Some(player) = self.tape.player() {
+            let encrypting = match player.encrypt(&server_name, &verify)?.result() {
+                Ok(encrypting) => encrypting,
+                Err(words) => return Ok(Err(words)),
+            };
+            let wire = Wire::played(encrypting.wire, Arc::clone(&self.network.counters), self.tape.clone());
+            let channel_binding = encrypting.channel_binding.map(|binding| binding.held);
+            let encrypted = Encrypted { wire: Arc::new(Mutex::new(wire)), channel_binding };
+            return Ok(Ok(self.table.push(encrypted)?));
+        }
+        let encrypted = self.encrypt(&server_name, &verify, &wire).await;
+        self.tape.note(|| Event::Encrypt {
+            server_name: printable(&server_name, WORD_BYTES_MAX),
+            verify: printable(&verify, WORD_BYTES_MAX),
+            answer: encrypted.as_ref().map(encrypting).into(),
+        });
         match encrypted {
             Ok(encrypted) => Ok(Ok(self.table.push(encrypted)?)),
             Err(reason) => Ok(Err(reason)),
         }
+    }
+}
+
+/// What a recording says of an encrypted connection.
+fn encrypting(encrypted: &Encrypted) -> Encrypting {
+    let channel_binding = encrypted.channel_binding.as_ref().map(|binding| Body::new(binding, usize::MAX));
+    Encrypting { wire: encrypted.wire.lock().number, channel_binding }
+}
+
+impl StoreData {
+    async fn encrypt(&self, server_name: &str, verify: &str, wire: &Arc<Mutex<Wire>>) -> Result<Encrypted, String> {
+        let Some(verify) = Verify::parse(verify) else {
+            return Err(format!("\"{verify}\" is no way to verify; none, ca and full are"));
+        };
+        let Some(stream) = wire.lock().take_plain() else {
+            return Err("the connection is encrypted already, or bytes wait in it".into());
+        };
+        let network = &self.network;
+        let parts = Handshake {
+            verify,
+            roots: Arc::clone(&network.roots),
+            timeout: network.handshake_timeout,
+            counters: Arc::clone(&network.counters),
+            tape: self.tape.clone(),
+        };
+        handshake(stream, server_name, parts).await
     }
 }
 
