@@ -2,6 +2,7 @@
 //! pair of databases for each peer in each round, medians and spread at the end.
 
 mod code;
+mod components;
 mod cpu;
 mod crm;
 mod measures;
@@ -142,6 +143,11 @@ async fn measure(args: &Args, peer: Name, round: u32, report: &mut Report) {
         let done = code::measure(args.code_calls()).await.map(|figures| report.add(peer, round, figures));
         note(report, peer, round, "code", done);
     }
+    if args.only.contains(&Bench::Components) && peer == Name::Lockstep {
+        eprintln!("round {round}, {}: {:?}", peer.title(), Bench::Components);
+        let done = components::measure().await.map(|figures| report.add(peer, round, figures));
+        note(report, peer, round, "components", done);
+    }
     if args.wants(Bench::Copy) && peer.copies() {
         let done = measure_copy(args, peer, round, report).await;
         note(report, peer, round, "first copy", done);
@@ -167,7 +173,7 @@ fn is_possible(peer: Name, bench: Bench) -> bool {
         Bench::Pairs => peer.is_both_ways(),
         Bench::Alternating => peer.tells_conflicts(),
         Bench::Copy | Bench::Latency | Bench::LatencyLoaded | Bench::Singles | Bench::Lots | Bench::Backlog => true,
-        Bench::Crm | Bench::Code => false,
+        Bench::Crm | Bench::Code | Bench::Components => false,
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Bench {
     Crm,
     /// one call of code for a field or a rule; only where it is named
     Code,
+    /// loading components that were compiled before, and making instances; only where it is named
+    Components,
 }
 
 /// One number of one round.
@@ -122,7 +124,7 @@ impl Stage<'_> {
             Bench::Pairs => concurrency::pairs(self).await,
             Bench::Alternating => concurrency::alternating(self).await,
             Bench::Copy => copy::measure(self).await,
-            Bench::Crm | Bench::Code => anyhow::bail!("this needs no pair of databases"),
+            Bench::Crm | Bench::Code | Bench::Components => anyhow::bail!("this needs no pair of databases"),
         }
     }
 }
