@@ -324,7 +324,7 @@ pub(super) fn not_made(why: NotMade, limits: &Limits) -> HostError {
 }
 
 /// Why a call did not come to its end. `refused`: the bound that a growth was refused for meanwhile.
-pub(super) fn stopped(
+pub(crate) fn stopped(
     call: &'static str,
     error: &wasmtime::Error,
     refused: Option<&'static str>,

@@ -68,7 +68,7 @@ fn encrypting(encrypted: &Encrypted) -> Encrypting {
 }
 
 impl StoreData {
-    async fn encrypt(&self, server_name: &str, verify: &str, wire: &Arc<Mutex<Wire>>) -> Result<Encrypted, String> {
+    async fn encrypt(&mut self, server_name: &str, verify: &str, wire: &Arc<Mutex<Wire>>) -> Result<Encrypted, String> {
         let Some(verify) = Verify::parse(verify) else {
             return Err(format!("\"{verify}\" is no way to verify; none, ca and full are"));
         };
