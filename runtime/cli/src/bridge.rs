@@ -469,7 +469,7 @@ fn failed(error: HostError) -> SessionError {
         | HostError::Cancelled { .. }
         | HostError::Fault { .. }
         | HostError::Closed => SessionErrorKind::Crashed,
-        HostError::Request { .. } => SessionErrorKind::Internal,
+        HostError::Request { .. } | HostError::Recording { .. } => SessionErrorKind::Internal,
     };
     let mut remedy = error.remedy();
     if remedy.is_empty() && kind == SessionErrorKind::Auth {

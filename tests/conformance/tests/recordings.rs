@@ -9,33 +9,16 @@ use lockstep_host::{About, Comparison, RecordLimits, Recorder, Recording};
 use lockstep_simulators::hubspot;
 use serde_json::json;
 
-/// The starter, but that it asks for its precondition under another name, to which no service listens.
-fn without_precondition(mut component: Vec<u8>) -> Result<Vec<u8>> {
-    let name = *b"if-match";
-    // As a text, or as the number that a compiler makes of eight bytes.
-    let number = leb128(i64::from_le_bytes(name));
-    for (needle, changed) in [(name.to_vec(), name[0] - 1), (number.clone(), number[0] - 1)] {
-        let found: Vec<usize> =
-            component.windows(needle.len()).enumerate().filter(|(_, part)| *part == needle).map(|(at, _)| at).collect();
-        if let [at] = found[..] {
-            component[at] = changed;
-            return Ok(component);
-        }
-    }
-    anyhow::bail!("the starter names its precondition otherwise: this test has to be told how")
-}
-
-fn leb128(mut value: i64) -> Vec<u8> {
-    let mut out = Vec::new();
-    loop {
-        let byte = (value & 0x7f) as u8;
-        value >>= 7;
-        let is_last = (value == 0 && byte & 0x40 == 0) || (value == -1 && byte & 0x40 != 0);
-        out.push(if is_last { byte } else { byte | 0x80 });
-        if is_last {
-            return out;
-        }
-    }
+/// The starter, but that it deletes by a method that no service knows.
+fn that_cannot_delete(mut component: Vec<u8>) -> Result<Vec<u8>> {
+    let name = b"DELETE";
+    let found: Vec<usize> =
+        component.windows(name.len()).enumerate().filter(|(_, part)| part == name).map(|(at, _)| at).collect();
+    let [at] = found[..] else {
+        anyhow::bail!("the starter names its methods otherwise: this test has to be told how")
+    };
+    component[at + name.len() - 1] = b'D';
+    Ok(component)
 }
 
 fn recorded(recorder: &Recorder) -> Result<(Vec<u8>, Recording)> {
@@ -51,15 +34,15 @@ fn holds(content: &[u8], text: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_mutant_did_wrong_plays_again_and_its_mend_is_seen() -> Result<()> {
     let whole = bytes_of("starter")?;
-    let mutant = load(without_precondition(whole.clone())?).await?;
+    let mutant = load(that_cannot_delete(whole.clone())?).await?;
     let recorder = Recorder::new(RecordLimits::default());
     let (service, subject) = practice(mutant.clone()).await?;
     let subject = subject.recorded(recorder.clone());
-    let only = Settings { only: vec![Rule::WriteStale], ..settings(Some("notes")) };
+    let only = Settings { only: vec![Rule::WriteDelete], ..settings(Some("notes")) };
     let report = judged(&subject, &only).await?;
-    ensure!(report.failed() == [Rule::WriteStale], "{:?} do not hold", report.failed());
+    ensure!(report.failed() == [Rule::WriteDelete], "{:?} do not hold", report.failed());
     let Verdict::Failed(finding) = &report.lines[0].verdict else { anyhow::bail!("it passed") };
-    let about = About { rule: "write-stale".into(), seen: finding.seen.clone(), ..About::default() };
+    let about = About { rule: "write-delete".into(), seen: finding.seen.clone(), ..About::default() };
     let content = recorder.write(about).context("nothing was recorded")?;
     drop((subject, service));
 
@@ -72,7 +55,7 @@ async fn what_a_mutant_did_wrong_plays_again_and_its_mend_is_seen() -> Result<()
     let mended = load(whole).await?.replay(&recording).await?;
     let Comparison::Differs { call, difference, .. } = &mended.comparison else { anyhow::bail!("{mended:?}") };
     ensure!(call == "write" && difference.line > 1, "{mended:?}");
-    ensure!(difference.expected.contains("hf-match: ") && difference.found.contains("if-match: "), "{difference:?}");
+    ensure!(difference.expected.contains("DELETD http") && difference.found.contains("DELETE http"), "{difference:?}");
     Ok(())
 }
 
