@@ -90,7 +90,7 @@ pub(crate) fn first_difference(expected: &Value, found: &Value) -> Option<(Strin
         match (left, right) {
             (Value::Object(a), Value::Object(b)) => {
                 let names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
-                let Some(name) = names.into_iter().find(|name| a.get(*name) != b.get(*name)) else { return None };
+                let name = names.into_iter().find(|name| a.get(*name) != b.get(*name))?;
                 place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
                 match (a.get(name), b.get(name)) {
                     (Some(a), Some(b)) => (left, right) = (a, b),

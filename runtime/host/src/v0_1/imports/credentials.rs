@@ -11,6 +11,9 @@ use crate::{
 /// Of a secret's name in a recording.
 const NAME_BYTES_MAX: usize = 100;
 
+/// What an operation gave, or words why it gave nothing.
+type Given = Result<Vec<Vec<u8>>, String>;
+
 /// One use of a secret, as recordings tell it.
 struct Use<'u> {
     operation: &'static str,
@@ -20,7 +23,7 @@ struct Use<'u> {
 }
 
 impl Use<'_> {
-    fn played(&self, tape: &Tape) -> Result<Option<Result<Vec<Vec<u8>>, String>>, Halted> {
+    fn played(&self, tape: &Tape) -> Result<Option<Given>, Halted> {
         let Some(player) = tape.player() else { return Ok(None) };
         let name = printable(self.secret, NAME_BYTES_MAX);
         player.credential(self.operation, &name, &fingerprint(self.parts)).map(Some)
