@@ -10,7 +10,8 @@ use std::{
 };
 
 use lockstep_conformance::{Finding, Line, Verdict};
-use lockstep_host::{About, Comparison, LoadLimits, RecordLimits, Recorder, Recording, Replay, Trust};
+use lockstep_core::config::ConnectorSettings;
+use lockstep_host::{About, Comparison, LoadLimits, RecordLimits, Recorder, Recording, Replay};
 use serde_json::{Value, json};
 
 use crate::{
@@ -61,6 +62,7 @@ impl Recordings {
         let source = match source {
             Source::Inside(name) => (*name).to_owned(),
             Source::File(path) => path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string(),
+            Source::Registry(reference) => reference.to_string(),
             Source::Kept(_) => String::new(),
         };
         Recordings {
@@ -154,7 +156,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         None => failure.remedy("The recorded component is not where it was: say `--component FILE`."),
     })?;
     let bar = screen.progress("replaying", None);
-    let loader = Loader::keeping(None, Trust::default());
+    let loader = Loader::keeping(None, &ConnectorSettings::default(), Path::new(""));
     let replayed = async {
         let component = loader.load(&source, None, &limits).await?.component;
         let replay = component.replay(&recording).await?;
