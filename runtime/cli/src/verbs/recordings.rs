@@ -2,8 +2,8 @@
 //! hold, and played to a component again without any system.
 
 use std::{
-    fs::{DirBuilder, OpenOptions},
-    io::Write,
+    fs::{DirBuilder, File, OpenOptions},
+    io::{Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
@@ -145,18 +145,19 @@ impl Recordings {
 pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let screen = context.screen;
     let limits = LoadLimits::default();
-    let content = std::fs::read(&args.recording).map_err(|error| {
-        Failure::new("LS-H001", format!("cannot read {}: {error}", args.recording.display()))
-            .remedy("Name a file that `lockstep connector test` wrote.")
-    })?;
-    let recording = Recording::read(&content)?;
+    let recording = Recording::read(&content(&args.recording)?)?;
     let named = args.component.as_deref().unwrap_or(&recording.about().source);
     let source = connectors::source(named, Path::new("")).map_err(|failure| match args.component {
         Some(_) => failure,
         None => failure.remedy("The recorded component is not where it was: say `--component FILE`."),
     })?;
-    let bar = screen.progress("replaying", None);
     let loader = Loader::keeping(None, &ConnectorSettings::default(), Path::new(""));
+    // Nothing is fetched because a file that somebody sent says so.
+    if args.component.is_none() && loader.at_hand(&source, &limits).await?.is_none() {
+        return Err(Failure::new("LS-H001", format!("the recorded component {source} is not on this machine"))
+            .remedy("Say `--component FILE`, or the reference itself: `--component oci://…`."));
+    }
+    let bar = screen.progress("replaying", None);
     let replayed = async {
         let component = loader.load(&source, None, &limits).await?.component;
         let replay = component.replay(&recording).await?;
@@ -175,6 +176,18 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         Comparison::Differs { .. } => Exit::Failed,
         Comparison::Cut { .. } => Exit::Attention,
     })
+}
+
+/// What is in a recording's file; no more than one may have, and a byte that makes it refused.
+fn content(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::new("LS-H001", format!("cannot read {}: {error}", path.display()))
+            .remedy("Name a file that `lockstep connector test` wrote.")
+    };
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(Recording::FILE_BYTES_MAX + 1).read_to_end(&mut content).map_err(unreadable)?;
+    Ok(content)
 }
 
 fn told(args: &Args, recording: &Recording, digest: &str, replay: &Replay) -> Value {

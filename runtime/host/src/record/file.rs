@@ -16,7 +16,7 @@ use crate::error::HostError;
 /// Of the file's format.
 const VERSION: u64 = 1;
 /// A file that is larger was not written by any Lockstep.
-pub(crate) const FILE_BYTES_MAX: usize = 512 << 20;
+const FILE_BYTES_MAX: usize = 512 << 20;
 
 /// What a recording is of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,9 @@ struct Header {
 }
 
 impl Recording {
+    /// A file that is larger is refused; nobody has to read one to know.
+    pub const FILE_BYTES_MAX: u64 = FILE_BYTES_MAX as u64;
+
     pub fn about(&self) -> &About {
         &self.about
     }

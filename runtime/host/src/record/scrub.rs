@@ -93,6 +93,27 @@ impl StandIns {
         }
     }
 
+    /// In the end of bytes that were cut there, perhaps in the middle of what is looked for.
+    fn cut_end(&self, bytes: &mut [u8]) {
+        for (needle, stand_in) in &self.0 {
+            let begun = (SECRET_BYTES_MIN..needle.len().min(bytes.len() + 1))
+                .rev()
+                .find(|begun| needle.get(..*begun).is_some_and(|part| bytes.ends_with(part)));
+            let Some(begun) = begun else { continue };
+            let from = bytes.len() - begun;
+            if let (Some(end), Some(part)) = (bytes.get_mut(from..), stand_in.get(..begun)) {
+                end.copy_from_slice(part);
+            }
+        }
+    }
+
+    fn body(&self, body: &mut Body) {
+        self.bytes(&mut body.held);
+        if body.cut.is_some() {
+            self.cut_end(&mut body.held);
+        }
+    }
+
     fn text(&self, text: &mut String) {
         let mut bytes = std::mem::take(text).into_bytes();
         self.bytes(&mut bytes);
@@ -129,9 +150,9 @@ impl StandIns {
                 Event::Sent { wire, bytes } => ways.entry((*wire, true)).or_default().push(bytes),
                 Event::Received { wire, bytes } => ways.entry((*wire, false)).or_default().push(bytes),
                 Event::Http { body, answer, .. } => {
-                    body.iter_mut().for_each(|body| self.bytes(&mut body.held));
+                    body.iter_mut().for_each(|body| self.body(body));
                     if let Some(HttpAnswer::Answered { body, .. }) = answer {
-                        self.bytes(&mut body.held);
+                        self.body(body);
                     }
                 }
                 _ => {}
@@ -145,6 +166,9 @@ impl StandIns {
                 let to = from + part.held.len();
                 if let Some(clean) = whole.get(from..to) {
                     part.held.copy_from_slice(clean);
+                }
+                if part.cut.is_some() {
+                    self.cut_end(&mut part.held);
                 }
                 from = to;
             }
@@ -197,6 +221,19 @@ mod tests {
         let mut url = "token=p%2Fss+%22word%22&x".to_owned();
         stand_ins.text(&mut url);
         assert_eq!(url, format!("token={}&x", "x".repeat("p%2Fss+%22word%22".len())));
+    }
+
+    #[test]
+    fn no_beginning_of_a_secret_is_left_where_a_body_was_cut() {
+        let mut stand_ins = StandIns::default();
+        stand_ins.secret("hunter2hunter2");
+        for (cut, left) in [(10, "it is hunt"), (12, "it is xxxxxx"), (19, "it is xxxxxxxxxxxxx"), (40, "")] {
+            let whole = b"it is hunter2hunter2, is it not";
+            let mut body = Body::new(whole, cut);
+            stand_ins.body(&mut body);
+            let shown = String::from_utf8_lossy(&body.held);
+            assert!(if left.is_empty() { !shown.contains("hunter") } else { shown == left }, "{cut}: {shown}");
+        }
     }
 
     #[test]
