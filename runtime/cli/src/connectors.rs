@@ -353,6 +353,20 @@ fn beside(path: &Path) -> Result<Evidence, HostError> {
     }
 }
 
+/// A component's file that a command is given, unless it is too large to be one.
+pub fn component_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::new("LS-CLI-021", format!("cannot read {}: {error}", path.display()))
+            .remedy("Name the component's .wasm file.")
+    };
+    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+    let bytes_max = LoadLimits::default().component_bytes_max;
+    if bytes > bytes_max {
+        return Err(HostError::TooLarge { bytes, bytes_max }.into());
+    }
+    std::fs::read(path).map_err(unreadable)
+}
+
 /// The bytes of a component inside this binary.
 pub fn inside(name: &str) -> &'static [u8] {
     GUESTS.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes).unwrap_or_default()

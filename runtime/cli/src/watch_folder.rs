@@ -52,8 +52,13 @@ impl WatchFolder {
     pub async fn watch(mut self) {
         tracing::info!(folder = %self.folder.display(), "new versions of connectors are taken from here");
         loop {
-            for arrival in self.arrivals.look() {
-                self.take(&arrival).await;
+            let arrivals = self.arrivals.look();
+            // What is no longer there may be put there again, and is looked at anew.
+            let is_there = |(_, digest): &(String, String)| arrivals.iter().any(|one| one.digest == *digest);
+            self.done.retain(is_there);
+            self.postponed.retain(is_there);
+            for arrival in &arrivals {
+                self.take(arrival).await;
             }
             tokio::time::sleep(LOOK).await;
         }

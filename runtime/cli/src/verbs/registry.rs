@@ -1,6 +1,6 @@
 //! `lockstep connector pull, push`: components from a registry and into one.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
 use lockstep_core::config::ConnectorSettings;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     configuration,
-    connectors::{Loader, Source},
+    connectors::{Loader, Source, component_file},
     context::Context,
     failure::{Exit, Failure},
     kept, table,
@@ -74,10 +74,7 @@ pub async fn pull(args: &PullArgs, context: &Context<'_>) -> Result<Exit, Failur
 pub async fn push(args: &PushArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let screen = context.screen;
     let reference = Reference::parse(&args.reference).map_err(HostError::from)?;
-    let bytes = fs::read(&args.component).map_err(|error| {
-        Failure::new("LS-CLI-021", format!("cannot read {}: {error}", args.component.display()))
-            .remedy("Name the component's .wasm file.")
-    })?;
+    let bytes = component_file(&args.component)?;
     // What no connector may be is not published as one.
     let anatomy = examine(&bytes)?;
     let manifest = anatomy.manifest.unwrap_or_default();

@@ -14,6 +14,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
+    connectors::component_file,
     context::Context,
     failure::{Exit, Failure},
 };
@@ -64,10 +65,7 @@ pub fn keygen(args: &KeyArgs, context: &Context<'_>) -> Result<Exit, Failure> {
 
 pub fn sign_component(args: &SignArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let key = read_key(&args.key)?;
-    let bytes = fs::read(&args.component).map_err(|error| {
-        Failure::new("LS-CLI-021", format!("cannot read {}: {error}", args.component.display()))
-            .remedy("Name the component's .wasm file.")
-    })?;
+    let bytes = component_file(&args.component)?;
     // What could not be loaded is not signed.
     let anatomy = survey(&bytes)?.anatomy;
     let signed = sign(&bytes, &key)?;

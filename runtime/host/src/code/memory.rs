@@ -7,6 +7,8 @@ use lockstep_core::{key::Key, value::Value};
 use parking_lot::Mutex;
 use rustc_hash::FxHasher;
 
+use super::call::size_bytes;
+
 const REMEMBERED: usize = 256;
 /// Longer questions and answers are not kept.
 const BYTES_MAX: usize = 1 << 10;
@@ -26,6 +28,9 @@ impl Memory {
         asked: &[&Value],
         ask: impl FnOnce() -> Result<Value, String>,
     ) -> Result<Value, String> {
+        if asked.iter().map(|value| size_bytes(value)).sum::<usize>() > BYTES_MAX {
+            return ask();
+        }
         let question = Key::new(asked.iter().map(|value| (*value).clone()).collect()).encode();
         let place = place(&question);
         let known = self.0.lock().get(place).and_then(Option::as_ref).and_then(|known| known.to(&question));
@@ -33,7 +38,7 @@ impl Memory {
             return Ok(answer);
         }
         let answer = ask()?;
-        if question.len() <= BYTES_MAX && super::call::size_bytes(&answer) <= BYTES_MAX {
+        if size_bytes(&answer) <= BYTES_MAX {
             let mut all = self.0.lock();
             if all.is_empty() {
                 all.resize_with(REMEMBERED, || None);

@@ -109,8 +109,10 @@ impl Owner {
                 self.crashed(stopped("close", &error, refused, &self.setup.limits));
             }
             Err(_) => {
-                tracing::debug!(%connection, role = self.setup.role.name(), "its goodbye took too long");
-                self.ended(|| Outcome::CutOff { code: "LS-H012".into() });
+                let limit_ms = CLOSE_MAX.as_millis() as u64;
+                let error = HostError::Timeout { call: "close", limit_ms, bound: "" };
+                tracing::debug!(%connection, role = self.setup.role.name(), %error, "its goodbye took too long");
+                self.ended(|| Outcome::CutOff { code: error.code().to_owned() });
             }
         }
     }
