@@ -12,7 +12,7 @@ use lockstep_core::{
     key::Key,
     value::{Timestamp, Value},
 };
-use lockstep_host::{ConnectionConfig, FetchRequest, Host, HostError, HostOptions, PageRequest, Role, Secrets};
+use lockstep_host::{ConnectionConfig, FetchRequest, Host, HostError, HostOptions, PageRequest, Role};
 
 const BATCH: u32 = 1000;
 const ROUNDS: u32 = 200;
@@ -22,16 +22,7 @@ async fn main() -> Result<(), HostError> {
     let path = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/guests/echo.wasm"), PathBuf::from);
     let host = Host::new(HostOptions::default())?;
     let component = host.load_file(&path, None).await?;
-    let connection = ConnectionConfig {
-        name: "boundary".into(),
-        config: serde_json::json!({ "rows": BATCH }),
-        secrets: Arc::new(Secrets::new()),
-        auth: None,
-        account: None,
-        grants: Vec::new(),
-        root_certificates_pem: None,
-        limits: None,
-    };
+    let connection = ConnectionConfig::new("boundary", serde_json::json!({ "rows": BATCH }));
     let session = component.open(Role::Read, connection).await?;
     let objects = session.discover(&[]).await?;
     let columns: Vec<String> = objects.iter().flat_map(|it| &it.columns).map(|it| it.name.clone()).collect();

@@ -44,6 +44,22 @@ pub struct ConnectionConfig {
     pub limits: Option<Limits>,
 }
 
+impl ConnectionConfig {
+    /// One that has no secrets and is granted nothing.
+    pub fn new(name: impl Into<String>, config: Value) -> Self {
+        ConnectionConfig {
+            name: name.into(),
+            config,
+            secrets: Arc::new(Secrets::new()),
+            auth: None,
+            account: None,
+            grants: Vec::new(),
+            root_certificates_pem: None,
+            limits: None,
+        }
+    }
+}
+
 /// A loaded connector. Cheap to clone.
 #[derive(Clone)]
 pub struct Component(pub(crate) Arc<Inner>);

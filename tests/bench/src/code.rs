@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,18 +15,21 @@ use lockstep_core::{
 };
 use lockstep_host::{Host, HostOptions, LoadLimits};
 
-use crate::measures::{Figure, percentile};
+use crate::{
+    components::guests,
+    measures::{Figure, percentile},
+};
 
 /// Calls before any is counted.
 const WARM: u64 = 100;
 
-/// Where the starters' components are, once they were built.
+/// Where the starters' components are, once they were built, from the folder of guests.
 const LANGUAGES: [(&str, &str, &str, &str); 2] = [
-    ("Rust", "target/guests/starter-transform.wasm", "target/guests/starter-policy.wasm", "cargo xtask guests"),
+    ("Rust", "starter-transform.wasm", "starter-policy.wasm", "cargo xtask guests"),
     (
         "TypeScript",
-        "target/starter/ts/my-transform/dist/my_transform.wasm",
-        "target/starter/ts/my-policy/dist/my_policy.wasm",
+        "../starter/ts/my-transform/dist/my_transform.wasm",
+        "../starter/ts/my-policy/dist/my_policy.wasm",
         "cargo xtask starter --lang ts",
     ),
 ];
@@ -35,7 +38,7 @@ const LANGUAGES: [(&str, &str, &str, &str); 2] = [
 pub async fn measure(calls: u64) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (language, transform, policy, how) in LANGUAGES {
-        let (transform, policy) = (PathBuf::from(transform), PathBuf::from(policy));
+        let (transform, policy) = (guests().join(transform), guests().join(policy));
         if !transform.is_file() || !policy.is_file() {
             eprintln!("code in {language}: left out, `{how}` builds it");
             continue;

@@ -4,13 +4,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use lockstep_core::{value::Timestamp, webhook::Webhook};
-use lockstep_host::{Component, ConnectionConfig, Host, HostError, HostOptions, Role, Secrets};
+use lockstep_host::{Component, ConnectionConfig, Host, HostError, HostOptions, Role};
 
 use crate::measures::Figure;
 
@@ -21,7 +20,8 @@ const INSTANCES: [&str; 2] = ["echo", "postgres"];
 const LOADS: usize = 21;
 const SESSIONS: usize = 201;
 
-fn guests() -> PathBuf {
+/// Where `cargo xtask guests` puts components.
+pub fn guests() -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("guests")
 }
@@ -75,8 +75,9 @@ fn compiled_bytes(cache: &Path, digest: &str) -> Result<u64> {
 /// carried out: what is between them is the instance. Nobody sent the webhook that both are about.
 async fn instances(name: &str, component: &Component) -> Result<Vec<Figure>> {
     let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+    let connection = ConnectionConfig::new("bench", serde_json::json!({ "url": "postgres://nobody@127.0.0.1:1/none" }));
     for _ in 0..SESSIONS {
-        let session = component.open(Role::Ingest, connection()).await?;
+        let session = component.open(Role::Ingest, connection.clone()).await?;
         for times in [&mut firsts, &mut seconds] {
             let began = Instant::now();
             let answered = session.ingest(&webhook()).await;
@@ -99,19 +100,6 @@ async fn instances(name: &str, component: &Component) -> Result<Vec<Figure>> {
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64()
-}
-
-fn connection() -> ConnectionConfig {
-    ConnectionConfig {
-        name: "bench".into(),
-        config: serde_json::json!({ "url": "postgres://nobody@127.0.0.1:1/none" }),
-        secrets: Arc::new(Secrets::new()),
-        auth: None,
-        account: None,
-        grants: Vec::new(),
-        root_certificates_pem: None,
-        limits: None,
-    }
 }
 
 fn webhook() -> Webhook {

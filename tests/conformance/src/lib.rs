@@ -5,4 +5,7 @@ pub mod filed;
 pub mod mutant;
 mod subject;
 
-pub use subject::{bytes_of, connection, guest, guest_if_built, judged, load, practice, settings};
+pub use subject::{
+    WEBHOOK_SECRET, account, bytes_of, connection, contacts, guest, guest_if_built, hubspot, judged, load, practice,
+    settings,
+};

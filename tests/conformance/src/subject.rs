@@ -8,6 +8,7 @@ use lockstep_conformance::{
     practice::{Practice, TOKEN},
 };
 use lockstep_host::{Component, ConnectionConfig, Host, HostOptions, Secrets};
+use lockstep_simulators::hubspot::{Account, Options};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -51,15 +52,41 @@ pub fn connection(config: Value, secrets: &[(&str, &str)], grants: &[String]) ->
     for (name, value) in secrets {
         held.insert(*name, Zeroizing::new((*value).to_owned()));
     }
-    ConnectionConfig {
-        name: "kit".into(),
-        config,
-        secrets: Arc::new(held),
-        auth: None,
-        account: None,
-        grants: grants.to_vec(),
-        root_certificates_pem: None,
-        limits: None,
+    ConnectionConfig { secrets: Arc::new(held), grants: grants.to_vec(), ..ConnectionConfig::new("kit", config) }
+}
+
+/// A secret of every [`hubspot`] connection, besides its token.
+pub const WEBHOOK_SECRET: &str = "of the webhooks";
+
+/// A HubSpot account that is asked as fast as the kit can.
+pub fn account() -> Result<Account> {
+    let account = Account::start(Options::default())?;
+    account.set(|settings| {
+        settings.limits_enforced = false;
+        settings.search_lag_ms = 100;
+    });
+    Ok(account)
+}
+
+/// A connection to it, of one of its apps.
+pub fn hubspot(account: &Account, app_id: u64, token: &str) -> ConnectionConfig {
+    let url = account.url();
+    let grant = url.replacen("http://", "http:", 1);
+    let config = json!({
+        "base_url": url, "app_id": app_id, "poll_interval_ms": 200, "archived_interval_ms": 1000,
+        "webhook_url": "https://kit.example/kit",
+    });
+    let secrets = [("token", token), ("client_secret", WEBHOOK_SECRET)];
+    ConnectionConfig { auth: Some("private-app".into()), ..connection(config, &secrets, &[grant]) }
+}
+
+/// What the kit has to be told of its contacts.
+pub fn contacts() -> Settings {
+    Settings {
+        columns: ["jobtitle", "city", "phone"].map(String::from).into(),
+        values: [("email".to_owned(), "kit-{n}@example.com".to_owned())].into(),
+        webhook_headers: ["x-hubspot-signature-v3", "x-hubspot-request-timestamp"].map(String::from).into(),
+        ..settings(Some("contacts"))
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use lockstep_conformance::{Line, Report, Rule, Sandboxed, Settings, Verdict};
-use lockstep_conformance_tests::{connection, guest, judged, settings};
+use lockstep_conformance_tests::{account, connection, contacts, guest, hubspot, judged, settings};
 use lockstep_harness::{Cluster, ClusterOptions};
 use lockstep_host::ConnectionConfig;
-use lockstep_simulators::{hubspot, salesforce};
+use lockstep_simulators::salesforce;
 use serde_json::json;
 
 const SCOPES: [&str; 3] = ["crm.objects.contacts.read", "crm.objects.contacts.write", "crm.schemas.contacts.read"];
@@ -52,33 +52,14 @@ async fn salesforce_passes() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hubspot_passes() -> Result<()> {
-    let account = hubspot::Account::start(hubspot::Options::default())?;
-    account.set(|settings| {
-        settings.limits_enforced = false;
-        settings.search_lag_ms = 100;
-    });
-    let url = account.url();
-    let grant = url.replacen("http://", "http:", 1);
-    let ready = |app_id: u64, token: &str| {
-        let config = json!({
-            "base_url": url, "app_id": app_id, "poll_interval_ms": 200, "archived_interval_ms": 1000,
-            "webhook_url": "https://kit.example/kit",
-        });
-        let secrets = [("token", token), ("client_secret", "of the webhooks")];
-        let mut ready = connection(config, &secrets, std::slice::from_ref(&grant));
-        ready.auth = Some("private-app".into());
-        ready
-    };
+    let account = account()?;
     // What the same app wrote counts as our own there: the competing writer is another.
     let other = account.app_id() + 1;
     let token = account.add_token(other, &SCOPES);
-    let rival = ConnectionConfig { name: "rival".into(), ..ready(other, &token) };
-    let subject = Sandboxed::new(guest("hubspot").await?, ready(account.app_id(), account.token())).with_rival(rival);
-    let columns = ["jobtitle", "city", "phone"].map(String::from).into();
-    let values = values(&[("email", "kit-{n}@example.com")]);
-    let webhook_headers = ["x-hubspot-signature-v3", "x-hubspot-request-timestamp"].map(String::from).into();
-    let told = Settings { columns, values, webhook_headers, ..settings(Some("contacts")) };
-    let report = judged(&subject, &told).await?;
+    let rival = ConnectionConfig { name: "rival".into(), ..hubspot(&account, other, &token) };
+    let ready = hubspot(&account, account.app_id(), account.token());
+    let subject = Sandboxed::new(guest("hubspot").await?, ready).with_rival(rival);
+    let report = judged(&subject, &contacts()).await?;
     let tried = |line: &&Line| line.rule == Rule::WebhookForged && matches!(line.verdict, Verdict::Passed);
     ensure!(report.lines.iter().any(|line| tried(&line)), "forged webhooks were not tried");
     conforms(&report)

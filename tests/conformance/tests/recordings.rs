@@ -3,10 +3,11 @@
 
 use anyhow::{Context, Result, ensure};
 use lockstep_conformance::{Rule, Sandboxed, Settings, Verdict};
-use lockstep_conformance_tests::{bytes_of, connection, guest, judged, load, practice, settings};
+use lockstep_conformance_tests::{
+    WEBHOOK_SECRET, account, bytes_of, connection, contacts, guest, hubspot, judged, load, practice, settings,
+};
 use lockstep_harness::{Cluster, ClusterOptions};
 use lockstep_host::{About, Comparison, RecordLimits, Recorder, Recording};
-use lockstep_simulators::hubspot;
 use serde_json::json;
 
 /// The starter, but that it deletes by a method that no service knows.
@@ -92,35 +93,19 @@ async fn postgres_plays_again_without_a_database() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hubspot_plays_again_without_an_account() -> Result<()> {
-    let account = hubspot::Account::start(hubspot::Options::default())?;
-    account.set(|settings| {
-        settings.limits_enforced = false;
-        settings.search_lag_ms = 100;
-    });
-    let url = account.url();
-    let grant = url.replacen("http://", "http:", 1);
-    let config = json!({
-        "base_url": url, "app_id": account.app_id(), "poll_interval_ms": 200, "archived_interval_ms": 1000,
-        "webhook_url": "https://kit.example/kit",
-    });
+    let account = account()?;
     let token = account.token().to_owned();
-    let mut ready = connection(config, &[("token", &token), ("client_secret", "of the webhooks")], &[grant]);
-    ready.auth = Some("private-app".into());
+    let ready = hubspot(&account, account.app_id(), &token);
     let recorder = Recorder::new(RecordLimits::default());
     let component = guest("hubspot").await?;
     let subject = Sandboxed::new(component.clone(), ready).recorded(recorder.clone());
-    let told = Settings {
-        columns: ["jobtitle", "city", "phone"].map(String::from).into(),
-        values: [("email".to_owned(), "kit-{n}@example.com".to_owned())].into(),
-        webhook_headers: ["x-hubspot-signature-v3", "x-hubspot-request-timestamp"].map(String::from).into(),
-        only: vec![Rule::CheckWorks, Rule::ReadWhole, Rule::WriteUpdate, Rule::StreamOrder, Rule::WebhookForged],
-        ..settings(Some("contacts"))
-    };
+    let only = vec![Rule::CheckWorks, Rule::ReadWhole, Rule::WriteUpdate, Rule::StreamOrder, Rule::WebhookForged];
+    let told = Settings { only, ..contacts() };
     let report = judged(&subject, &told).await?;
     ensure!(report.conforms(), "{:?} do not hold", report.failed());
     let (content, recording) = recorded(&recorder)?;
     drop((subject, account));
-    for secret in [token.as_str(), "of the webhooks"] {
+    for secret in [token.as_str(), WEBHOOK_SECRET] {
         ensure!(!holds(&content, secret), "a secret is in the recording");
     }
     let again = component.replay(&recording).await?;

@@ -1,8 +1,8 @@
 //! Loading the test guests.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use lockstep_host::{Component, ConnectionConfig, Host, HostOptions, Limits, Role, Secrets, Session};
+use lockstep_host::{Component, ConnectionConfig, Host, HostOptions, Limits, Role, Session};
 use tokio::sync::OnceCell;
 
 /// Where `cargo xtask guests` put a component.
@@ -30,16 +30,7 @@ pub async fn echo() -> Component {
 }
 
 pub fn connection(config: &str) -> ConnectionConfig {
-    ConnectionConfig {
-        name: "test".into(),
-        config: serde_json::from_str(config).expect("JSON"),
-        secrets: Arc::new(Secrets::new()),
-        auth: None,
-        account: None,
-        grants: Vec::new(),
-        root_certificates_pem: None,
-        limits: None,
-    }
+    ConnectionConfig::new("test", serde_json::from_str(config).expect("JSON"))
 }
 
 /// A session with the hostile guest, failing fast.
