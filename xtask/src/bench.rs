@@ -1,10 +1,8 @@
 //! `cargo xtask bench`: builds what is measured with optimisations, and measures.
 
-use std::process::Command;
+use anyhow::Result;
 
-use anyhow::{Context, Result, ensure};
-
-use crate::root;
+use crate::cargo::cargo;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,10 +22,4 @@ pub fn run(args: &Args) -> Result<()> {
     let mut measure = vec!["run", "--release", "--quiet", "--package", "lockstep-bench", "--"];
     measure.extend(args.options.iter().map(String::as_str));
     cargo(&measure)
-}
-
-fn cargo(arguments: &[&str]) -> Result<()> {
-    let status = Command::new("cargo").args(arguments).current_dir(root()).status().context("starting cargo")?;
-    ensure!(status.success(), "`cargo {}` failed", arguments.join(" "));
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Everything done to the repository by a command: `cargo xtask --help`.
 
 mod bench;
+mod cargo;
 mod demo;
 mod fuzz;
 mod guests;

@@ -1,11 +1,12 @@
 //! `cargo xtask soak`: Salesforce, HubSpot and PostgreSQL in one sync for an hour, under
 //! load and every trouble, by the release binary, with a report in `target/soak`.
 
-use std::process::{Command, Stdio};
+use anyhow::{Context, Result};
 
-use anyhow::{Context, Result, ensure};
-
-use crate::root;
+use crate::{
+    cargo::{cargo, long_test},
+    root,
+};
 
 const TEST: &str = "nothing_is_lost_and_nothing_grows";
 
@@ -17,27 +18,15 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let build = |arguments: &[&str]| -> Result<()> {
-        let status = Command::new("cargo").args(arguments).current_dir(root()).status().context("starting cargo")?;
-        ensure!(status.success(), "`cargo {}` ended with {status}", arguments.join(" "));
-        Ok(())
-    };
-    build(&["xtask", "guests"])?;
-    build(&["build", "--release", "--bin", "lockstep"])?;
+    cargo(&["xtask", "guests"])?;
+    cargo(&["build", "--release", "--bin", "lockstep"])?;
     let report = root().join("target/soak");
-    let ran = Command::new("cargo")
-        .args(["test", "--workspace", "--test", "soak", "--", "--ignored", "--nocapture", TEST])
-        .env("LOCKSTEP_BIN", root().join("target/release/lockstep"))
-        .env("SOAK_MINUTES", args.minutes.to_string())
-        .env("SOAK_REPORT", &report)
-        .current_dir(root())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting cargo")?;
-    let said = String::from_utf8_lossy(&ran.stdout);
-    print!("{said}");
-    ensure!(ran.status.success(), "the soak failed; what was looked at is in {}", report.display());
-    ensure!(said.contains("1 passed"), "no test of the name {TEST} ran");
+    let environment = [
+        ("LOCKSTEP_BIN", root().join("target/release/lockstep").into()),
+        ("SOAK_MINUTES", args.minutes.to_string().into()),
+        ("SOAK_REPORT", report.clone().into()),
+    ];
+    long_test("soak", TEST, &environment).with_context(|| format!("what was looked at is in {}", report.display()))?;
     println!("the report is {}", report.join("report.md").display());
     Ok(())
 }
