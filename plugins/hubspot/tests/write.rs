@@ -153,6 +153,24 @@ fn an_edit_after_the_write_is_left_to_the_stream() -> Result<()> {
 }
 
 #[test]
+fn an_edit_of_what_was_held_already_is_not_taken_for_what_was_stored() -> Result<()> {
+    let account = account()?;
+    let id = account.create("contacts", &[("city", "Berlin"), ("phone", "1")])?;
+    let mut session = native::session(&account);
+    // The city is there already, as after a write whose answer was lost; somebody
+    // sets it while the rest is written.
+    meddle(&account, When::After, "batch/update", id, "Oslo");
+    let both = update(id, vec![text("Berlin"), text("2")], vec![text("Rome"), text("1")]);
+    let row = applied(one(&mut session, &["city", "phone"], both)?)?;
+    assert_eq!(row.cells, [text("Berlin"), text("2")]);
+    let seen = fetch(&mut session, id)?;
+    let seen = &seen.first().context("found")?.row;
+    assert_eq!(seen.cells.first(), Some(&text("Oslo")));
+    assert!(seen.version > row.version, "the edit is newer than the answer");
+    Ok(())
+}
+
+#[test]
 fn edits_on_both_sides_of_the_write_are_told_apart() -> Result<()> {
     let account = account()?;
     let id = account.create("contacts", &[("email", "a@x.example"), ("city", "Ghent")])?;

@@ -68,9 +68,9 @@ export class Writing {
         const faster = await this.#there(id);
         if (faster !== undefined) return { tag: "duplicate", val: this.#row(faster.row) };
       }
-      return this.#settled(answer, id);
+      return this.#settled(answer, id, intent);
     }
-    return this.#settled(await this.service.create(object, undefined, body), undefined);
+    return this.#settled(await this.service.create(object, undefined, body), undefined, intent);
   }
 
   async #change(intent: Intent): Promise<Outcome> {
@@ -99,7 +99,7 @@ export class Writing {
       if (intent.action === "delete" && answer.status < 300) {
         return { tag: "applied", val: this.#row(there.row) };
       }
-      return this.#settled(answer, id);
+      return this.#settled(answer, id, intent);
     }
     return { tag: "throttled", val: PAUSE_MS };
   }
@@ -130,11 +130,11 @@ export class Writing {
     return { body };
   }
 
-  async #settled(answer: Answer, id: string | undefined): Promise<Outcome> {
+  async #settled(answer: Answer, id: string | undefined, intent: Intent): Promise<Outcome> {
     const { status } = answer;
     if (status < 300) {
       try {
-        return { tag: "applied", val: await this.#stored(answer, id) };
+        return { tag: "applied", val: await this.#stored(answer, id, intent) };
       } catch (thrown) {
         return { tag: "unknown", val: `the service took it, and does not show it: ${asConnectorError(thrown).message}` };
       }
@@ -149,7 +149,7 @@ export class Writing {
   }
 
   /** The row as the service stored it: by its answer, or else looked up. */
-  async #stored(answer: Answer, id: string | undefined): Promise<Row> {
+  async #stored(answer: Answer, id: string | undefined, intent: Intent): Promise<Row> {
     const { object } = this.shape;
     const told = answer.status === 204 || answer.text === "" ? undefined : at(understood(answer), object.row);
     const isWhole = told !== undefined && told !== null && this.returning.every((field) => at(told, field) !== undefined);
@@ -159,12 +159,25 @@ export class Writing {
     if (there === undefined) {
       throw new ConnectorError("internal", `the service's answer does not tell which row of ${object.name} it made`);
     }
-    return this.#row(there.row);
+    const isUntouched = there.etag !== "" && there.etag === answer.headers.get("etag");
+    const row = this.#row(there.row);
+    return isUntouched ? row : { ...row, cells: asSent(row.cells, this.returning, intent.cells, this.columns) };
   }
 
   #row(item: Item): Row {
     return { ...this.shape.row(item, this.returning), version: noBytes };
   }
+}
+
+/**
+ * A row that was looked up after a write, with what was sent wherever it shows something else: somebody may have set
+ * that in between, and taken for how the service stores ours it would be lost. Changes tell of it.
+ */
+export function asSent(cells: Cell[], names: string[], sent: Cell[], columns: string[]): Cell[] {
+  return cells.map((cell, index) => {
+    const ours = sent[columns.indexOf(names[index] ?? "")] ?? absent;
+    return ours.tag === "absent" || sameValue(ours, cell) ? cell : ours;
+  });
 }
 
 /** A key's value as addresses write it. */

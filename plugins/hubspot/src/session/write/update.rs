@@ -272,6 +272,7 @@ fn outcome_row(
     let mut row = job.returning.row(shown);
     let mut newest = job.returning.newest_ms(&plan.before);
     let mut displaced = plan.displaced.clone();
+    hold(job, plan, &mut row);
     for (at, landed) in landed {
         let Some(column) = job.columns.0.get(*at) else { continue };
         // What somebody wrote after us is not what was stored of ours: it is told
@@ -290,6 +291,19 @@ fn outcome_row(
     row.version = version(newest, read_us);
     let fields = overwrites(job, &displaced);
     (row, fields)
+}
+
+/// What was wanted and there already is shown as it was looked at: a value that
+/// somebody set since is no part of what was stored of ours, and told as that it
+/// would be lost.
+fn hold(job: &Job<'_>, plan: &Planned, row: &mut Row) {
+    let Some(intent) = job.intent(plan.at).filter(|_| !plan.is_new) else { return };
+    for (at, (column, wanted)) in job.columns.0.iter().zip(&intent.cells).enumerate() {
+        let is_written = plan.changes.iter().any(|change| change.column == at);
+        if !wanted.is_absent() && !is_written {
+            put(job, row, &column.name, column.cell(&plan.before));
+        }
+    }
 }
 
 fn overwrites(job: &Job<'_>, displaced: &[Shown]) -> Vec<FieldOverwrite> {
