@@ -91,6 +91,7 @@ async fn judge(rule: Rule, bench: &mut Bench<'_>) -> Checked {
         Rule::WriteIsolated => rules::batch::isolated(bench).await,
         Rule::WriteOrder => rules::batch::order(bench).await,
         Rule::WriteRefused => rules::batch::refused(bench).await,
+        Rule::WriteMeanwhile => rules::conflict::meanwhile(bench).await,
         Rule::EnsureDryRun => rules::ensure::dry_run(bench).await,
         Rule::EnsureAgain => rules::ensure::again(bench).await,
         Rule::CrashWrite => rules::crash::write(bench).await,

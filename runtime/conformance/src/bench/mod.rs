@@ -201,9 +201,16 @@ impl<'a> Bench<'a> {
         self.create(1).await?.into_iter().next().ok_or_else(|| Stop::skip("no row"))
     }
 
-    /// What a row holds now in one column; the row has to be there.
+    /// What a row holds now in one column; the row has to be there. A connector may keep
+    /// back what it cannot tell apart from a write of its own yet: then the rival is asked.
     pub async fn held(&mut self, key: &Key, at: usize) -> Checked<Cell> {
-        Ok(cell(&self.fetch_one(key).await?, at))
+        let told = cell(&self.fetch_one(key).await?, at);
+        if told.is_some() {
+            return Ok(told);
+        }
+        let rival = self.rival().await?;
+        let rows = self.fetch_by(&*rival, std::slice::from_ref(key)).await?;
+        Ok(rows.into_iter().next().flatten().and_then(|row| cell(&row, at)))
     }
 
     /// Remembers a row for tidying up.
@@ -248,6 +255,10 @@ impl<'a> Bench<'a> {
     /// The rows as they are now, by position; `None` where there is none.
     pub async fn fetch(&mut self, keys: &[Key]) -> Checked<Vec<Option<Row>>> {
         let reader = self.reader().await?;
+        self.fetch_by(&*reader, keys).await
+    }
+
+    async fn fetch_by(&mut self, session: &dyn Session, keys: &[Key]) -> Checked<Vec<Option<Row>>> {
         let scratch = self.scratch().await?;
         let mut rows = vec![None; keys.len()];
         if keys.is_empty() {
@@ -255,7 +266,7 @@ impl<'a> Bench<'a> {
         }
         let request =
             FetchRequest { selection: scratch.selection(), by: scratch.object.key.clone(), keys: keys.to_vec() };
-        for found in reader.fetch(&request).await? {
+        for found in session.fetch(&request).await? {
             match rows.get_mut(found.index as usize) {
                 Some(place @ None) => *place = Some(found.row),
                 Some(Some(_)) => {

@@ -1,5 +1,7 @@
 //! The competing writer: nothing that somebody else wrote is lost unsaid.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join;
 use lockstep_core::write::Outcome;
 
@@ -13,6 +15,10 @@ use crate::{
 
 /// How often two writers run against each other.
 const ROUNDS: u32 = 5;
+/// Moments of a write at which somebody else gets in between.
+const DELAYS: u32 = 8;
+/// A write that takes longer is taken for one of this length.
+const SPAN_MAX: Duration = Duration::from_secs(2);
 
 /// The other writer was first: ours is a conflict that shows theirs.
 pub(crate) async fn stale(bench: &mut Bench<'_>) -> Checked {
@@ -88,6 +94,45 @@ pub(crate) async fn race(bench: &mut Bench<'_>) -> Checked {
         } else {
             expect(same(&held, &made.cell(at)), "the value of before, as neither wrote", || {
                 format!("{} ({shown})", show(&held))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// One column is there already, as after a write whose answer was lost, and somebody
+/// sets it while the other one is written: told as stored, theirs would never be news.
+pub(crate) async fn meanwhile(bench: &mut Bench<'_>) -> Checked {
+    bench.writes()?;
+    let scratch = bench.scratch().await?;
+    let (at, other) = (scratch.edited, scratch.other.ok_or_else(|| Stop::skip("no second column to write"))?);
+    let (writer, rival) = (bench.writer().await?, bench.rival().await?);
+    let (first, value) = (bench.create_one().await?, bench.value(other, 1).await?);
+    let begun = Instant::now();
+    bench.update(&*writer, &first.key, other, first.cell(other), value).await?;
+    let span = begun.elapsed().min(SPAN_MAX);
+    for round in 0..DELAYS {
+        let made = bench.create_one().await?;
+        let Some(held) = made.cell(at) else { return Err(Stop::skip("a create does not show what it set")) };
+        let (ours, theirs) = (bench.value(other, 2 * round + 1).await?, bench.value(at, 2 * round + 2).await?);
+        let columns = scratch.columns.len();
+        let mut both = edit(&made.key, columns, other, made.cell(other), ours);
+        if let (Some(cell), Some(expected)) = (both.cells.get_mut(at), both.expected.get_mut(at)) {
+            (*cell, *expected) = (Some(held.clone()), Some(held));
+        }
+        let their = edit(&made.key, columns, at, made.cell(at), theirs.clone());
+        // Each time a bit later within the time that a write takes.
+        let late = async {
+            tokio::time::sleep(span * round / DELAYS).await;
+            send(&*rival, &scratch, vec![their]).await
+        };
+        let answered = join(send(&*writer, &scratch, vec![both]), late).await;
+        let (first, second) = (answered.0?, answered.1?);
+        let wrote = matches!(second.first(), Some(Outcome::Applied(_) | Outcome::Overwrote(..)));
+        if let (true, Some(Outcome::Applied(row) | Outcome::Overwrote(row, _))) = (wrote, first.first()) {
+            let told = row.cells.get(at).cloned().flatten();
+            expect(!same(&told, &Some(theirs)), format!("the outcome to show {}", show(&made.cell(at))), || {
+                format!("{}, which is the other writer's", show(&told))
             })?;
         }
     }

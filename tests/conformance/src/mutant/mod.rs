@@ -80,6 +80,7 @@ mutants! {
     AllOrNothing WriteIsolated "one bad row fails all"
     OutcomesSwapped WriteOrder "its outcomes are in another order"
     TextCut WriteRefused "a text that is too long is cut"
+    AnswerLookedUp WriteMeanwhile "its outcome is the row as it is a moment later"
     HalfWritten CrashWrite "it writes in two steps"
     WebhookTaken WebhookForged "it takes webhooks without a signature"
 }

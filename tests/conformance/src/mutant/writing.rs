@@ -14,6 +14,8 @@ use super::{Mutant, session::BrokenSession};
 
 /// Where the practice service refuses a title.
 const TITLE_MAX: usize = 200;
+/// Enough for somebody else's write that is under way.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 pub(super) async fn write(session: &BrokenSession, request: &WriteRequest) -> Result<Vec<Outcome>, HostError> {
     let mut request = request.clone();
@@ -57,6 +59,15 @@ pub(super) async fn write(session: &BrokenSession, request: &WriteRequest) -> Re
     let mut outcomes = session.inner.write(&request).await?;
     for (intent, outcome) in request.intents.iter().zip(&mut outcomes) {
         twist(session, intent, outcome);
+    }
+    if session.mutant == Mutant::AnswerLookedUp {
+        tokio::time::sleep(A_MOMENT).await;
+        let rows = there(session, &request).await?;
+        for (outcome, row) in outcomes.iter_mut().zip(rows) {
+            if let (Outcome::Applied(stored), Some(row)) = (outcome, row) {
+                stored.cells = row.cells;
+            }
+        }
     }
     if session.mutant == Mutant::OutcomesSwapped {
         outcomes.reverse();
