@@ -2,6 +2,7 @@
 //! database, the real binary between them, and the checker at the end.
 
 mod config;
+mod evidence;
 mod people;
 mod tale;
 mod trouble;
@@ -45,6 +46,8 @@ const SENTINEL: &str = "sentinel@people.example";
 const LOCKED_MAX: u32 = 20;
 /// What was answered so shortly before a death was noticed may not have been kept.
 const DYING_US: i64 = 1_500_000;
+/// Names the folder in which the evidence of a run is kept.
+const KEEP: &str = "E2E_KEEP";
 /// How long nothing may be written for a sync to count as at rest.
 const REST: Duration = Duration::from_secs(3);
 
@@ -96,6 +99,9 @@ impl Ring {
         let org = Org::start(salesforce::Options { settings, ..salesforce::Options::default() })?;
         org.traffic().keep_answers();
         let account = Account::start(hubspot::Options::default())?;
+        if std::env::var_os(KEEP).is_some() {
+            account.stage().traffic.keep_answers();
+        }
         account.set(|settings| {
             settings.limits_enforced = shape.limits;
             settings.search_lag_ms = 1_500;
@@ -328,8 +334,8 @@ impl Ring {
         ensure!(before == after, "{} writes although nobody edits: {}", after - before, self.runtime.log_tail());
         let mut verdict = check(&history)?;
         eprintln!("{verdict}{} writes by the runtime", after);
-        if let Some(path) = std::env::var_os("E2E_KEEP") {
-            std::fs::write(path, serde_json::to_vec_pretty(&history)?).context("keeping the history")?;
+        if let Some(path) = std::env::var_os(KEEP) {
+            evidence::keep(self, &history, path.as_ref())?;
         }
         verdict.violations.retain(|violation| violation.kind != ViolationKind::FalseConflict);
         ensure!(verdict.is_clean(), "{verdict}\nthe runtime said: {}", self.runtime.log_tail());
