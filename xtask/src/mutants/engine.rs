@@ -34,7 +34,12 @@ pub const BUGS: &[Mutant] = &[
     bug(TURN, "fn absorb_batch(", "follow.behind.has(set, run.id, &row.key)", "false"),
     bug(FETCHED, "fn absorb_news(", "unordered && (reading.overtaken || in_flight)", "false"),
     bug(TURN, "fn settle(", "*outcome == Outcome::Gone && is_doubtful(set, run, sent)", "false"),
-    bug(FETCHED, "fn absorb_second_look(", "planner.absorb_told_last(set, run.id, &batch, 0)", "Absorbed::Done"),
+    bug(
+        FETCHED,
+        "fn absorb_second_look(",
+        "planner.absorb_told_last(set, run.id, &batch, 0)",
+        "lockstep_core::plan::Absorbed::Done",
+    ),
     bug(FETCHED, "fn absorb_second_look(", "**link != doubt.known", "false"),
     bug(TURN, "fn absorb_page(", "run.blocks(record) || unsure", "false"),
     bug(TURN, "fn take_turn(", "read_first.contains(&side)", "false"),

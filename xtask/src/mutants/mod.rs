@@ -24,7 +24,7 @@ use crate::root;
 /// Names the bug that is in force.
 const NUMBER: &str = "LOCKSTEP_MUTANT";
 /// A test program that takes longer has found something that never ends.
-const TEST_MAX: Duration = Duration::from_secs(120);
+const TEST_MAX: Duration = Duration::from_secs(240);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Seeds every survivor of the tests is run with: of every kind, of logs, harsh.
 const SEEDS: [(&str, &[&str]); 3] = [("300", &[]), ("200", &["--logs"]), ("120", &["--harsh", "--seed", "60"])];
@@ -32,8 +32,11 @@ const SEEDS: [(&str, &[&str]); 3] = [("300", &[]), ("200", &["--logs"]), ("120",
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only this bug
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from")]
     only: Option<usize>,
+    /// Go on from this bug
+    #[arg(long, default_value_t = 1)]
+    from: usize,
     /// Say what would be planted, build nothing
     #[arg(long)]
     list: bool,
@@ -70,7 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
     ensure!(sound.is_none(), "without any bug, {} fails", sound.unwrap_or_default());
     let (mut found, mut survivors) = (0, Vec::new());
     for (at, mutant) in mutants.iter().enumerate() {
-        if args.only.is_some_and(|only| only != at + 1) {
+        if args.only.is_some_and(|only| only != at + 1) || at + 1 < args.from {
             continue;
         }
         let began = Instant::now();
@@ -110,7 +113,15 @@ fn build(tree: &Path, target: &Path) -> Result<Programs> {
     let mut tests = Vec::new();
     for package in packages {
         let output = Command::new("cargo")
-            .args(["test", "--no-run", "--release", "--message-format", "json", "--package", package])
+            .args([
+                "test",
+                "--no-run",
+                "--release",
+                "--message-format",
+                "json-render-diagnostics",
+                "--package",
+                package,
+            ])
             .env("CARGO_TARGET_DIR", target)
             .env("RUSTFLAGS", "-Awarnings")
             .current_dir(tree)
@@ -143,21 +154,32 @@ fn judge(programs: &Programs, number: usize) -> Result<Option<String>> {
     for test in &programs.tests {
         let name = test.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = name.rsplit_once('-').map_or(name.clone(), |(name, _)| name.to_owned());
-        if !passes(Command::new(test).arg("--quiet").current_dir(&programs.folder), number)? {
-            return Ok(Some(format!("the tests of {name}")));
+        match end(Command::new(test).arg("--quiet").current_dir(&programs.folder), number)? {
+            End::Passed => {}
+            End::Failed => return Ok(Some(format!("the tests of {name}"))),
+            End::Never => return Ok(Some(format!("the tests of {name}, which do not end"))),
         }
     }
     for (runs, flags) in SEEDS {
         let mut command = Command::new(&programs.simulate);
         command.args(["--runs", runs]).args(flags);
-        if !passes(&mut command, number)? {
-            return Ok(Some(format!("simulate {}", flags.join(" ")).trim_end().to_owned()));
+        let simulate = format!("simulate {}", flags.join(" "));
+        match end(&mut command, number)? {
+            End::Passed => {}
+            End::Failed => return Ok(Some(simulate.trim_end().to_owned())),
+            End::Never => return Ok(Some(format!("{}, which does not end", simulate.trim_end()))),
         }
     }
     Ok(None)
 }
 
-fn passes(command: &mut Command, number: usize) -> Result<bool> {
+enum End {
+    Passed,
+    Failed,
+    Never,
+}
+
+fn end(command: &mut Command, number: usize) -> Result<End> {
     let mut child = command
         .env(NUMBER, number.to_string())
         .stdout(Stdio::null())
@@ -167,12 +189,12 @@ fn passes(command: &mut Command, number: usize) -> Result<bool> {
     let until = Instant::now() + TEST_MAX;
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(status.success());
+            return Ok(if status.success() { End::Passed } else { End::Failed });
         }
         if Instant::now() > until {
             child.kill()?;
             child.wait()?;
-            return Ok(false);
+            return Ok(End::Never);
         }
         std::thread::sleep(LOOK_EVERY);
     }
