@@ -68,9 +68,10 @@ const KEPT_AFTER_US: i64 = 100_000;
 pub struct Shown {
     kept: BTreeSet<(usize, String)>,
     recent: Vec<(i64, usize, String)>,
-    /// Rows that were shown with more than their key.
-    met: BTreeSet<Key2>,
-    met_of_late: Vec<(i64, Key2)>,
+    /// Rows that were shown with more than their key, and as of which place in the log
+    /// at the earliest; none: nobody can tell.
+    met: BTreeMap<Key2, Option<u64>>,
+    met_of_late: Vec<(i64, Key2, Option<u64>)>,
 }
 
 impl Shown {
@@ -82,16 +83,18 @@ impl Shown {
         }
     }
 
-    /// The row was there.
-    pub fn meet(&mut self, now_us: i64, key: Key2) {
-        if !self.has_met(&key) {
-            self.met_of_late.push((now_us, key));
+    /// The row was there, as of this place in the log.
+    pub fn meet(&mut self, now_us: i64, key: Key2, lsn: Option<u64>) {
+        if self.met.get(&key).is_none_or(|met| *met > lsn) {
+            self.met_of_late.push((now_us, key, lsn));
         }
     }
 
-    /// Whether the row was ever shown.
-    pub fn has_met(&self, key: &Key2) -> bool {
-        self.met.contains(key) || self.met_of_late.iter().any(|(_, met)| met == key)
+    /// Whether the row that was deleted there was ever shown: another one may have got
+    /// its key since.
+    pub fn has_met(&self, key: &Key2, deleted: u64) -> bool {
+        let before = |lsn: &Option<u64>| lsn.is_none_or(|lsn| lsn <= deleted);
+        self.met.get(key).is_some_and(before) || self.met_of_late.iter().any(|(_, met, lsn)| met == key && before(lsn))
     }
 
     /// What could be kept until then stays: the runtime dies, or its log is synced, and
@@ -100,8 +103,10 @@ impl Shown {
         let is_kept = |at_us: i64| at_us < until_us - KEPT_AFTER_US;
         let early = self.recent.extract_if(.., |(at_us, _, _)| is_kept(*at_us));
         self.kept.extend(early.map(|(_, column, text)| (column, text)));
-        let early = self.met_of_late.extract_if(.., |(at_us, _)| is_kept(*at_us));
-        self.met.extend(early.map(|(_, key)| key));
+        for (_, key, lsn) in self.met_of_late.extract_if(.., |(at_us, _, _)| is_kept(*at_us)) {
+            let met = self.met.entry(key).or_insert(lsn);
+            *met = lsn.min(*met);
+        }
     }
 
     /// What could not be kept is gone.

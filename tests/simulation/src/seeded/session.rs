@@ -62,6 +62,12 @@ pub fn version(lsn: u64, sequence: u32) -> Version {
     Version { generation: 0, order: order.into() }
 }
 
+/// The place in the log that a version names.
+fn lsn(version: &Version) -> Option<u64> {
+    let place = version.order.first_chunk::<8>()?;
+    Some(u64::from_be_bytes(*place))
+}
+
 impl Visit {
     pub fn now_us(&self) -> i64 {
         self.world.now_us()
@@ -115,14 +121,14 @@ impl Visit {
     }
 
     /// Takes down what an answer that arrived has shown of a row.
-    fn show(&self, key: &Key, columns: &[usize], cells: &[Cell]) {
+    fn show(&self, (key, version): (&Key, &Version), columns: &[usize], cells: &[Cell]) {
         if self.world.paused.load(Ordering::Relaxed) {
             return;
         }
         let now_us = self.now_us();
         let mut shown = self.place.shown();
         if !cells.is_empty() {
-            shown.meet(now_us, place(key));
+            shown.meet(now_us, place(key), lsn(version));
         }
         for (column, cell) in columns.iter().zip(cells) {
             if let Some(value) = cell {
@@ -134,13 +140,13 @@ impl Visit {
     fn show_outcome(&self, columns: &[usize], outcome: &Outcome) {
         match outcome {
             Outcome::Applied(row) | Outcome::Conflict(row) | Outcome::Duplicate(row) => {
-                self.show(&row.key, columns, &row.cells)
+                self.show((&row.key, &row.version), columns, &row.cells)
             }
             Outcome::Overwrote(row, foreign) => {
-                self.show(&row.key, columns, &row.cells);
+                self.show((&row.key, &row.version), columns, &row.cells);
                 for one in foreign {
                     if let Some(column) = COLUMNS.iter().position(|name| *name == one.column) {
-                        self.show(&row.key, &[column], &[Some(one.value.clone())]);
+                        self.show((&row.key, &row.version), &[column], &[Some(one.value.clone())]);
                     }
                 }
             }
@@ -242,7 +248,7 @@ impl Session for Visit {
         let page = self.leave("page", lost, Page { rows, next }).await?;
         // What cannot be ordered against the stream is a hint only: it is read again.
         for row in page.rows.iter().filter(|row| !row.version.order.is_empty()) {
-            self.show(&row.key, &columns, &row.cells);
+            self.show((&row.key, &row.version), &columns, &row.cells);
         }
         Ok(page)
     }
@@ -257,7 +263,7 @@ impl Session for Visit {
         }
         for batch in &changes.batches {
             let columns = positions(&batch.columns)?;
-            batch.rows.iter().for_each(|row| self.show(&row.key, &columns, &row.cells));
+            batch.rows.iter().for_each(|row| self.show((&row.key, &row.version), &columns, &row.cells));
         }
         Ok(changes)
     }
@@ -278,7 +284,8 @@ impl Session for Visit {
         }
         self.world.tell(|| format!("{} fetch {:?}: {found:?} lost {lost}", self.place.table().name, request.keys));
         let found = self.leave("fetched", lost, found).await?;
-        found.iter().for_each(|found| self.show(&found.row.key, &columns, &found.row.cells));
+        let rows = found.iter().map(|found| &found.row);
+        rows.for_each(|row| self.show((&row.key, &row.version), &columns, &row.cells));
         Ok(found)
     }
 

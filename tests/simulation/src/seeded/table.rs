@@ -52,8 +52,8 @@ pub struct Table {
     pub log: Vec<Logged>,
     pub deeds: Vec<Edit>,
     pub runtime_writes: u64,
-    /// Deletes by people, and the keys of the rows.
-    pub removed: Vec<(usize, Key2)>,
+    /// Deletes by people, the keys of the rows, and where the log has them.
+    pub removed: Vec<(usize, Key2, u64)>,
     history: HashMap<(Key2, usize), Vec<Entry>>,
     /// What rows that are gone held at their end.
     graves: HashMap<Key2, Row>,
@@ -157,7 +157,7 @@ impl Table {
             Who::Runtime => self.runtime_writes += 1,
             Who::Person => {
                 let deed = Deed::Delete { seen: fields(&row, |_| true) };
-                self.removed.push((self.deeds.len(), place(key)));
+                self.removed.push((self.deeds.len(), place(key), self.lsn() + 1));
                 self.deed(&row, deed, now_us);
             }
         }

@@ -125,15 +125,17 @@ pub fn judge(
         history.edits.extend(table.deeds.iter().cloned());
         writes += table.runtime_writes;
         let lossy = place.feed().lossy;
+        let met = place.shown();
         if !lossy {
-            let met = place.shown();
             shown.extend(met.all().map(|(column, text)| shown_at(&name, column, text)));
-            history.unmet.extend(table.removed.iter().filter_map(|(deed, key)| {
-                let edit = table.deeds.get(*deed)?;
-                let unmet = Unmet { side: name.clone(), record: edit.record.clone(), at_micros: edit.at_micros };
-                (!met.has_met(key)).then_some(unmet)
-            }));
         }
+        // Also where the log was forgotten: what no answer showed before that, none ever will.
+        history.unmet.extend(table.removed.iter().filter_map(|(deed, key, lsn)| {
+            let edit = table.deeds.get(*deed)?;
+            let unmet = Unmet { side: name.clone(), record: edit.record.clone(), at_micros: edit.at_micros };
+            (!met.has_met(key, *lsn)).then_some(unmet)
+        }));
+        drop(met);
         if table.habits.is_blind() || lossy {
             history.blind.insert(name);
         }
