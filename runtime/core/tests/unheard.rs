@@ -8,7 +8,7 @@ mod world;
 use lockstep_core::{
     change::{Row, Version},
     journal::What,
-    plan::Absorbed,
+    plan::{Absorbed, Presumed},
     record::{FieldId, Life, Presence, RecordId},
     spec::SyncSpec,
     value::{Timestamp, Value},
@@ -29,7 +29,7 @@ fn shared() -> SyncSpec {
 }
 
 fn presumed(bench: &mut Bench, may_have_sent: bool) -> bool {
-    bench.plan(|planner, set| planner.presume_made(set, B, &key(7), |_| may_have_sent)).0
+    bench.plan(|planner, set| planner.presume_made(set, B, &key(7), |_| may_have_sent.then_some(Presumed::Sent))).0
 }
 
 fn missing(bench: &mut Bench) {
@@ -56,6 +56,16 @@ fn an_edit_made_after_such_a_create_meets_the_delete_by_the_rule() {
     bench.tell(A, 7, 2, &["", "n1"]);
     assert!(presumed(&mut bench, true));
     assert_eq!(bench.link(FIRST, B).observed(FieldId(1)), Some(&Value::text("n0")));
+    missing(&mut bench);
+    assert_eq!(bench.count(|what| matches!(what, What::DeleteConflict { .. })), 1);
+    assert_eq!((bench.record(FIRST).life.clone(), bench.wants(FIRST, B)), (Life::Live, Some(Action::Create)));
+}
+
+#[test]
+fn the_delete_of_a_row_that_a_lost_state_may_have_known_is_decided_and_journaled() {
+    let mut bench = Bench::new(shared());
+    bench.tell(A, 7, 1, &["", "n0"]);
+    assert!(bench.plan(|planner, set| planner.presume_made(set, B, &key(7), |_| Some(Presumed::Regained))).0);
     missing(&mut bench);
     assert_eq!(bench.count(|what| matches!(what, What::DeleteConflict { .. })), 1);
     assert_eq!((bench.record(FIRST).life.clone(), bench.wants(FIRST, B)), (Life::Live, Some(Action::Create)));

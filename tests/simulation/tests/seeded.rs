@@ -47,6 +47,10 @@ fn what_failed_once_under_harsh_conditions_holds() {
     hold_harsh([49], false);
     // A power cut took records that had been told of; two streams told of them once more.
     hold_harsh([307], true);
+    // A row was made, shown and deleted before the cut; the other side told of ours again.
+    hold_harsh([359, 2065, 2990, 3948, 3959, 4560], false);
+    // A value that a revert displaced while the sync was starting was gone with the power.
+    hold_harsh([4592], false);
     // What answers had shown went with the power, and the rows with them.
     hold_harsh([318, 480, 526], false);
 }

@@ -27,6 +27,7 @@ pub use intent::{intent, wants};
 pub use needs::{
     Parent, Wait, moved_to, needs, needs_keys, needs_outcomes, needs_rows, parents, record_matches, waits,
 };
+pub use presumed::Presumed;
 pub use proof::{Lost, lost};
 pub use workset::{KeyRecords, Needs, Refs, Workset};
 

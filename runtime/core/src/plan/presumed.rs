@@ -9,6 +9,7 @@ use crate::{
     key::{Key, MatchKey},
     record::{Life, Link, Presence, Record, RecordId, SideId},
     spec::SideSpec,
+    value::Value,
     write::Action,
 };
 
@@ -20,18 +21,29 @@ use super::{
     wants,
 };
 
+/// Why a record may have had a row at a side of which the state knows nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presumed {
+    /// A create of it may have been sent, and its answer was never heard.
+    Sent,
+    /// The state may have lost what it knew last, and the record was told of since: its
+    /// row elsewhere may be one that the runtime had made of this one.
+    Regained,
+}
+
 impl Planner<'_> {
     /// A row that nobody knows was told of and is not there any more. Links it to the
-    /// record that wants a row with its key there, if a create of that may have been
-    /// sent. What it held was never seen; but whatever was edited since the create could
-    /// first be sent was not seen there either. That it is gone is for the caller to
-    /// establish.
+    /// record that wants a row with its key there, if `may_have_had` says so. What it
+    /// held was never seen; but whatever was edited since a create could first be sent
+    /// was not seen there either, and of a record that the state may only have regained
+    /// nothing was: its delete meets that by the rule, and the journal tells of it. That
+    /// the row is gone is for the caller to establish.
     pub fn presume_made(
         &mut self,
         set: &mut Workset,
         side: SideId,
         key: &Key,
-        may_have_sent: impl Fn(RecordId) -> bool,
+        may_have_had: impl Fn(RecordId) -> Option<Presumed>,
     ) -> bool {
         let Some(side) = self.spec.side(side).filter(|side| set.by_key(side.id, key).is_none()) else {
             return false;
@@ -47,7 +59,7 @@ impl Planner<'_> {
         let matches = key_matches(self.spec, side, key);
         let mut found: Vec<RecordId> = Vec::new();
         for matched in &matches {
-            found.extend(set.by_match(matched).iter().filter(|id| fits(id, matched) && may_have_sent(**id)));
+            found.extend(set.by_match(matched).iter().filter(|id| fits(id, matched) && may_have_had(**id).is_some()));
         }
         found.sort_unstable();
         found.dedup();
@@ -58,7 +70,8 @@ impl Planner<'_> {
             return false;
         };
         self.touch(&record);
-        let link = self.as_never_seen(&record, side, key);
+        let why = may_have_had(record.id).unwrap_or(Presumed::Sent);
+        let link = self.as_never_seen(&record, side, key, why);
         record.insert_link(link);
         self.journal(Some(record.id), Some(side.id), What::Linked { key: key.clone() });
         self.put_changed(set, record);
@@ -67,11 +80,15 @@ impl Planner<'_> {
 
     /// A link to a row of which nothing was seen. Fields that were edited since are
     /// pending there.
-    fn as_never_seen(&self, record: &Record, side: &SideSpec, key: &Key) -> Link {
+    fn as_never_seen(&self, record: &Record, side: &SideSpec, key: &Key, why: Presumed) -> Link {
         let spec = self.spec;
         let mut link = Link::new(side.id, Some(key.clone()), Presence::Live);
         link.observed = vec![None; spec.fields.len()];
         for field in spec.fields().filter(|field| side.field(field.id).is_some()) {
+            if why == Presumed::Regained {
+                link.observe(field.id, Value::Null);
+                continue;
+            }
             let former = record.field(field.id).and_then(|state| state.trail.first());
             if let Some(Projected::Value(native)) = former.map(|value| project(self.refs, side, field, value)) {
                 link.observe(field.id, native);

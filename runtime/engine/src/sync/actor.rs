@@ -144,6 +144,9 @@ pub(crate) struct Actor {
     pub(super) next_group: u64,
     /// The sweep finds what was planned up to this commit once that is made.
     pub(super) sweep_behind: u64,
+    /// The start of the machine to be named in the state once all streams have caught
+    /// up: until then it may have lost what it knew last.
+    pub(super) regaining: Option<Arc<str>>,
     pub(super) status: SharedStatus,
     pub(super) followers: super::Followers,
     pub(super) ticks: u32,
@@ -397,6 +400,7 @@ impl Actor {
             }
         }
         self.finish_compares();
+        self.look_at_regained()?;
         self.look_again_at_children();
         self.ticks += 1;
         if self.ticks >= IDLE_CURSOR_TICKS && self.flights.is_empty() {

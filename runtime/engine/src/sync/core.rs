@@ -69,7 +69,7 @@ impl Core {
             seq: state.commit_seq,
             next_record: state.next_record,
             next_entry: state.next_entry,
-            displaced: Displaced::default(),
+            displaced: Displaced::since(state.commit_seq),
             parents: BTreeMap::new(),
             thorough: matches!(state.phase, SyncPhase::Sweep { .. }),
             spec,

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     EngineError,
     port::FetchRequest,
-    writer::{Asked, Job},
+    writer::{Asked, BUSY_WAIT_MIN, Job},
 };
 
 /// Rows and bytes in one write.
@@ -122,6 +122,10 @@ impl Actor {
                 run.withheld = true;
                 continue;
             }
+            if sent.intent.action == Action::Create && is_told_gone(&spec, run, &sent) {
+                run.queue.delay(*record, BUSY_WAIT_MIN);
+                continue;
+            }
             bytes += size_bytes(&sent);
             group.push(sent);
             if bytes > GROUP_BYTES_MAX {
@@ -186,6 +190,21 @@ fn look_up_suspects(
         }
     }
     rest
+}
+
+/// Whether a row with the key of the one to be made is told to be gone, and may have
+/// been the record's before the state lost what it knew last: then it is looked at first.
+fn is_told_gone(spec: &SyncSpec, run: &mut SideRun, sent: &Sent) -> bool {
+    if !run.regained.has(sent.record) {
+        return false;
+    }
+    match lookup(spec, run.id, &run.key_columns, sent) {
+        Some((by, key)) if by == run.key_columns && run.regained.take_gone(sent.record, &key) => {
+            run.want(key, Vec::new());
+            true
+        }
+        _ => false,
+    }
 }
 
 /// What a created row could be found by: its key where the runtime writes it,

@@ -14,9 +14,17 @@ pub(super) struct Displaced {
     last: FxHashMap<RecordId, u64>,
     /// Oldest first.
     commits: VecDeque<(u64, Vec<RecordId>)>,
+    /// Somebody else decided until this commit, of whatever record; zero: nothing waits for it.
+    before: u64,
 }
 
 impl Displaced {
+    /// What was committed before this is known of, by an operation without a running
+    /// sync perhaps, may displace values of any record.
+    pub(super) fn since(commit: u64) -> Self {
+        Displaced { before: commit, ..Displaced::default() }
+    }
+
     /// A commit journals displaced values of these records. Numbers only grow.
     pub(super) fn note(&mut self, commit: u64, records: impl Iterator<Item = RecordId>) {
         let records: Vec<RecordId> = records.collect();
@@ -30,6 +38,10 @@ impl Displaced {
     /// The disk has every commit up to this one. True: some record waits no longer.
     pub(super) fn reached(&mut self, commit: u64) -> bool {
         let waited = self.last.len();
+        let before = std::mem::take(&mut self.before);
+        if before > commit {
+            self.before = before;
+        }
         while let Some((_, records)) = self.commits.pop_front_if(|(number, _)| *number <= commit) {
             for record in records {
                 if self.last.get(&record).is_some_and(|last| *last <= commit) {
@@ -37,15 +49,15 @@ impl Displaced {
                 }
             }
         }
-        self.last.len() < waited
+        self.last.len() < waited || self.before < before
     }
 
     pub(super) fn waits(&self, record: RecordId) -> bool {
-        !self.last.is_empty() && self.last.contains_key(&record)
+        self.before > 0 || (!self.last.is_empty() && self.last.contains_key(&record))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.last.is_empty()
+        self.before == 0 && self.last.is_empty()
     }
 }
 
@@ -65,5 +77,15 @@ mod tests {
         assert!(!displaced.is_empty());
         assert!(displaced.reached(3));
         assert!(displaced.is_empty() && !displaced.waits(RecordId(7)));
+    }
+
+    #[test]
+    fn every_record_waits_for_what_was_committed_before_the_sync_ran() {
+        let mut displaced = Displaced::since(5);
+        displaced.note(6, [RecordId(7)].into_iter());
+        assert!(!displaced.reached(4) && displaced.waits(RecordId(1)) && !displaced.is_empty());
+        assert!(displaced.reached(5) && !displaced.waits(RecordId(1)) && displaced.waits(RecordId(7)));
+        assert!(displaced.reached(6) && displaced.is_empty());
+        assert!(Displaced::since(0).is_empty());
     }
 }

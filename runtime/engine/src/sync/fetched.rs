@@ -86,7 +86,8 @@ fn absorb_news(
         planner.absorb_row(set, run.id, row);
     }
     if rows.is_empty() {
-        planner.presume_made(set, run.id, key, |record| run.may_have_made(record));
+        let made = planner.presume_made(set, run.id, key, |record| run.may_have_made(record));
+        run.regained.note_gone(key, made || record.is_some());
     }
     if rows.is_empty()
         && let Some((record, link)) = live_link(set, run.id, key)

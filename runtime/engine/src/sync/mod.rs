@@ -14,6 +14,7 @@ mod guard;
 mod hint;
 mod phase;
 mod reading;
+mod regained;
 mod requests;
 mod side;
 mod status;
@@ -141,6 +142,7 @@ impl Actor {
             draining: false,
             next_group: 1,
             sweep_behind: 0,
+            regaining: None,
             status: parts.status,
             followers: parts.followers,
             ticks: 0,

@@ -16,6 +16,7 @@ use super::{
     actor::{Actor, Ended, Flight},
     core::Besides,
     hint,
+    regained::MACHINE,
     side::Backlog,
 };
 use crate::{
@@ -51,6 +52,7 @@ impl Actor {
         for stored in &state.sides {
             self.doubt_writes(stored.id)?;
         }
+        self.doubt_the_end(state.settings.get(MACHINE).map(String::as_str))?;
         self.resume_notices()?;
         self.rebuild_waiting()?;
         self.refill_columns()?;
@@ -61,6 +63,36 @@ impl Actor {
             }
             self.resume_compares()?;
         }
+        Ok(())
+    }
+
+    /// A machine that was started anew may have lost what was committed last: what is
+    /// told until the streams have caught up may have been known. `known`: the start
+    /// that the state names.
+    fn doubt_the_end(&mut self, known: Option<&str>) -> Result<(), EngineError> {
+        let Some(start) = self.core.clock.machine_start() else {
+            return Ok(());
+        };
+        if known.is_none() {
+            self.core.store.set_setting(self.core.sync(), MACHINE, Some(&start))?;
+        } else if known != Some(&start) {
+            tracing::info!(sync = %self.name, "the machine was started anew: what was known last may be lost");
+            let from = self.core.next_record();
+            self.sides.values_mut().for_each(|run| run.regained.begin(from));
+            self.regaining = Some(start);
+        }
+        Ok(())
+    }
+
+    /// The streams have caught up with what may have been lost.
+    pub(super) fn look_at_regained(&mut self) -> Result<(), EngineError> {
+        if self.regaining.is_none() || self.sides.values().any(|run| run.backlog != Backlog::Absorbed) {
+            return Ok(());
+        }
+        let below = self.core.next_record();
+        self.sides.values_mut().for_each(|run| run.regained.end(below));
+        let start = self.regaining.take();
+        self.core.store.set_setting(self.core.sync(), MACHINE, start.as_deref())?;
         Ok(())
     }
 

@@ -10,13 +10,17 @@ use std::{
 use lockstep_core::{
     change::{ChangeBatch, Selection},
     key::Key,
+    plan::Presumed,
     record::{RecordId, SideId},
     schema::ConnectorSpec,
     spec::SideSpec,
 };
 use tokio::time::Instant;
 
-use super::{doubt::Doubts, echo::Written, hint::Hints, reading::Readings, uncertain::Uncertain, watermark::Watermark};
+use super::{
+    doubt::Doubts, echo::Written, hint::Hints, reading::Readings, regained::Regained, uncertain::Uncertain,
+    watermark::Watermark,
+};
 use crate::{
     Connector,
     connection::{ConnectionHandle, Durable, Position},
@@ -124,6 +128,8 @@ pub(super) struct SideRun {
     pub(super) cleared: HashSet<RecordId>,
     /// Records of which this process sent a create whose answer it never heard.
     pub(super) unheard: HashSet<RecordId>,
+    /// What was told of since the state may have lost what it knew last.
+    pub(super) regained: Regained,
     /// Rows nobody knows wait until such creates have all been looked up: only
     /// where nothing but the key would tell that they belong together.
     pub(super) suspects_open: bool,
@@ -184,6 +190,7 @@ impl SideRun {
             suspect_below,
             cleared: HashSet::new(),
             unheard: HashSet::new(),
+            regained: Regained::default(),
             suspects_open: false,
             comparing: None,
             compare_again: false,
@@ -297,13 +304,16 @@ impl SideRun {
         self.in_flight.contains(&record) || self.parked.contains_key(&record) || self.uncertain.has(record)
     }
 
-    /// Whether a create of this record may have made a row of which no more than its key
-    /// will be told: a log tells what it held before it tells of its end.
-    pub(super) fn may_have_made(&self, record: RecordId) -> bool {
+    /// Whether this record may have had a row of which no more than its key will be
+    /// told, and why: a log tells what it held before it tells of its end.
+    pub(super) fn may_have_made(&self, record: RecordId) -> Option<Presumed> {
         let is_log = self.written.is_none();
-        !is_log
-            && !self.in_flight.contains(&record)
-            && (record.0 < self.suspect_below || self.unheard.contains(&record))
+        if !is_log && !self.in_flight.contains(&record) {
+            let sent = record.0 < self.suspect_below || self.unheard.contains(&record);
+            let regained = self.regained.has(record);
+            return sent.then_some(Presumed::Sent).or(regained.then_some(Presumed::Regained));
+        }
+        None
     }
 
     /// The last group with creates that are not settled, if a row nobody knows

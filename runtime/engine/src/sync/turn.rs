@@ -625,7 +625,8 @@ fn absorb_batch(
                     continue;
                 }
                 if batch.kind == ChangeKind::Delete {
-                    planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record));
+                    let made = planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record));
+                    run.regained.note_gone(&row.key, made);
                 }
             }
         }

@@ -237,6 +237,7 @@ impl Run {
             && let Some(synced) = self.synced.take()
         {
             self.lose_what_was_shown_since_the_sync();
+            self.world.power_cuts.fetch_add(1, Ordering::Relaxed);
             self.store = synced;
             self.excuses.set_back = true;
             // Nothing was known of any record yet.

@@ -29,6 +29,8 @@ pub struct World {
     ahead_us: AtomicI64,
     /// Somebody paused the runtime: it may drop what it is told.
     pub paused: AtomicBool,
+    /// How often the power went.
+    pub power_cuts: AtomicU64,
     loud: bool,
 }
 
@@ -44,6 +46,7 @@ impl World {
             digest: AtomicU64::new(0),
             ahead_us: AtomicI64::new(0),
             paused: AtomicBool::new(false),
+            power_cuts: AtomicU64::new(0),
             loud,
         })
     }
@@ -119,5 +122,9 @@ pub struct WorldClock(pub Arc<World>);
 impl Clock for WorldClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.now_us() + self.0.ahead_us.load(Ordering::Relaxed))
+    }
+
+    fn machine_start(&self) -> Option<Arc<str>> {
+        Some(self.0.power_cuts.load(Ordering::Relaxed).to_string().into())
     }
 }
