@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use strsim::jaro_winkler;
 
 use super::{
-    vocabulary::{tell_apart, vocabulary, weight},
+    vocabulary::{is_bookkeeping, is_faint, is_uncertain, is_vague, tell_apart, vocabulary, weight},
     words::Seen,
 };
 use crate::schema::{Column, Object};
@@ -27,6 +27,8 @@ pub(super) struct Named {
     label: Vec<String>,
     comment: Vec<String>,
     own: Vec<String>,
+    /// Of nothing but words that systems use for different things.
+    vague: bool,
 }
 
 impl Named {
@@ -47,12 +49,33 @@ impl Named {
         let comment = &column.comment;
         let comment = if comment.len() <= COMMENT_BYTES_MAX { concepts(comment) } else { Vec::new() };
         let spelt: String = super::words::split(&column.name).concat();
-        Named { spelt, name, label, comment, own: own.to_vec() }
+        let words = seen.words(&column.name);
+        let mut telling = words.iter().filter(|word| !own.contains(*word) && !is_faint(word)).peekable();
+        let vague = telling.peek().is_some() && telling.all(|word| is_vague(word));
+        Named { spelt, name, label, comment, own: own.to_vec(), vague }
     }
 
     /// Whether the name says just this.
     pub(super) fn says_only(&self, concept: &str) -> bool {
         self.name == [concept]
+    }
+
+    /// Whether the name says nothing but what other systems say of other things,
+    /// and what usually goes with everything.
+    pub(super) fn says_little(&self) -> bool {
+        self.vague || matches!(self.name.as_slice(), [only] if is_uncertain(only))
+    }
+
+    /// Both refer to a company, by other words: one may be the customer's, and the
+    /// other the company that keeps the records.
+    pub(super) fn is_other_company(&self, other: &Named) -> bool {
+        let company = |named: &Named| named.name.iter().any(|concept| concept == "company");
+        company(self) && company(other) && self.spelt != other.spelt
+    }
+
+    /// Says when the record was made or changed, or by whom: each system has its own.
+    pub(super) fn is_bookkeeping(&self) -> bool {
+        self.name.iter().chain(&self.label).any(|concept| is_bookkeeping(concept))
     }
 
     /// Takes `state` for what an order is in, not for where an address is.
@@ -108,18 +131,20 @@ impl Rarity {
 pub(super) struct Likeness {
     pub(super) score: f64,
     pub(super) shared: Vec<String>,
+    /// The names themselves hold words of which a column has one or the other.
+    pub(super) apart: bool,
 }
 
 /// The best likeness of any of the names and labels.
 pub(super) fn likeness(a: &Named, b: &Named, rarity: &Rarity) -> Likeness {
-    let mut best = Likeness { score: 0.0, shared: Vec::new() };
+    let mut best = Likeness { score: 0.0, shared: Vec::new(), apart: are_apart(&a.name, &b.name) };
     for (left, left_share) in a.forms() {
         for (right, right_share) in b.forms() {
             let mut one = of_forms(left, right, a, b, rarity);
             // Labels and comments are for people and less exact than names.
             one.score *= f64::min(left_share, right_share);
             if one.score > best.score {
-                best = one;
+                best = Likeness { apart: best.apart, ..one };
             }
         }
     }
@@ -131,12 +156,17 @@ fn of_forms(left: &[String], right: &[String], a: &Named, b: &Named, rarity: &Ra
     let (right_sum, right_found, _) = one_way(right, left, &b.own, rarity);
     let all = left_sum + right_sum;
     let mut score = if all > 0.0 { (left_found + right_found) / all } else { 0.0 };
-    let apart = left.iter().any(|one| right.iter().any(|other| tell_apart(one, other)) && !right.contains(one))
-        && right.iter().any(|one| left.iter().any(|other| tell_apart(one, other)) && !left.contains(one));
+    let apart = are_apart(left, right);
     if apart {
         score *= APART_SHARE;
     }
-    Likeness { score, shared }
+    Likeness { score, shared, apart }
+}
+
+/// Each has a word that cannot be said of the other.
+fn are_apart(left: &[String], right: &[String]) -> bool {
+    left.iter().any(|one| right.iter().any(|other| tell_apart(one, other)) && !right.contains(one))
+        && right.iter().any(|one| left.iter().any(|other| tell_apart(one, other)) && !left.contains(one))
 }
 
 /// Weight of all concepts, weight of those that found a partner, and what is shared.

@@ -2,11 +2,15 @@
 //! thing, how sure that is, and why. Each column is used once; what a person
 //! decided before is kept. Proposes, never decides; knows no file and no screen.
 
+mod agreement;
 mod assign;
+mod cells;
 mod choices;
+mod evidence;
 mod likeness;
 mod objects;
 mod pair;
+mod rows;
 mod samples;
 mod vocabulary;
 mod words;
@@ -14,8 +18,10 @@ mod words;
 use std::collections::BTreeSet;
 
 use self::{
+    cells::Cell,
     likeness::{Named, Rarity, own_concepts},
     pair::{Subject, Verdict, compare},
+    rows::{Joined, Rows},
     samples::Profile,
     words::Seen,
 };
@@ -34,8 +40,12 @@ const RIVAL_WITHIN: f64 = 0.06;
 /// What an unsure choice keeps of its confidence.
 const RIVAL_SHARE: f64 = 0.85;
 
+/// Two choices are rivals when their names are this near, too.
+const RIVAL_NAME_WITHIN: f64 = 0.25;
+
 /// A side to be mapped. `samples` holds values by column, in the object's
-/// order; empty where none were read.
+/// order; empty where none were read. The values at one place in all columns are
+/// one row's, null where it has none, so that rows of two sides can be joined.
 pub struct Described<'a> {
     pub side: &'a str,
     pub object: &'a Object,
@@ -71,6 +81,26 @@ pub enum Reason {
     SharedValues {
         percent: u8,
     },
+    /// Rows that are the same record have the same values.
+    SameOnRows {
+        percent: u8,
+        rows: usize,
+    },
+    /// Rows that are the same record mostly have other values.
+    OtherOnRows {
+        percent: u8,
+        rows: usize,
+    },
+    /// The same amounts in another unit.
+    OtherScale(u32),
+    /// Rows that are the same record have values that stand for each other.
+    InOtherWords,
+    /// Few values on both sides, and none in common.
+    OtherChoices,
+    /// Amounts of another size altogether.
+    OtherSize,
+    /// A name that other systems use for other things, and nothing else speaks for it.
+    SaysLittle,
     /// Another column fits almost as well: its side and name.
     Rival(String, String),
 }
@@ -86,6 +116,17 @@ impl std::fmt::Display for Reason {
             Reason::SameChoices { percent } => write!(f, "{percent}% of the choices are the same"),
             Reason::SameShape(shape) => write!(f, "both hold {}", shape.plural()),
             Reason::SharedValues { percent } => write!(f, "{percent}% of the sampled values are shared"),
+            Reason::SameOnRows { percent, rows } => {
+                write!(f, "equal on {percent}% of {rows} rows that are the same record")
+            }
+            Reason::OtherOnRows { percent, rows } => {
+                write!(f, "equal on only {percent}% of {rows} rows that are the same record")
+            }
+            Reason::OtherScale(factor) => write!(f, "the amounts differ by a factor of {factor}"),
+            Reason::InOtherWords => f.write_str("the values stand for each other on rows that are the same record"),
+            Reason::OtherChoices => f.write_str("the sampled values have nothing in common"),
+            Reason::OtherSize => f.write_str("the sampled amounts are of another size"),
+            Reason::SaysLittle => f.write_str("a name that may mean other things"),
             Reason::Rival(side, column) => write!(f, "{side}.{column} fits almost as well"),
         }
     }
@@ -142,12 +183,25 @@ pub fn propose(sides: &[Described<'_>], decided: &Decided) -> Proposals {
     }
     let subjects: Vec<Vec<Subject<'_>>> = sides.iter().map(|side| self::subjects(side, &seen)).collect();
     let rarity = Rarity::of(subjects.iter().flatten().map(|subject| &subject.named));
-    let mut board = Board { sides, subjects, rarity, decided, clusters: Vec::new() };
+    let joined = joined(sides);
+    let mut board = Board { sides, subjects, joined, rarity, decided, clusters: Vec::new() };
     board.begin();
     for side in 0..sides.len() {
         board.join(side);
     }
     board.finish()
+}
+
+/// The rows of each two sides that are the same record, the earlier side first.
+fn joined(sides: &[Described<'_>]) -> Vec<((usize, usize), Joined)> {
+    let rows: Vec<Rows> = sides.iter().map(|side| Rows::of(side.samples)).collect();
+    let mut all = Vec::new();
+    for (left, one) in rows.iter().enumerate() {
+        for (right, other) in rows.iter().enumerate().skip(left + 1) {
+            all.extend(rows::join(one, other).map(|joined| ((left, right), joined)));
+        }
+    }
+    all
 }
 
 fn subjects<'a>(side: &Described<'a>, seen: &Seen) -> Vec<Subject<'a>> {
@@ -162,6 +216,7 @@ fn subjects<'a>(side: &Described<'a>, seen: &Seen) -> Vec<Subject<'a>> {
             });
             Subject {
                 column,
+                place,
                 named: Named::new(column, &own, seen),
                 profile: side.samples.get(place).map(|values| Profile::of(values)).unwrap_or_default(),
                 target: target.unwrap_or_default(),
@@ -178,6 +233,7 @@ fn subjects<'a>(side: &Described<'a>, seen: &Seen) -> Vec<Subject<'a>> {
 struct Board<'a> {
     sides: &'a [Described<'a>],
     subjects: Vec<Vec<Subject<'a>>>,
+    joined: Vec<((usize, usize), Joined)>,
     rarity: Rarity,
     decided: &'a Decided,
     clusters: Vec<Cluster>,
@@ -236,7 +292,7 @@ impl Board<'_> {
             let Some(cluster) = self.clusters.get_mut(*at) else { continue };
             let unsure = if rival.is_some() { RIVAL_SHARE } else { 1.0 };
             cluster.members.push((side, *place));
-            cluster.confidence = cluster.confidence.min(verdict.confidence * unsure);
+            cluster.confidence = cluster.confidence.min(verdict.confidence * unsure).min(verdict.ceiling);
             for reason in verdict.reasons.iter().cloned().chain(rival) {
                 if !cluster.reasons.contains(&reason) {
                     cluster.reasons.push(reason);
@@ -258,26 +314,37 @@ impl Board<'_> {
         };
         let mut best = Verdict::default();
         let mut sum = 0.0;
+        let mut ceiling = 1.0f64;
         for known in &cluster.members {
             if self.is_declined(*known, member) {
                 return Verdict::default();
             }
             let Some(other) = self.subject(*known) else { continue };
-            let verdict = compare(other, subject, &self.rarity);
+            let verdict = compare(other, subject, self.cells((known.0, other), (member.0, subject)), &self.rarity);
             if verdict.confidence == 0.0 {
                 return Verdict::default();
             }
             sum += verdict.confidence;
+            ceiling = ceiling.min(verdict.ceiling);
             if verdict.confidence > best.confidence {
                 best = verdict;
             }
         }
         let mean = sum / cluster.members.len().max(1) as f64;
         best.confidence = (best.confidence * 2.0 + mean) / 3.0;
+        best.ceiling = ceiling;
         if !self.is_useful(cluster, member) {
             return Verdict::default();
         }
         best
+    }
+
+    /// Both columns' cells on the rows that are the same record.
+    fn cells(&self, (a, one): (usize, &Subject<'_>), (b, other): (usize, &Subject<'_>)) -> Option<(&[Cell], &[Cell])> {
+        let sides = (a.min(b), a.max(b));
+        let (_, joined) = self.joined.iter().find(|(known, _)| *known == sides)?;
+        let (ones, others) = if a < b { (&joined.left, &joined.right) } else { (&joined.right, &joined.left) };
+        Some((ones.get(one.place)?, others.get(other.place)?))
     }
 
     /// News has to have somewhere to go: some column has to be writable.
@@ -303,7 +370,9 @@ impl Board<'_> {
     ) -> Option<Reason> {
         let chosen = verdicts.get(row)?.get(column)?;
         let near = |other: &Verdict| {
-            (!chosen.same_name || other.same_name) && other.confidence > chosen.confidence - RIVAL_WITHIN
+            (!chosen.same_name || other.same_name)
+                && other.confidence > chosen.confidence - RIVAL_WITHIN
+                && other.by_name > chosen.by_name - RIVAL_NAME_WITHIN
         };
         let rows = verdicts.iter().enumerate().filter(|(at, _)| *at != row);
         let other_row = rows.filter_map(|(at, row)| Some((at, row.get(column)?))).find(|(_, other)| near(other));

@@ -1,8 +1,10 @@
 //! How likely two columns hold the same thing, and why: names first, then
-//! types, references, enumerations and sampled values.
+//! types and references, then what values say.
 
 use super::{
     Reason,
+    cells::Cell,
+    evidence::{self, Known},
     likeness::{Named, Rarity, likeness, partner},
     samples::Profile,
 };
@@ -13,15 +15,14 @@ use crate::{
 
 /// No name alone makes a certainty.
 const CONFIDENCE_MAX: f64 = 0.99;
-/// So many shared values say that two columns hold the same, whatever they are called.
-const OVERLAP_TELLING: f64 = 0.5;
-
 /// Objects whose names mean the same this far are taken for the same kind.
 const SAME_TARGET: f64 = 0.7;
 
 /// One column, ready to be compared.
 pub(super) struct Subject<'a> {
     pub(super) column: &'a Column,
+    /// Its place in the object.
+    pub(super) place: usize,
     pub(super) named: Named,
     pub(super) profile: Profile,
     /// What the object it refers to means.
@@ -32,12 +33,17 @@ pub(super) struct Subject<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Verdict {
     pub(super) confidence: f64,
+    /// How sure it can be when it is chosen.
+    pub(super) ceiling: f64,
+    /// What it would be without a look at values.
+    pub(super) by_name: f64,
     pub(super) reasons: Vec<Reason>,
     /// Spelt alike, letter for letter.
     pub(super) same_name: bool,
 }
 
-pub(super) fn compare(a: &Subject<'_>, b: &Subject<'_>, rarity: &Rarity) -> Verdict {
+/// `cells`: of both, on the rows that are the same record.
+pub(super) fn compare(a: &Subject<'_>, b: &Subject<'_>, cells: Option<(&[Cell], &[Cell])>, rarity: &Rarity) -> Verdict {
     let Some(types) = types(a, b) else {
         return Verdict::default();
     };
@@ -66,8 +72,10 @@ pub(super) fn compare(a: &Subject<'_>, b: &Subject<'_>, rarity: &Rarity) -> Verd
         score += 0.03;
         reasons.push(Reason::BothUnique);
     }
-    score = with_values(score, a, b, &mut reasons);
-    Verdict { confidence: score.clamp(0.0, CONFIDENCE_MAX), reasons, same_name }
+    let by_name = score.clamp(0.0, CONFIDENCE_MAX);
+    let known = Known { score, cells, apart: alike.apart };
+    let (confidence, ceiling) = evidence::weigh(known, a, b, &mut reasons);
+    Verdict { confidence: confidence.clamp(0.0, CONFIDENCE_MAX), ceiling, by_name, reasons, same_name }
 }
 
 /// What the types leave of a likeness; `None`: no value of one converts to the other.
@@ -105,48 +113,4 @@ fn family_share(a: Kind, b: Kind) -> f64 {
         (one, other) if text(one) || text(other) => 0.75,
         _ => 0.6,
     }
-}
-
-/// Values speak for a pair, or against it.
-fn with_values(score: f64, a: &Subject<'_>, b: &Subject<'_>, reasons: &mut Vec<Reason>) -> f64 {
-    let mut score = score;
-    if let Some(share) = listed(&a.column.column_type.values, &b.column.column_type.values) {
-        if share >= OVERLAP_TELLING {
-            reasons.push(Reason::SameChoices { percent: percent(share) });
-            score += (1.0 - score) * 0.4 * share;
-        } else if share == 0.0 {
-            score *= 0.8;
-        }
-    }
-    match (a.profile.shape, b.profile.shape) {
-        (Some(one), Some(other)) if one == other && one.is_telling() => {
-            reasons.push(Reason::SameShape(one));
-            score += (1.0 - score) * 0.25 * if score > 0.2 { 1.0 } else { 0.3 };
-        }
-        (Some(one), Some(other)) if one != other && (one.is_telling() || other.is_telling()) => score *= 0.6,
-        _ => {}
-    }
-    if let Some(share) = a.profile.overlap(&b.profile)
-        && share >= OVERLAP_TELLING / 2.0
-    {
-        reasons.push(Reason::SharedValues { percent: percent(share) });
-        score += (1.0 - score) * 0.75 * share;
-    }
-    score
-}
-
-fn percent(share: f64) -> u8 {
-    (share * 100.0).round().clamp(0.0, 100.0) as u8
-}
-
-/// The share of the shorter list that the other has too; `None`: not both have one.
-fn listed(a: &[String], b: &[String]) -> Option<f64> {
-    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    if short.len() < 2 {
-        return None;
-    }
-    let fold = |text: &String| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    let long: Vec<String> = long.iter().map(fold).collect();
-    let both = short.iter().map(fold).filter(|value| long.contains(value)).count();
-    Some(both as f64 / short.len() as f64)
 }

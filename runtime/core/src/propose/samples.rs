@@ -13,6 +13,12 @@ const TEXT_BYTES_MAX: usize = 200;
 const VALUES_MIN: usize = 5;
 /// So many of the values have to have a form before the column is said to.
 const FORM_SHARE_MIN: f64 = 0.8;
+/// More different values are no choices.
+const CHOICES_MAX: usize = 15;
+/// Fewer values do not show that they repeat.
+const CHOICES_COUNT_MIN: usize = 10;
+/// Seconds and milliseconds, shares and percents are this far apart at least.
+const SIZE_FACTOR_MIN: f64 = 50.0;
 
 /// A form that text has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +64,15 @@ pub(super) struct Profile {
     pub(super) count: usize,
     pub(super) shape: Option<Shape>,
     distinct: FxHashSet<String>,
+    /// The amount in the middle, by size.
+    middle: Option<f64>,
 }
 
 impl Profile {
     pub(super) fn of(values: &[Value]) -> Self {
         let mut profile = Profile::default();
         let mut shapes: Vec<(Shape, usize)> = Vec::new();
+        let mut amounts: Vec<f64> = Vec::new();
         for value in values.iter().take(SAMPLE_VALUES_MAX) {
             let Some(text) = plain(value) else { continue };
             profile.count += 1;
@@ -72,7 +81,12 @@ impl Profile {
                 Some((_, count)) => *count += 1,
                 None => shapes.push((shape, 1)),
             }
+            amounts.extend(text.parse::<f64>().ok().map(f64::abs).filter(|amount| amount.is_finite() && *amount > 0.0));
             profile.distinct.insert(text);
+        }
+        if amounts.len() >= VALUES_MIN {
+            amounts.sort_by(f64::total_cmp);
+            profile.middle = amounts.get(amounts.len() / 2).copied();
         }
         profile.shape = shapes
             .into_iter()
@@ -80,6 +94,25 @@ impl Profile {
             .max_by_key(|(_, count)| *count)
             .map(|(shape, _)| shape);
         profile
+    }
+
+    /// A few values that repeat, as choices do.
+    pub(super) fn is_closed(&self) -> bool {
+        let kinds = self.distinct.len();
+        (2..=CHOICES_MAX).contains(&kinds) && self.count >= CHOICES_COUNT_MIN && kinds * 2 <= self.count
+    }
+
+    /// No value of one reads like a value of the other.
+    pub(super) fn is_disjoint(&self, other: &Profile) -> bool {
+        let fold = |text: &String| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        let known: FxHashSet<String> = other.distinct.iter().map(fold).collect();
+        !self.distinct.iter().map(fold).any(|value| known.contains(&value))
+    }
+
+    /// The amounts in the middle are of another size altogether.
+    pub(super) fn differs_in_size(&self, other: &Profile) -> bool {
+        let (Some(one), Some(two)) = (self.middle, other.middle) else { return false };
+        f64::max(one / two, two / one) >= SIZE_FACTOR_MIN
     }
 
     /// The share of the smaller column's distinct values that the other has too.

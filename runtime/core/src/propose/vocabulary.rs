@@ -103,6 +103,36 @@ const NEAR: &[(&str, &str, f64)] = &[
     ("lead", "contact", 0.7),
 ];
 
+/// Words that systems use for different things, so that a name of nothing else
+/// proves little although it is the same.
+const VAGUE: &[&str] = &[
+    "type",
+    "kind",
+    "status",
+    "stage",
+    "category",
+    "source",
+    "state",
+    "priority",
+    "level",
+    "rating",
+    "class",
+    "mode",
+    "group",
+    "code",
+    "reference",
+    "score",
+    "flag",
+    "tier",
+    "segment",
+];
+
+/// Amounts that one system weights or taxes and another does not.
+const UNCERTAIN: &[&str] = &["expected revenue", "weighted amount"];
+
+/// Each system notes these for itself: that they differ says nothing.
+const BOOKKEEPING: &[&str] = &["created", "modified", "created by", "modified by", "last activity date"];
+
 const TEXT: &str = include_str!("vocabulary.txt");
 
 pub(super) struct Vocabulary {
@@ -170,4 +200,20 @@ pub(super) fn weight(concept: &str) -> f64 {
     } else {
         1.0
     }
+}
+
+pub(super) fn is_faint(concept: &str) -> bool {
+    FAINT.contains(&concept) && !VAGUE.contains(&concept)
+}
+
+pub(super) fn is_vague(concept: &str) -> bool {
+    VAGUE.contains(&concept)
+}
+
+pub(super) fn is_uncertain(concept: &str) -> bool {
+    UNCERTAIN.contains(&concept)
+}
+
+pub(super) fn is_bookkeeping(concept: &str) -> bool {
+    BOOKKEEPING.contains(&concept)
 }

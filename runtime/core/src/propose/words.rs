@@ -94,9 +94,14 @@ impl Seen {
         if parts.is_empty() { vec![word.to_owned()] } else { parts }
     }
 
+    /// A name's words, those that are written together taken apart.
+    pub(super) fn words(&self, name: &str) -> Vec<String> {
+        split(name).iter().flat_map(|word| self.part(word)).collect()
+    }
+
     /// A name's concepts. Words that stand for nothing known are their own.
     pub(super) fn concepts(&self, name: &str) -> Vec<String> {
-        let words: Vec<String> = split(name).iter().flat_map(|word| self.part(word)).collect();
+        let words = self.words(name);
         let mut concepts: Vec<String> = Vec::new();
         let mut at = 0;
         while at < words.len() {

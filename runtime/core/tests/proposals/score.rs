@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 
 use lockstep_core::propose::{ACCEPT_ABOVE, Decided, Described, propose};
 
-use crate::schemas::object;
+use crate::schemas::{Pair as Schemas, object, samples};
 
 #[derive(Default)]
 pub struct Score {
@@ -82,14 +82,18 @@ fn truth(text: &str) -> (BTreeSet<Pair>, BTreeSet<Pair>) {
 
 /// Proposes for two schemas and compares with the truth. Pairs marked `~` are a
 /// matter of taste: neither right nor wrong, but a question is a question.
-pub fn judge(a: &str, b: &str, truth_text: &str) -> Score {
-    let (a, b) = (object(a), object(b));
-    let (must, may) = truth(truth_text);
+/// `with_rows`: with the sampled rows that lie beside the schemas, where they do.
+pub fn judge(schemas: &Schemas, with_rows: bool) -> Score {
+    let (a, b) = (object(schemas.texts.0), object(schemas.texts.1));
+    let rows = |name, object| if with_rows { samples(name, object).unwrap_or_default() } else { Vec::new() };
+    let (rows_a, rows_b) = (rows(schemas.names.0, &a), rows(schemas.names.1, &b));
+    let (must, may) = truth(schemas.truth);
     for (left, right) in must.iter().chain(&may) {
         assert!(a.column(left).is_some(), "{} has no {left}", a.name);
         assert!(b.column(right).is_some(), "{} has no {right}", b.name);
     }
-    let sides = [Described { side: "a", object: &a, samples: &[] }, Described { side: "b", object: &b, samples: &[] }];
+    let sides =
+        [Described { side: "a", object: &a, samples: &rows_a }, Described { side: "b", object: &b, samples: &rows_b }];
     let found = propose(&sides, &Decided::default());
     let mut score = Score {
         name: format!("{} ~ {}", a.name, b.name),

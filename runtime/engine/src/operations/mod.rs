@@ -73,7 +73,8 @@ impl Operations {
         Ok(connector.incidents())
     }
 
-    /// Values of these columns, by column, from a few of an object's rows.
+    /// Values of these columns, by column, from a few of an object's rows, null where
+    /// a row has none: what stands at one place in all columns is one row's.
     pub async fn sample(
         &self,
         connection: &str,

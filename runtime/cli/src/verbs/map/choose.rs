@@ -104,18 +104,18 @@ fn show(screen: &Screen, candidate: &Candidate, seen: &[Seen], place: &str) {
     let proposal = &candidate.proposal;
     let head = format!("{} ({place}, {:.0}% sure)", proposal.field, proposal.confidence * 100.0);
     screen.note(format!("\n{}", screen.mark_err(Tone::Strong, &head)));
-    let found: Vec<(&str, &Column, &[Value])> = proposal
+    let found: Vec<(&str, &Column, Vec<Value>)> = proposal
         .columns
         .iter()
         .filter_map(|(side, name)| {
             let seen = seen.iter().find(|seen| seen.side == *side)?;
             let place = seen.object.columns.iter().position(|column| column.name == *name)?;
-            let values = seen.samples.get(place).map(Vec::as_slice).unwrap_or_default();
-            Some((side.as_str(), seen.object.columns.get(place)?, values))
+            let values = seen.samples.get(place).into_iter().flatten().filter(|value| !value.is_null());
+            Some((side.as_str(), seen.object.columns.get(place)?, values.take(EXAMPLES_MAX).cloned().collect()))
         })
         .collect();
     for (side, column, values) in &found {
-        let values: Vec<String> = values.iter().take(EXAMPLES_MAX).map(|value| one_line(&value.show())).collect();
+        let values: Vec<String> = values.iter().map(|value| one_line(&value.show())).collect();
         let shown = if values.is_empty() { String::new() } else { format!("   {}", values.join(", ")) };
         screen.note(format!("  {side}.{} {}{shown}", column.name, column.column_type.native));
     }
@@ -128,7 +128,7 @@ fn show(screen: &Screen, candidate: &Candidate, seen: &[Seen], place: &str) {
 }
 
 /// A value before and after the cast, where the types differ.
-fn casts(found: &[(&str, &Column, &[Value])]) -> Vec<String> {
+fn casts(found: &[(&str, &Column, Vec<Value>)]) -> Vec<String> {
     let mut lines = Vec::new();
     for (from_side, from, values) in found {
         for (to_side, to, _) in found.iter().filter(|(side, ..)| side != from_side) {

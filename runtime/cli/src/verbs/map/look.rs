@@ -15,7 +15,7 @@ use crate::{
 pub struct Seen {
     pub side: String,
     pub object: Object,
-    /// By column, in the object's order. Empty: none were read.
+    /// By column, in the object's order, a value a row. Empty: none were read.
     pub samples: Vec<Vec<Value>>,
 }
 
