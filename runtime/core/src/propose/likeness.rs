@@ -19,13 +19,33 @@ const COMMENT_BYTES_MAX: usize = 80;
 /// Names that contain concepts which tell them apart keep this much.
 const APART_SHARE: f64 = 0.15;
 
+/// Concepts that are the same in other words keep at least this.
+const OTHER_WORDS_SHARE: f64 = 0.95;
+
+/// What a name, a label or a comment says.
+#[derive(Default)]
+struct Form {
+    concepts: Vec<String>,
+    /// As it is written, without words that say little.
+    words: Vec<String>,
+}
+
+impl Form {
+    /// The share of words that both have, as they are written.
+    fn closeness(&self, other: &Form) -> f64 {
+        let both = self.words.iter().filter(|word| other.words.contains(word)).count();
+        let all = self.words.len() + other.words.len() - both;
+        if all == 0 { 1.0 } else { both as f64 / all as f64 }
+    }
+}
+
 /// A column's name and label as concepts.
 pub(super) struct Named {
     /// Letters and digits of the name alone, in lower case.
     pub(super) spelt: String,
-    name: Vec<String>,
-    label: Vec<String>,
-    comment: Vec<String>,
+    name: Form,
+    label: Form,
+    comment: Form,
     own: Vec<String>,
     /// Of nothing but words that systems use for different things.
     vague: bool,
@@ -42,12 +62,13 @@ impl Named {
             {
                 "name".clone_into(only);
             }
-            concepts
+            let words = seen.words(text).into_iter().filter(|word| !own.contains(word) && !is_faint(word));
+            Form { concepts, words: words.collect() }
         };
         let name = concepts(&column.name);
-        let label = if column.label.is_empty() { Vec::new() } else { concepts(&column.label) };
+        let label = if column.label.is_empty() { Form::default() } else { concepts(&column.label) };
         let comment = &column.comment;
-        let comment = if comment.len() <= COMMENT_BYTES_MAX { concepts(comment) } else { Vec::new() };
+        let comment = if comment.len() <= COMMENT_BYTES_MAX { concepts(comment) } else { Form::default() };
         let spelt: String = super::words::split(&column.name).concat();
         let words = seen.words(&column.name);
         let mut telling = words.iter().filter(|word| !own.contains(*word) && !is_faint(word)).peekable();
@@ -57,40 +78,45 @@ impl Named {
 
     /// Whether the name says just this.
     pub(super) fn says_only(&self, concept: &str) -> bool {
-        self.name == [concept]
+        self.name.concepts == [concept]
     }
 
     /// Whether the name says nothing but what other systems say of other things,
     /// and what usually goes with everything.
     pub(super) fn says_little(&self) -> bool {
-        self.vague || matches!(self.name.as_slice(), [only] if is_uncertain(only))
+        self.vague || matches!(self.name.concepts.as_slice(), [only] if is_uncertain(only))
     }
 
     /// Both refer to a company, by other words: one may be the customer's, and the
     /// other the company that keeps the records.
     pub(super) fn is_other_company(&self, other: &Named) -> bool {
-        let company = |named: &Named| named.name.iter().any(|concept| concept == "company");
+        let company = |named: &Named| named.name.concepts.iter().any(|concept| concept == "company");
         company(self) && company(other) && self.spelt != other.spelt
     }
 
     /// Says when the record was made or changed, or by whom: each system has its own.
     pub(super) fn is_bookkeeping(&self) -> bool {
-        self.name.iter().chain(&self.label).any(|concept| is_bookkeeping(concept))
+        self.name.concepts.iter().chain(&self.label.concepts).any(|concept| is_bookkeeping(concept))
+    }
+
+    /// Whether the name or its label says this, among other things.
+    pub(super) fn says(&self, concept: &str) -> bool {
+        [&self.name, &self.label].iter().any(|form| form.concepts.iter().any(|one| one == concept))
     }
 
     /// Takes `state` for what an order is in, not for where an address is.
     pub(super) fn mean_status(&mut self) {
         for form in [&mut self.name, &mut self.label] {
-            if *form == ["state"] {
-                *form = vec!["status".to_owned()];
+            if form.concepts == ["state"] {
+                form.concepts = vec!["status".to_owned()];
             }
         }
     }
 
     /// Each with how far it is from the name itself.
-    fn forms(&self) -> impl Iterator<Item = (&Vec<String>, f64)> {
+    fn forms(&self) -> impl Iterator<Item = (&Form, f64)> {
         let forms = [(&self.name, 1.0), (&self.label, 0.98), (&self.comment, 0.96)];
-        forms.into_iter().filter(|(form, _)| !form.is_empty())
+        forms.into_iter().filter(|(form, _)| !form.concepts.is_empty())
     }
 }
 
@@ -114,7 +140,7 @@ impl Rarity {
     pub(super) fn of<'n>(all: impl Iterator<Item = &'n Named>) -> Self {
         let mut counts: FxHashMap<String, f64> = FxHashMap::default();
         for named in all {
-            for concept in &named.name {
+            for concept in &named.name.concepts {
                 *counts.entry(concept.clone()).or_default() += 1.0;
             }
         }
@@ -133,14 +159,23 @@ pub(super) struct Likeness {
     pub(super) shared: Vec<String>,
     /// The names themselves hold words of which a column has one or the other.
     pub(super) apart: bool,
+    /// The share of words that both names have, as they are written.
+    pub(super) closeness: f64,
 }
 
 /// The best likeness of any of the names and labels.
 pub(super) fn likeness(a: &Named, b: &Named, rarity: &Rarity) -> Likeness {
-    let mut best = Likeness { score: 0.0, shared: Vec::new(), apart: are_apart(&a.name, &b.name) };
+    let mut best = Likeness {
+        score: 0.0,
+        shared: Vec::new(),
+        apart: are_apart(&a.name.concepts, &b.name.concepts),
+        closeness: 0.0,
+    };
     for (left, left_share) in a.forms() {
         for (right, right_share) in b.forms() {
-            let mut one = of_forms(left, right, a, b, rarity);
+            let mut one = of_forms(&left.concepts, &right.concepts, a, b, rarity);
+            one.closeness = left.closeness(right);
+            one.score *= OTHER_WORDS_SHARE + (1.0 - OTHER_WORDS_SHARE) * one.closeness;
             // Labels and comments are for people and less exact than names.
             one.score *= f64::min(left_share, right_share);
             if one.score > best.score {
@@ -160,7 +195,7 @@ fn of_forms(left: &[String], right: &[String], a: &Named, b: &Named, rarity: &Ra
     if apart {
         score *= APART_SHARE;
     }
-    Likeness { score, shared, apart }
+    Likeness { score, shared, apart, closeness: 0.0 }
 }
 
 /// Each has a word that cannot be said of the other.

@@ -42,6 +42,8 @@ const RIVAL_SHARE: f64 = 0.85;
 
 /// Two choices are rivals when their names are this near, too.
 const RIVAL_NAME_WITHIN: f64 = 0.25;
+/// And when they share almost as many words.
+const RIVAL_CLOSENESS_WITHIN: f64 = 0.3;
 
 /// A side to be mapped. `samples` holds values by column, in the object's
 /// order; empty where none were read. The values at one place in all columns are
@@ -373,6 +375,7 @@ impl Board<'_> {
             (!chosen.same_name || other.same_name)
                 && other.confidence > chosen.confidence - RIVAL_WITHIN
                 && other.by_name > chosen.by_name - RIVAL_NAME_WITHIN
+                && other.closeness > chosen.closeness - RIVAL_CLOSENESS_WITHIN
         };
         let rows = verdicts.iter().enumerate().filter(|(at, _)| *at != row);
         let other_row = rows.filter_map(|(at, row)| Some((at, row.get(column)?))).find(|(_, other)| near(other));

@@ -23,6 +23,25 @@ const APART: &[&[&str]] = &[
     &["old", "new"],
     &["created by", "modified by", "owner"],
     &["gross", "net"],
+    &[
+        "order total",
+        "subtotal",
+        "tax",
+        "discount total",
+        "shipping total",
+        "paid total",
+        "refunded total",
+        "amount due",
+    ],
+    &["mailing", "other"],
+    &["primary", "other"],
+    &["billing", "other"],
+    &["hired", "terminated"],
+    &["cost", "price"],
+    &["personal email", "email"],
+    &["personal phone", "phone", "other phone", "mobile"],
+    &["created", "hired"],
+    &["won reason", "lost reason"],
     &["from", "to"],
 ];
 
@@ -60,6 +79,19 @@ const FAINT: &[&str] = &[
     "salesforce",
     "total",
     "key",
+    "link",
+    "flag",
+    "type of",
+];
+
+/// Forms of saying when: what happened is in the other words.
+const WHEN: &[&str] = &["at", "on", "date", "time", "datetime", "timestamp", "dt"];
+
+/// A word that goes without saying beside these: an address's city is a city.
+const IMPLIED: &[(&str, &[&str])] = &[
+    ("address", &["street", "street two", "city", "state", "postcode", "country", "latitude", "longitude"]),
+    ("phone", &["mobile", "fax"]),
+    ("website", &["linkedin", "twitter", "facebook", "domain", "photo"]),
 ];
 
 /// Pairs that often, not always, mean the same.
@@ -74,10 +106,43 @@ const NEAR: &[(&str, &str, f64)] = &[
     ("amount", "price", 0.6),
     ("amount", "revenue", 0.5),
     ("full name", "name", 0.8),
-    ("subject", "title", 0.7),
-    ("subject", "name", 0.5),
-    ("name", "title", 0.5),
-    ("description", "content", 0.7),
+    ("subject", "title", 0.85),
+    ("subject", "name", 0.65),
+    ("name", "title", 0.65),
+    ("description", "content", 0.8),
+    ("description", "summary", 0.7),
+    ("description", "message", 0.65),
+    ("sku", "product", 0.4),
+    ("job title", "function", 0.8),
+    ("job title", "job function", 0.7),
+    ("employees", "company size", 0.7),
+    ("subject", "summary", 0.85),
+    ("name", "summary", 0.5),
+    ("title", "summary", 0.6),
+    ("total", "order total", 0.95),
+    ("order total", "amount", 0.75),
+    ("order number", "number", 0.85),
+    ("invoice number", "number", 0.85),
+    ("order number", "name", 0.5),
+    ("order date", "created", 0.5),
+    ("order number", "purchase order number", 0.7),
+    ("personal email", "email", 0.5),
+    ("owner", "person", 0.5),
+    ("requester", "customer", 0.6),
+    ("requester", "contact", 0.7),
+    ("channel", "source", 0.7),
+    ("group", "department", 0.5),
+    ("product category", "category", 0.85),
+    ("product category", "type", 0.6),
+    ("sku", "code", 0.6),
+    ("stock", "quantity", 0.7),
+    ("order date", "date", 0.6),
+    ("close date", "closed", 0.75),
+    ("revenue", "amount", 0.5),
+    ("due", "end", 0.6),
+    ("due", "close date", 0.7),
+    ("location", "address", 0.5),
+    ("signed up", "created", 0.6),
     ("type", "kind", 0.95),
     ("solved", "closed", 0.8),
     ("solved", "close date", 0.7),
@@ -195,6 +260,8 @@ pub(super) fn tell_apart(a: &str, b: &str) -> bool {
 pub(super) fn weight(concept: &str) -> f64 {
     if USUAL.contains(&concept) {
         0.15
+    } else if WHEN.contains(&concept) {
+        0.1
     } else if FAINT.contains(&concept) {
         0.3
     } else {
@@ -216,4 +283,10 @@ pub(super) fn is_uncertain(concept: &str) -> bool {
 
 pub(super) fn is_bookkeeping(concept: &str) -> bool {
     BOOKKEEPING.contains(&concept)
+}
+
+/// Whether a concept goes without saying beside the others of a name.
+pub(super) fn is_implied(concept: &str, all: &[String]) -> bool {
+    let with = IMPLIED.iter().filter(|(implied, _)| *implied == concept);
+    with.flat_map(|(_, parts)| parts.iter()).any(|part| all.iter().any(|other| other == part))
 }

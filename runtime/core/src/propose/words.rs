@@ -4,7 +4,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::vocabulary::{WORDING_WORDS_MAX, vocabulary};
+use super::vocabulary::{WORDING_WORDS_MAX, is_implied, vocabulary};
 
 /// Longer names are compared by their beginning.
 const NAME_BYTES_MAX: usize = 128;
@@ -116,6 +116,10 @@ impl Seen {
                 concepts.push(concept);
             }
             at += count;
+        }
+        if concepts.iter().any(|concept| is_implied(concept, &concepts)) {
+            let all = concepts.clone();
+            concepts.retain(|concept| !is_implied(concept, &all));
         }
         concepts
     }
