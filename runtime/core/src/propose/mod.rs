@@ -221,6 +221,7 @@ fn subjects<'a>(side: &Described<'a>, seen: &Seen) -> Vec<Subject<'a>> {
                 place,
                 named: Named::new(column, &own, seen),
                 profile: side.samples.get(place).map(|values| Profile::of(values)).unwrap_or_default(),
+                refers_home: column.references.as_ref().is_some_and(|to| to.object == side.object.name),
                 target: target.unwrap_or_default(),
             }
         })

@@ -27,6 +27,8 @@ pub(super) struct Subject<'a> {
     pub(super) place: usize,
     pub(super) named: Named,
     pub(super) profile: Profile,
+    /// It refers to another record of its own object.
+    pub(super) refers_home: bool,
     /// What the object it refers to means.
     pub(super) target: Vec<String>,
 }
@@ -65,11 +67,12 @@ pub(super) fn compare(a: &Subject<'_>, b: &Subject<'_>, cells: Option<(&[Cell], 
         reasons.push(Reason::SimilarName);
     }
     if a.column.references.is_some() && b.column.references.is_some() {
-        if a.target.iter().any(|one| b.target.iter().any(|other| partner(one, other) >= SAME_TARGET)) {
+        let home = a.refers_home && b.refers_home;
+        if home || a.target.iter().any(|one| b.target.iter().any(|other| partner(one, other) >= SAME_TARGET)) {
             score = score.max(0.55) + 0.15;
             reasons.push(Reason::SameTarget);
         } else if !(a.named.says("owner") && b.named.says("owner")) {
-            score *= 0.5;
+            score *= if a.refers_home == b.refers_home { 0.7 } else { 0.5 };
         }
     }
     score *= types;
@@ -85,15 +88,15 @@ pub(super) fn compare(a: &Subject<'_>, b: &Subject<'_>, cells: Option<(&[Cell], 
 
 /// What the types leave of a likeness; `None`: no value of one converts to the other.
 fn types(a: &Subject<'_>, b: &Subject<'_>) -> Option<f64> {
-    let (left, right) = (&a.column.column_type, &b.column.column_type);
-    let plan = Cast::between(left, right);
-    if plan.impossible {
-        return None;
-    }
     let references = a.column.references.is_some() as u8 + b.column.references.is_some() as u8;
     // Keys are of each system's own kind; what they refer to is compared instead.
     if references == 2 {
         return Some(1.0);
+    }
+    let (left, right) = (&a.column.column_type, &b.column.column_type);
+    let plan = Cast::between(left, right);
+    if plan.impossible {
+        return None;
     }
     let family = family_share(left.kind, right.kind);
     let loss = if plan.loss.is_some() { 0.93 } else { 1.0 };

@@ -47,7 +47,7 @@ const APART: &[&[&str]] = &[
 
 /// Said of the column that is meant when nothing is said: `MailingCity` is what
 /// another system calls `city`.
-const USUAL: &[&str] = &["mailing", "billing", "primary", "main", "default", "work", "business", "office"];
+const USUAL: &[&str] = &["mailing", "billing", "primary", "main", "default", "work", "business", "office", "1"];
 
 /// Words that say little about what a column holds.
 const FAINT: &[&str] = &[

@@ -96,7 +96,10 @@ impl Seen {
 
     /// A name's words, those that are written together taken apart.
     pub(super) fn words(&self, name: &str) -> Vec<String> {
-        split(name).iter().flat_map(|word| self.part(word)).collect()
+        let mut words: Vec<String> = split(name).iter().flat_map(|word| self.part(word)).collect();
+        // Nested names repeat themselves: `addressAddressCity`.
+        words.dedup();
+        words
     }
 
     /// A name's concepts. Words that stand for nothing known are their own.

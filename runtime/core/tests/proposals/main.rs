@@ -2,6 +2,7 @@
 //! against mappings made by hand. `cargo test -p lockstep-core --test proposals
 //! -- --nocapture` prints the figures.
 
+mod rows;
 mod schemas;
 mod score;
 mod timing;
