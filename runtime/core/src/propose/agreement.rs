@@ -9,6 +9,8 @@ use super::cells::Cell;
 const ROWS_MIN: usize = 5;
 /// Fewer rows in groups say nothing of words.
 const GROUPED_MIN: usize = 8;
+/// Columns that are equal less often are not worth a look at chance.
+const CHANCE_WORTH_FROM: f64 = 0.2;
 /// A factor that holds on so many rows is a scale.
 const SCALE_SHARE_MIN: f64 = 0.9;
 /// Amounts that differ by less are equal but for rounding.
@@ -41,7 +43,7 @@ pub(super) fn agreement(left: &[Cell], right: &[Cell]) -> Option<Agreement> {
     }
     let share = equal as f64 / rows as f64;
     let mut found = Agreement { rows, equal: share, beyond_chance: 0.0, distinct: 0 };
-    if equal == 0 {
+    if share < CHANCE_WORTH_FROM {
         return Some(found);
     }
     let mut counts: FxHashMap<u64, (f64, f64)> = FxHashMap::default();

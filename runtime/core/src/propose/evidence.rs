@@ -19,6 +19,11 @@ const CONVERSION_MAX: f64 = 0.7;
 const APART_MAX: f64 = 0.5;
 /// Below this, rows that are the same record disprove a pair.
 const DISPROVED_BELOW: f64 = 0.2;
+/// Columns of few values are equal on many rows by chance: on so many rows, and no
+/// more often than chance would have it, that disproves a pair, too.
+const CHANCE_ROWS_MIN: usize = 10;
+const CHANCE_BELOW: f64 = 0.7;
+const CHANCE_SHARE_MAX: f64 = 0.15;
 /// What a disproved pair keeps.
 const DISPROVED_SHARE: f64 = 0.35;
 /// From here on, equal rows speak for a pair.
@@ -47,15 +52,13 @@ pub(super) struct Known<'c> {
 pub(super) fn weigh(known: Known<'_>, a: &Subject<'_>, b: &Subject<'_>, reasons: &mut Vec<Reason>) -> (f64, f64) {
     let guess = known.score;
     let (score, supported) = lists(guess, a, b, reasons);
-    let refer = a.column.references.is_some() && b.column.references.is_some();
     let by_rows = known.cells.and_then(|(left, right)| {
-        // Most pairs of columns have nothing to do with each other.
-        let found = if refer { None } else { agreement(left, right) };
-        match found {
-            Some(found) => rows(score, guess, &found, (left, right), (a, b), reasons),
-            None if guess > NAME_SAYS_NOTHING => keys(score, left, right, refer, reasons),
-            None => None,
+        let found = agreement(left, right)?;
+        let is_key = |one: &Subject<'_>| one.column.references.is_some() || one.named.is_key();
+        if found.equal < EQUAL_MIN && (is_key(a) || is_key(b)) {
+            return if guess > NAME_SAYS_NOTHING { keys(score, left, right, reasons) } else { None };
         }
+        rows(score, guess, &found, (left, right), (a, b), reasons)
     });
     match by_rows {
         Some(score) if known.apart => (score.min(guess.max(APART_MAX)), 1.0),
@@ -133,7 +136,8 @@ fn rows(
         reasons.push(Reason::OtherScale(factor.round().clamp(1.0, f64::from(u32::MAX)) as u32));
         return Some(score.min(CONVERSION_MAX));
     }
-    if found.equal < DISPROVED_BELOW {
+    let chance = found.rows >= CHANCE_ROWS_MIN && found.equal < CHANCE_BELOW && found.beyond_chance < CHANCE_SHARE_MAX;
+    if found.equal < DISPROVED_BELOW || chance {
         if renaming(left, right).is_some_and(|share| share >= RENAMED_MIN) {
             reasons.push(Reason::InOtherWords);
             return Some((score + (1.0 - score) * 0.3).min(DOUBT_MAX));
@@ -146,8 +150,8 @@ fn rows(
 }
 
 /// Keys are each system's own; whether they stand for each other is what counts.
-fn keys(score: f64, left: &[Cell], right: &[Cell], refer: bool, reasons: &mut Vec<Reason>) -> Option<f64> {
-    let share = renaming(left, right).filter(|_| refer)?;
+fn keys(score: f64, left: &[Cell], right: &[Cell], reasons: &mut Vec<Reason>) -> Option<f64> {
+    let share = renaming(left, right)?;
     if share >= RENAMED_MIN {
         reasons.push(Reason::InOtherWords);
         return Some(score + (1.0 - score) * 0.8 * share);

@@ -49,6 +49,7 @@ pub(super) struct Named {
     own: Vec<String>,
     /// Of nothing but words that systems use for different things.
     vague: bool,
+    key: bool,
 }
 
 impl Named {
@@ -73,7 +74,8 @@ impl Named {
         let words = seen.words(&column.name);
         let mut telling = words.iter().filter(|word| !own.contains(*word) && !is_faint(word)).peekable();
         let vague = telling.peek().is_some() && telling.all(|word| is_vague(word));
-        Named { spelt, name, label, comment, own: own.to_vec(), vague }
+        let key = words.len() > 1 && words.last().is_some_and(|word| matches!(word.as_str(), "id" | "uid" | "guid"));
+        Named { spelt, name, label, comment, own: own.to_vec(), vague, key }
     }
 
     /// Whether the name says just this.
@@ -102,6 +104,11 @@ impl Named {
     /// Whether the name or its label says this, among other things.
     pub(super) fn says(&self, concept: &str) -> bool {
         [&self.name, &self.label].iter().any(|form| form.concepts.iter().any(|one| one == concept))
+    }
+
+    /// Holds another record's key, by its name.
+    pub(super) fn is_key(&self) -> bool {
+        self.key
     }
 
     /// Takes `state` for what an order is in, not for where an address is.
