@@ -6,7 +6,7 @@ use lockstep_simulation::{
     bench::Bench,
     people::{person, system},
 };
-use lockstep_state::Store;
+use lockstep_state::{Options, Store};
 
 const CONFIG: &str = r#"
 [connections.a]
@@ -52,5 +52,21 @@ async fn an_edit_of_a_row_deleted_before_the_stream_began_anew_is_on_record() {
     };
     assert!(on_record("anna"), "{all:#?}");
     assert_eq!(a.rows("people"), [person(1, "bea")]);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_on_a_file_that_starts_again_writes_once_the_disk_has_what_was_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open(&folder.path().join("state"), &Options::default()).unwrap();
+    let (a, b) = (system(), system());
+    a.put("people", person(1, "ann"));
+    let bench = Bench::start(CONFIG, &[("a", &a), ("b", &b)], open());
+    bench.until("copied", || b.rows("people").len() == 1).await;
+    bench.stop().await;
+    b.set("people", &[Value::Int(1)], "name", Value::text("bea"));
+
+    let bench = Bench::start(CONFIG, &[("a", &a), ("b", &b)], open());
+    bench.until("arrived", || a.row("people", &[Value::Int(1)]) == Some(person(1, "bea"))).await;
     bench.stop().await;
 }

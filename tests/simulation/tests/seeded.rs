@@ -106,6 +106,8 @@ fn what_failed_once_holds() {
     hold([1040], false);
     // Only the state that was replaced had heard of an edit, whose row is gone.
     hold([103636, 203669], false);
+    // A row that was deleted had been written twice: the older write passed for an edit.
+    hold([456171], false);
     // A row whose create was not heard of was deleted, and the log forgot both; its key
     // is another row's since.
     hold([380701], false);

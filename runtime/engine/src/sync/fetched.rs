@@ -173,12 +173,14 @@ fn absorb_second_look(
     }
     if let Some(record) = known {
         if rows.is_empty() {
-            // Edits made before it went, which nothing else shows any more.
+            // Edits made before it went, which nothing else shows any more. What a later one
+            // replaced decides nothing: it may be a write of ours that is known by more.
             let told = run.hints.take(key);
-            for batch in told.glimpsed {
+            let (replaced, last) = hint::replaced(&told.ordered);
+            for batch in told.glimpsed.into_iter().chain(replaced) {
                 planner.keep_glimpse(set, run.id, &batch, 0);
             }
-            for batch in told.ordered {
+            for batch in last {
                 planner.absorb_told_last(set, run.id, &batch, 0);
             }
             planner.absorb_missing(set, run.id, key, now);

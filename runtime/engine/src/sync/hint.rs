@@ -153,6 +153,30 @@ pub(super) fn to_stored(batch: &ChangeBatch) -> Glimpse {
     Glimpse { cells: told.collect(), at: row.and_then(|row| row.at) }
 }
 
+/// What was told in an order, parted into what a later change of the same column
+/// replaced and the last of each column. Oldest first, each as of its own change.
+pub(super) fn replaced(ordered: &[Arc<ChangeBatch>]) -> (Vec<Arc<ChangeBatch>>, Vec<Arc<ChangeBatch>>) {
+    let mut later: Vec<&String> = Vec::new();
+    let (mut before, mut last) = (Vec::new(), Vec::new());
+    for batch in ordered.iter().rev() {
+        let part = |is_replaced: bool| {
+            let told = batch.rows.first()?;
+            let cells = batch.columns.iter().zip(&told.cells);
+            let cells = cells.map(|(column, cell)| cell.clone().filter(|_| later.contains(&column) == is_replaced));
+            let row = ChangeRow { cells: cells.collect(), ..told.clone() };
+            let tells = row.cells.iter().any(Option::is_some);
+            tells.then(|| Arc::new(ChangeBatch { rows: vec![row], ..(**batch).clone() }))
+        };
+        before.extend(part(true));
+        last.extend(part(false));
+        let told = batch.columns.iter().zip(batch.rows.first().into_iter().flat_map(|row| &row.cells));
+        later.extend(told.filter(|(_, cell)| cell.is_some()).map(|(column, _)| column));
+    }
+    before.reverse();
+    last.reverse();
+    (before, last)
+}
+
 /// What a row held at its end: the last that was told of each column, in one glimpse.
 pub(super) fn end_of(ordered: &[Arc<ChangeBatch>]) -> Option<Arc<ChangeBatch>> {
     let (last, row) = ordered.iter().rev().find_map(|batch| Some((batch, batch.rows.first()?)))?;
@@ -256,6 +280,8 @@ mod tests {
         let cells = end.columns.iter().zip(&end.rows[0].cells);
         let held: Vec<_> = cells.map(|(column, cell)| (column.as_str(), cell.clone())).collect();
         assert_eq!(held, [("name", Some(Value::Int(3))), ("city", Some(Value::Int(1)))]);
+        let (before, last) = replaced(&[told("city", 1), told("name", 2), told("name", 3)]);
+        assert_eq!((before, last), (vec![told("name", 2)], vec![told("city", 1), told("name", 3)]));
     }
 
     #[test]
