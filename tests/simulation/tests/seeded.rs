@@ -96,6 +96,8 @@ fn what_failed_once_holds() {
     hold([42752, 55441], false);
     // A row that a create had made, whose answer was lost, was deleted before it was shown.
     hold([20196, 52616, 217384], false);
+    // The same at a side that tells its changes, and named this row only.
+    hold([475023], false);
     // Rows that waited for a create waited for the next one too, which made theirs anew.
     hold([222493], false);
     // An echo of one column made an older edit of another pass for newer than a read.

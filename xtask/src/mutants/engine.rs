@@ -54,13 +54,13 @@ pub const BUGS: &[Mutant] = &[
     bug(
         TURN,
         "if batch.kind == ChangeKind::Delete {",
-        "planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record))",
+        "planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record, false))",
         "false",
     ),
     bug(
         FETCHED,
         "fn absorb_news(",
-        "planner.presume_made(set, run.id, key, |record| run.may_have_made(record))",
+        "planner.presume_made(set, run.id, key, |record| run.may_have_made(record, is_thin))",
         "false",
     ),
     bug(SIDE, "fn may_have_made(", "!is_log", "true"),

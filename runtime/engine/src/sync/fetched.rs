@@ -86,7 +86,8 @@ fn absorb_news(
         planner.absorb_row(set, run.id, row);
     }
     if rows.is_empty() {
-        let made = planner.presume_made(set, run.id, key, |record| run.may_have_made(record));
+        let is_thin = run.hints.of(key).next().is_none();
+        let made = planner.presume_made(set, run.id, key, |record| run.may_have_made(record, is_thin));
         run.regained.note_gone(key, made || record.is_some());
     }
     if rows.is_empty()

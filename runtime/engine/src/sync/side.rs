@@ -305,10 +305,11 @@ impl SideRun {
     }
 
     /// Whether this record may have had a row of which no more than its key will be
-    /// told, and why: a log tells what it held before it tells of its end.
-    pub(super) fn may_have_made(&self, record: RecordId) -> Option<Presumed> {
+    /// told, and why: a log tells what it held before it tells of its end, but where it
+    /// named the row only (`is_thin`).
+    pub(super) fn may_have_made(&self, record: RecordId, is_thin: bool) -> Option<Presumed> {
         let is_log = self.written.is_none();
-        if !is_log && !self.in_flight.contains(&record) {
+        if (!is_log || is_thin) && !self.in_flight.contains(&record) {
             let sent = record.0 < self.suspect_below || self.unheard.contains(&record);
             let regained = self.regained.has(record);
             return sent.then_some(Presumed::Sent).or(regained.then_some(Presumed::Regained));

@@ -625,7 +625,7 @@ fn absorb_batch(
                     continue;
                 }
                 if batch.kind == ChangeKind::Delete {
-                    let made = planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record));
+                    let made = planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record, false));
                     run.regained.note_gone(&row.key, made);
                 }
             }
