@@ -1,0 +1,179 @@
+//! What stands after rows go, writes are refused and answers come late: each rule here
+//! was once broken on purpose, and nothing else noticed.
+
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use lockstep_core::{
+    journal::What,
+    plan::{Absorbed, Choice, Phase, Reverted, Unread},
+    record::{Life, Link, RecordId},
+    spec::{DeletePolicy, Policy},
+    value::Value,
+    write::{Action, Outcome, Overwritten, Rejection},
+};
+use world::{
+    bench::{A, B, Bench, FIRST},
+    key, row, spec,
+};
+
+fn two() -> Bench {
+    Bench::linked(spec(2, &["mail", "note"]))
+}
+
+fn rejected() -> Outcome {
+    Outcome::Rejected(Rejection {
+        code: "refused".into(),
+        class: "check".into(),
+        message: "it is not wanted here".into(),
+        columns: Vec::new(),
+    })
+}
+
+fn overwrote(id: i64, order: u64, values: &[&str], foreign: &str) -> Outcome {
+    let foreign = Overwritten { column: "note".into(), value: Value::text(foreign), by: String::new(), at: None };
+    Outcome::Overwrote(row(id, order, values), vec![foreign])
+}
+
+fn is_conflict(what: &What) -> bool {
+    matches!(what, What::Conflict { .. })
+}
+
+#[test]
+fn an_edit_that_loses_where_a_write_was_refused_has_the_write_tried_again() {
+    let mut bench = two();
+    bench.tell(A, 1, 2, &["v0", "a"]);
+    bench.settle(FIRST, B, &rejected());
+    assert_eq!(bench.wants(FIRST, B), None);
+    bench.tell(B, 11, 2, &["v0", "b"]);
+    assert_eq!((bench.value(FIRST, 1), bench.wants(FIRST, B)), (Value::text("a"), Some(Action::Update)));
+}
+
+#[test]
+fn a_delete_older_than_what_is_known_of_the_row_deletes_nothing() {
+    let mut bench = two();
+    bench.tell(A, 1, 5, &["v0", "a"]);
+    assert_eq!(bench.delete(A, 1, 3), Absorbed::Stale);
+    assert!(matches!(bench.record(FIRST).life, Life::Live));
+    assert!(bench.link(FIRST, A).is_live());
+}
+
+#[test]
+fn a_page_read_before_a_delete_does_not_bring_its_row_back_in_a_first_copy() {
+    let mut bench = Bench::new(spec(2, &["mail", "note"]));
+    bench.phase = Phase::FirstCopy(Unread::ALL);
+    bench.delete(A, 1, 5);
+    bench.plan(|planner, set| planner.absorb_row(set, A, &row(1, 3, &["m", "n"])));
+    let lives = bench.set.by_key(A, &key(1)).is_some_and(|id| bench.link(id, A).is_live());
+    assert!(!lives, "the row was deleted after the page showed it");
+}
+
+#[test]
+fn a_held_delete_is_a_delete_once_the_last_row_is_gone() {
+    let mut bench = two();
+    bench.spec.deletes = DeletePolicy::Hold;
+    bench.tell(A, 1, 2, &["v0", "a"]);
+    bench.delete(B, 11, 2);
+    assert!(matches!(bench.record(FIRST).life, Life::HeldDelete { .. }));
+    bench.delete(A, 1, 3);
+    assert!(matches!(bench.record(FIRST).life, Life::Deleted { by: Some(B), .. }));
+}
+
+#[test]
+fn a_revert_that_its_only_side_had_not_seen_meets_the_delete_by_the_rule() {
+    let mut bench = Bench::new(spec(2, &["mail", "note"]));
+    bench.tell(A, 1, 1, &["m", "n"]);
+    bench.tell(A, 1, 2, &["m", "edited"]);
+    assert_eq!(bench.revert(|what| matches!(what, What::Absorbed { .. })), Reverted::Done);
+    bench.delete(A, 1, 3);
+    assert!(matches!(bench.record(FIRST).life, Life::Live), "an update wins");
+    assert_eq!(bench.value(FIRST, 1), Value::text("n"));
+}
+
+#[test]
+fn an_edit_that_a_delete_of_ours_displaced_meets_the_delete_by_the_rule() {
+    let mut bench = two();
+    bench.delete(A, 1, 2);
+    assert_eq!(bench.wants(FIRST, B), Some(Action::Delete));
+    bench.settle(FIRST, B, &overwrote(11, 3, &["v0", "b"], "b"));
+    assert!(matches!(bench.record(FIRST).life, Life::Live), "an update wins");
+    assert_eq!((bench.value(FIRST, 1), bench.wants(FIRST, A)), (Value::text("b"), Some(Action::Create)));
+}
+
+#[test]
+fn a_change_made_before_our_delete_and_told_after_it_revives_nothing() {
+    let mut bench = two();
+    bench.delete(A, 1, 2);
+    bench.applied(FIRST, B, 11, 9, &["v0", "v0"]);
+    assert_eq!(bench.tell(B, 11, 5, &["v0", "b"]).0, Absorbed::Stale);
+    assert!(matches!(bench.record(FIRST).life, Life::Deleted { .. }));
+}
+
+#[test]
+fn an_update_whose_row_is_gone_meets_the_delete_by_the_rule() {
+    let mut bench = two();
+    bench.tell(A, 1, 2, &["v0", "a"]);
+    bench.settle(FIRST, B, &Outcome::Gone);
+    assert!(!bench.link(FIRST, B).is_live());
+    assert_eq!((bench.wants(FIRST, A), bench.wants(FIRST, B)), (None, Some(Action::Create)));
+}
+
+#[test]
+fn a_create_does_not_take_the_row_of_a_record_that_has_rows_elsewhere() {
+    let mut bench = Bench::new(spec(2, &["mail", "note"]));
+    bench.spec.match_on.clear();
+    let second = RecordId(2);
+    bench.tell(A, 1, 1, &["m", "n"]);
+    bench.tell(B, 11, 1, &["m", "n"]);
+    bench.applied(second, A, 2, 2, &["m", "n"]);
+    bench.applied(FIRST, B, 11, 1, &["m", "n"]);
+    assert!(matches!(bench.record(second).life, Life::Live));
+    assert_eq!(bench.set.by_key(B, &key(11)), Some(second));
+    assert!(bench.record(second).links.iter().all(Link::is_live));
+}
+
+#[test]
+fn a_value_that_our_write_displaced_is_judged_as_seen_before_it_though_the_write_was_told_first() {
+    let mut bench = two();
+    bench.tell(A, 1, 2, &["v0", "a"]);
+    let sent = bench.sent(FIRST, B);
+    bench.tell(B, 11, 3, &["v0", "a"]);
+    let outcome = overwrote(11, 3, &["v0", "a"], "b");
+    bench.plan(|planner, set| planner.settle(set, B, &sent, &outcome));
+    assert_eq!((bench.count(is_conflict), bench.value(FIRST, 1)), (1, Value::text("a")));
+}
+
+#[test]
+fn the_key_a_record_had_before_its_row_was_made_anew_stays_gone() {
+    let mut bench = two();
+    bench.tell(A, 1, 2, &["v0", "a"]);
+    bench.delete(B, 11, 5);
+    bench.settle(FIRST, B, &Outcome::Duplicate(row(12, 6, &["v0", "a"])));
+    assert_eq!(bench.set.by_key(B, &key(12)), Some(FIRST));
+    assert_eq!(bench.tell(B, 11, 3, &["other", "row"]).0, Absorbed::Stale);
+}
+
+#[test]
+fn a_delete_whose_record_lives_again_is_not_reverted_over_later_edits() {
+    let mut bench = two();
+    bench.delete(A, 1, 2);
+    let deleted = |what: &What| matches!(what, What::Deleted { .. });
+    assert_eq!(bench.revert(deleted), Reverted::Done);
+    bench.tell(B, 11, 3, &["v0", "later"]);
+    assert_eq!(bench.revert(deleted), Reverted::EditedSince(Vec::new()));
+    assert_eq!(bench.value(FIRST, 1), Value::text("later"));
+}
+
+#[test]
+fn a_held_field_decided_for_what_stands_has_a_refused_write_tried_again() {
+    let mut bench = two();
+    bench.spec.conflict = Policy::Hold;
+    bench.tell(A, 1, 2, &["v0", "a"]);
+    bench.tell(B, 11, 2, &["v0", "b"]);
+    bench.tell(A, 1, 3, &["m1", "a"]);
+    bench.settle(FIRST, B, &rejected());
+    assert_eq!(bench.wants(FIRST, B), None);
+    bench.decide(Some(1), Choice::Side(A)).unwrap();
+    assert_eq!(bench.wants(FIRST, B), Some(Action::Update));
+}
