@@ -177,3 +177,14 @@ fn a_held_field_decided_for_what_stands_has_a_refused_write_tried_again() {
     bench.decide(Some(1), Choice::Side(A)).unwrap();
     assert_eq!(bench.wants(FIRST, B), Some(Action::Update));
 }
+
+#[test]
+fn a_key_in_use_again_while_its_record_is_deleted_elsewhere_lets_the_record_go_on() {
+    let mut bench = two();
+    bench.delete(A, 1, 2);
+    bench.tell(A, 1, 5, &["v0", "n"]);
+    assert!(bench.link(FIRST, B).is_live());
+    assert_eq!((bench.value(FIRST, 1), bench.wants(FIRST, B)), (Value::text("n"), Some(Action::Update)));
+    assert_eq!(bench.count(|what| matches!(what, What::Released { .. })), 1);
+    assert_eq!(bench.count(|what| matches!(what, What::Appeared { .. })), 1);
+}
