@@ -53,7 +53,8 @@ impl Cell {
 
     /// Both are there and mean the same.
     pub(super) fn agrees(self, other: Cell) -> bool {
-        self.exact == other.exact || self.exact == other.day || self.day == other.exact
+        let there = self.exact != 0 && other.exact != 0;
+        there && (self.exact == other.exact || self.exact == other.day || self.day == other.exact)
     }
 }
 
@@ -170,6 +171,10 @@ mod tests {
     fn other_values_do_not() {
         assert!(!same(Value::text("Berlin"), Value::text("Bern")));
         assert!(!same(Value::text("01234"), Value::Int(1234)));
+        assert!(
+            !same(Value::Null, Value::Null) && !same(Value::Null, Value::text("Bern")),
+            "nothing agrees with nothing"
+        );
         let (noon, one) = (Timestamp(43_200 * MICROS), Timestamp(46_800 * MICROS));
         assert!(!same(Value::Timestamp(noon), Value::Timestamp(one)), "two moments of one day");
     }
