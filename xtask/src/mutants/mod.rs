@@ -1,6 +1,6 @@
 //! `cargo xtask mutants`: bugs planted on purpose, one at a time, into a copy of
 //! the core, the state and the engine. Each has to be found by the tests or the
-//! simulation; one that survives has to be explained in docs/proof.md.
+//! simulation; what is known of those that survive stands in docs/proof.md.
 //!
 //! All bugs are compiled in at once, each behind a number that the environment
 //! names, so that a hundred of them cost one build.
@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<()> {
     for (at, mutant) in &survivors {
         println!("  {}", named(*at, mutant));
     }
-    ensure!(survivors.is_empty(), "{} survive: docs/proof.md says of each why nothing can find it", survivors.len());
+    ensure!(survivors.is_empty(), "{} survive; docs/proof.md says what is known of survivors", survivors.len());
     Ok(())
 }
 
