@@ -38,9 +38,9 @@ impl Displaced {
     /// The disk has every commit up to this one. True: some record waits no longer.
     pub(super) fn reached(&mut self, commit: u64) -> bool {
         let waited = self.last.len();
-        let before = std::mem::take(&mut self.before);
-        if before > commit {
-            self.before = before;
+        let before = self.before;
+        if before <= commit {
+            self.before = 0;
         }
         while let Some((_, records)) = self.commits.pop_front_if(|(number, _)| *number <= commit) {
             for record in records {
