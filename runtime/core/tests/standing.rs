@@ -6,8 +6,9 @@
 mod world;
 
 use lockstep_core::{
+    change::Row,
     journal::What,
-    plan::{Absorbed, Choice, Phase, Reverted, Unread},
+    plan::{Absorbed, Choice, Phase, Reverted, Unread, needs},
     record::{Life, Link, RecordId},
     spec::{DeletePolicy, Policy},
     value::Value,
@@ -15,7 +16,7 @@ use lockstep_core::{
 };
 use world::{
     bench::{A, B, Bench, FIRST},
-    key, row, spec,
+    key, row, spec, upsert,
 };
 
 fn two() -> Bench {
@@ -187,4 +188,28 @@ fn a_key_in_use_again_while_its_record_is_deleted_elsewhere_lets_the_record_go_o
     assert_eq!((bench.value(FIRST, 1), bench.wants(FIRST, B)), (Value::text("n"), Some(Action::Update)));
     assert_eq!(bench.count(|what| matches!(what, What::Released { .. })), 1);
     assert_eq!(bench.count(|what| matches!(what, What::Appeared { .. })), 1);
+}
+
+#[test]
+fn a_delete_meets_an_edit_that_waits_in_a_conflict_by_the_rule() {
+    let mut bench = two();
+    bench.spec.conflict = Policy::Hold;
+    bench.tell(A, 1, 2, &["v0", "a"]);
+    bench.tell(B, 11, 2, &["v0", "b"]);
+    bench.delete(B, 11, 3);
+    assert!(matches!(bench.record(FIRST).life, Life::Live), "an update wins");
+    assert_eq!(bench.count(|what| matches!(what, What::DeleteConflict { updated_by: Some(A), .. })), 1);
+}
+
+#[test]
+fn a_row_under_a_key_that_was_given_up_just_before_it_is_read_again_where_nobody_looked_for_its_match() {
+    let mut bench = two();
+    let moved = upsert(&bench.spec, A, &Row { key: key(1), ..row(2, 2, &["v0", "v0"]) });
+    let taken = upsert(&bench.spec, A, &row(1, 3, &["other", "n"]));
+    // As it is gathered for both: the key is linked, so no match is looked for.
+    let needs = needs(&bench.spec, A, &taken);
+    needs.matches_unless_linked.into_iter().for_each(|(_, matched)| bench.set.leave_unsought(matched));
+    let ((first, second), _) =
+        bench.plan(|planner, set| (planner.absorb(set, A, &moved, 0), planner.absorb(set, A, &taken, 0)));
+    assert_eq!((first, second), (Absorbed::Done, Absorbed::Fetch(key(1))));
 }

@@ -7,8 +7,10 @@ use std::sync::mpsc;
 
 use lockstep_core::{
     change::Cursor,
-    delta::{Delta, Mark},
+    delta::{Delta, IndexChange, Mark},
+    key::Key,
     record::{RecordId, SideId},
+    value::Value,
     write::Action,
 };
 use lockstep_state::{Backfill, Options, StateError, Store, SyncPhase};
@@ -62,6 +64,68 @@ fn a_commit_out_of_order_is_fenced_and_changes_nothing() {
     let refused = store.commit_blocking(skipping);
     assert!(matches!(refused, Err(StateError::Fenced { expected: 1, found: 0, .. })));
     assert_eq!(store.scan(claim.state.sync, RecordId(0), 10).unwrap(), []);
+}
+
+#[test]
+fn an_owner_of_the_original_is_fenced_where_a_copy_has_another_of_the_same_epoch() {
+    let store = Store::in_memory().unwrap();
+    claim(&store, "contacts", 1);
+    let put_back = store.fork().unwrap();
+    let first = store.claim("contacts", 2).unwrap();
+    let second = put_back.claim("contacts", 3).unwrap();
+    assert_eq!((first.state.epoch, first.state.commit_seq), (second.state.epoch, second.state.commit_seq));
+    let astray = put_back.commit_blocking(first.commit(0));
+    assert!(matches!(astray, Err(StateError::Fenced { .. })), "{astray:?}");
+    assert!(put_back.commit_blocking(second.commit(0)).is_ok());
+}
+
+#[test]
+fn journal_entries_out_of_order_are_refused_and_change_nothing() {
+    let store = Store::in_memory().unwrap();
+    let claim = claim(&store, "contacts", 1);
+    let sync = claim.state.sync;
+    let mut commit = claim.commit(0);
+    commit.delta = added(1, "Ada");
+    commit.delta.journal = vec![absorbed(3, 1, "c"), absorbed(2, 1, "b")];
+    let refused = store.commit_blocking(commit);
+    assert!(matches!(refused, Err(StateError::Disorder { .. })), "{refused:?}");
+    assert_eq!(store.scan(sync, RecordId(0), 10).unwrap(), []);
+    let mut commit = claim.commit(0);
+    commit.delta.journal = vec![absorbed(2, 1, "b"), absorbed(3, 1, "c")];
+    assert_eq!(store.commit_blocking(commit).unwrap().next_entry, 4);
+}
+
+#[test]
+fn an_entry_about_a_record_that_did_not_change_is_in_its_history() {
+    let store = Store::in_memory().unwrap();
+    let claim = claim(&store, "contacts", 1);
+    let mut commit = claim.commit(0);
+    commit.delta = Delta { journal: vec![absorbed(1, 1, "Ada")], ..added(1, "Ada") };
+    store.commit_blocking(commit).unwrap();
+    let mut commit = claim.commit(1);
+    commit.delta.journal = vec![absorbed(2, 1, "told"), absorbed(3, 1, "told again")];
+    store.commit_blocking(commit).unwrap();
+    let history = store.entries_of(claim.state.sync, RecordId(1), 10).unwrap();
+    assert_eq!(history.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [3, 2, 1]);
+}
+
+#[test]
+fn a_key_filed_at_the_place_of_another_is_not_taken_for_it() {
+    let store = Store::in_memory().unwrap();
+    let claim = claim(&store, "contacts", 1);
+    let uuid = Key::new(vec![Value::Uuid(0)]);
+    let mut person = record(1, "Ada");
+    person.links[0].key = Some(uuid.clone());
+    let mut commit = claim.commit(0);
+    commit.delta.records = vec![person.into()];
+    commit.delta.index = vec![IndexChange::AddKey { side: LEFT, key: uuid.clone(), record: RecordId(1) }];
+    store.commit_blocking(commit).unwrap();
+    // Whatever the file's secret, its place is that of one of these numbers.
+    let mut keys: Vec<_> = (0..1 << 16).map(|n| (LEFT, Key::new(vec![Value::Int(n)]))).collect();
+    keys.push((LEFT, uuid));
+    let mut found = store.gather(claim.state.sync, &keys, &[]).unwrap().keys;
+    assert_eq!(found.pop(), Some(Some(RecordId(1))));
+    assert!(found.iter().all(Option::is_none));
 }
 
 #[test]
