@@ -4,17 +4,21 @@
 //! is compiled again.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use blake3::Hasher;
 
 use crate::credentials::hex;
 
 const KEY_FILE: &str = "seal.key";
-const SEAL_BYTES: usize = 32;
+const SEAL_BYTES: usize = blake3::OUT_LEN;
+/// Of a file that holds machine code and then its seal.
+const KEPT: &str = "native";
+/// Of the files of earlier versions, which were sealed another way and are read no more.
+const OUTDATED: &str = "aot";
 
 pub(crate) struct Cache {
     folder: PathBuf,
@@ -32,47 +36,72 @@ impl Cache {
             Err(error) if error.kind() == io::ErrorKind::NotFound => new_key(folder, &path)?,
             Err(error) => return Err(error),
         };
+        remove_outdated(folder)?;
         Ok(Cache { folder: folder.to_owned(), key })
     }
 
     /// The compiled code of a component for an engine, if an untouched one is there.
     pub(crate) fn get(&self, digest: &str, engine: &str, bytes_max: u64) -> Option<Vec<u8>> {
         let path = self.path(digest, engine);
-        if fs::metadata(&path).ok()?.len() > bytes_max.saturating_add(SEAL_BYTES as u64) {
-            return None;
-        }
-        let mut bytes = fs::read(&path).ok()?;
-        if bytes.len() < SEAL_BYTES {
-            return None;
-        }
-        let code = bytes.split_off(SEAL_BYTES);
-        let sealed = self.seal(digest, engine, &code).verify_slice(&bytes).is_ok();
-        if !sealed {
+        let mut bytes = read_within(&path, bytes_max.saturating_add(SEAL_BYTES as u64))?;
+        let code_bytes = bytes.len().checked_sub(SEAL_BYTES)?;
+        let (code, found) = bytes.split_at(code_bytes);
+        let found: [u8; SEAL_BYTES] = found.try_into().ok()?;
+        // Hashes are compared in constant time.
+        if self.seal(digest, engine, code) != found {
             tracing::warn!(file = %path.display(), "the seal of a cached component does not fit; compiling anew");
+            return None;
         }
-        sealed.then_some(code)
+        bytes.truncate(code_bytes);
+        Some(bytes)
     }
 
     /// Keep compiled code. Appears whole or not at all.
     pub(crate) fn put(&self, digest: &str, engine: &str, code: &[u8]) -> io::Result<()> {
-        let mut bytes = self.seal(digest, engine, code).finalize().into_bytes().to_vec();
-        bytes.extend_from_slice(code);
         let partial = self.folder.join(format!("{digest}.{}.partial", std::process::id()));
-        fs::write(&partial, &bytes)?;
+        let mut file = fs::File::create(&partial)?;
+        file.write_all(code)?;
+        file.write_all(self.seal(digest, engine, code).as_bytes())?;
         fs::rename(&partial, self.path(digest, engine))
     }
 
     fn path(&self, digest: &str, engine: &str) -> PathBuf {
-        self.folder.join(format!("{digest}-{engine}.aot"))
+        self.folder.join(format!("{digest}-{engine}.{KEPT}"))
     }
 
-    fn seal(&self, digest: &str, engine: &str, code: &[u8]) -> Hmac<Sha256> {
-        let mac = match Hmac::<Sha256>::new_from_slice(&self.key) {
-            Ok(mac) => mac,
-            Err(_) => unreachable!("HMAC takes keys of any length"),
-        };
-        mac.chain_update(digest).chain_update([0]).chain_update(engine).chain_update([0]).chain_update(code)
+    fn seal(&self, digest: &str, engine: &str, code: &[u8]) -> blake3::Hash {
+        let mut hasher = Hasher::new_keyed(&self.key);
+        for part in [digest.as_bytes(), &[0], engine.as_bytes(), &[0], code] {
+            hasher.update(part);
+        }
+        hasher.finalize()
     }
+}
+
+/// What a file holds, unless that is more than `bytes_max`.
+fn read_within(path: &Path, bytes_max: u64) -> Option<Vec<u8>> {
+    let file = fs::File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    if size > bytes_max {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).ok()?);
+    file.take(size).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn remove_outdated(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == OUTDATED)
+            && let Err(error) = fs::remove_file(&path)
+            // Another host may have opened the same folder.
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// A key nobody else has.
@@ -120,10 +149,24 @@ mod tests {
         assert_eq!(cache.get("aa", "e1", 1000).as_deref(), Some(&b"code"[..]));
         let again = Cache::open(folder.path()).expect("a cache");
         assert_eq!(again.get("aa", "e1", 1000).as_deref(), Some(&b"code"[..]));
-        fs::copy(folder.path().join("aa-e1.aot"), folder.path().join("bb-e1.aot")).expect("copy");
+        fs::copy(folder.path().join("aa-e1.native"), folder.path().join("bb-e1.native")).expect("copy");
         assert_eq!(cache.get("bb", "e1", 1000), None);
-        fs::copy(folder.path().join("aa-e1.aot"), folder.path().join("aa-e2.aot")).expect("copy");
+        fs::copy(folder.path().join("aa-e1.native"), folder.path().join("aa-e2.native")).expect("copy");
         assert_eq!(cache.get("aa", "e2", 1000), None);
+    }
+
+    #[test]
+    fn what_is_more_than_allowed_or_of_an_earlier_version_is_not_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::open(folder.path()).expect("a cache");
+        cache.put("aa", "e1", b"code").expect("put");
+        assert_eq!(cache.get("aa", "e1", 4).as_deref(), Some(&b"code"[..]));
+        assert_eq!(cache.get("aa", "e1", 3), None);
+        let earlier = folder.path().join("aa-e1.aot");
+        fs::write(&earlier, b"sealed another way").expect("write");
+        Cache::open(folder.path()).expect("a cache");
+        assert!(!earlier.exists());
+        assert_eq!(cache.get("aa", "e1", 4).as_deref(), Some(&b"code"[..]));
     }
 
     #[test]
@@ -131,7 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let cache = Cache::open(folder.path()).expect("a cache");
         cache.put("aa", "e1", b"code").expect("put");
-        let path = folder.path().join("aa-e1.aot");
+        let path = folder.path().join("aa-e1.native");
         let mut bytes = fs::read(&path).expect("read");
         *bytes.last_mut().expect("a byte") ^= 1;
         fs::write(&path, &bytes).expect("write");
@@ -141,7 +184,7 @@ mod tests {
         let elsewhere = tempfile::tempdir().expect("a folder");
         let other = Cache::open(elsewhere.path()).expect("a cache");
         other.put("aa", "e1", b"evil").expect("put");
-        fs::copy(elsewhere.path().join("aa-e1.aot"), &path).expect("copy");
+        fs::copy(elsewhere.path().join("aa-e1.native"), &path).expect("copy");
         assert_eq!(cache.get("aa", "e1", 1000), None);
     }
 }

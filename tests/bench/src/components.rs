@@ -11,12 +11,14 @@ use anyhow::{Context, Result, ensure};
 use lockstep_core::{value::Timestamp, webhook::Webhook};
 use lockstep_host::{Component, ConnectionConfig, Host, HostError, HostOptions, Role};
 
-use crate::measures::Figure;
+use crate::{composed, measures::Figure};
 
 /// From the smallest to the interpreters of Python and JavaScript.
 const COMPONENTS: [&str; 6] = ["echo", "postgres", "hubspot", "salesforce", "rest", "jsonl"];
 /// Whose instances are made.
 const INSTANCES: [&str; 2] = ["echo", "postgres"];
+/// Of one that is put together for its size.
+const COMPOSED_BYTES: usize = 5_000_000;
 const LOADS: usize = 21;
 const SESSIONS: usize = 201;
 
@@ -36,26 +38,36 @@ pub async fn measure() -> Result<Vec<Figure>> {
             eprintln!("{name}: left out, it is not built here");
             continue;
         }
-        // Compiled now, and only read from here on.
-        let component = host(cache.path())?.load_file(&path, None).await?;
-        let compiled = compiled_bytes(cache.path(), component.digest())?;
-        let mut loads = Vec::with_capacity(LOADS);
-        for _ in 0..LOADS {
-            let host = host(cache.path())?;
-            let began = Instant::now();
-            host.load_file(&path, None).await?;
-            loads.push(began.elapsed());
-        }
-        let megabytes = |bytes: u64| bytes as f64 / 1e6;
-        figures.push(Figure::new(format!("{name}: component"), "MB", megabytes(component.bytes())));
-        figures.push(Figure::new(format!("{name}: machine code"), "MB", megabytes(compiled)));
-        figures.push(Figure::new(format!("{name}: load p50"), "ms", median(loads) * 1e3));
+        let component = loads(name, &path, cache.path(), &mut figures).await?;
         if INSTANCES.contains(&name) {
             figures.extend(instances(name, &component).await?);
         }
     }
     ensure!(!figures.is_empty(), "there is no component in {}", guests().display());
+    if let Some(large) = composed::of_at_least(COMPOSED_BYTES, &guests())? {
+        let path = cache.path().join("composed.wasm");
+        fs::write(&path, large)?;
+        loads("composed", &path, cache.path(), &mut figures).await?;
+    }
     Ok(figures)
+}
+
+/// Compiles it, and then loads it as often as is measured.
+async fn loads(name: &str, path: &Path, cache: &Path, figures: &mut Vec<Figure>) -> Result<Component> {
+    let component = host(cache)?.load_file(path, None).await?;
+    let compiled = compiled_bytes(cache, component.digest())?;
+    let mut loads = Vec::with_capacity(LOADS);
+    for _ in 0..LOADS {
+        let host = host(cache)?;
+        let began = Instant::now();
+        host.load_file(path, None).await?;
+        loads.push(began.elapsed());
+    }
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    figures.push(Figure::new(format!("{name}: component"), "MB", megabytes(component.bytes())));
+    figures.push(Figure::new(format!("{name}: machine code"), "MB", megabytes(compiled)));
+    figures.push(Figure::new(format!("{name}: load p50"), "ms", median(loads) * 1e3));
+    Ok(component)
 }
 
 fn host(cache: &Path) -> Result<Host> {

@@ -3,6 +3,7 @@
 
 mod code;
 mod components;
+mod composed;
 mod cpu;
 mod crm;
 mod measures;
