@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use async_trait::async_trait;
@@ -17,7 +17,8 @@ use lockstep_core::{
 };
 use lockstep_engine::{Connector, Role, Session, SessionError, SessionErrorKind, port};
 use lockstep_host::{
-    self as host, Component, ConnectionConfig, HostError, Limits, LoadLimits, Meter, RegistryError, digest_of,
+    self as host, Component, ConnectionConfig, HostError, Limits, LoadLimits, Meter, RecordLimits, Recorder,
+    RegistryError, digest_of,
 };
 use tokio::sync::OnceCell;
 
@@ -40,6 +41,42 @@ pub struct Guest {
     loaded: OnceCell<Loaded>,
     /// Of all versions of the connection's connector.
     sessions: Arc<Mutex<Sessions>>,
+    /// What sessions that are opened now are recorded by; of all versions, too.
+    recorder: Arc<Mutex<Option<Recorder>>>,
+}
+
+/// Sessions are recorded until this is gone.
+struct Recorded {
+    recorder: Recorder,
+    /// Where [`Guest::open`] finds it.
+    place: Arc<Mutex<Option<Recorder>>>,
+    component: Component,
+    source: String,
+}
+
+#[async_trait]
+impl port::Recording for Recorded {
+    async fn end(self: Box<Self>) -> Result<Option<Vec<u8>>, SessionError> {
+        let spec = self.component.spec().await.map_err(failed)?;
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok(self.recorder.write(host::About {
+            connector: format!("{} {}", spec.name, spec.version),
+            source: self.source.clone(),
+            digest: self.component.digest().to_owned(),
+            at_us: u64::try_from(since.as_micros()).unwrap_or(u64::MAX),
+            ..host::About::default()
+        }))
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        locked(&self.place).take();
+    }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// What a connection's sessions counted: those that live, and the sum of those gone.
@@ -99,7 +136,16 @@ fn add(usage: &mut port::Usage, meter: &Meter) {
 impl Guest {
     pub fn new(connection: Connection, folder: PathBuf, source: Source, loader: Arc<Loader>) -> Self {
         let digest = connection.digest.clone();
-        Guest { connection, folder, source, digest, loader, loaded: OnceCell::new(), sessions: Arc::default() }
+        Guest {
+            connection,
+            folder,
+            source,
+            digest,
+            loader,
+            loaded: OnceCell::new(),
+            sessions: Arc::default(),
+            recorder: Arc::default(),
+        }
     }
 
     async fn loaded(&self) -> Result<&Loaded, SessionError> {
@@ -216,8 +262,15 @@ impl Connector for Guest {
             Role::Read => host::Role::Read,
             Role::Ingest => host::Role::Ingest,
         };
-        let session = component.open(role, self.config()?).await.map_err(failed)?;
-        let mut sessions = self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let config = self.config()?;
+        component.fits(&config.config).await.map_err(failed)?;
+        let recorder = locked(&self.recorder).clone();
+        let session = match &recorder {
+            Some(recorder) => component.open_recorded(role, config, recorder).await,
+            None => component.open(role, config).await,
+        };
+        let session = session.map_err(failed)?;
+        let mut sessions = locked(&self.sessions);
         // Sums up those that are gone, so that the list stays short.
         sessions.usage();
         sessions.live.push(session.meter());
@@ -271,12 +324,32 @@ impl Connector for Guest {
             loader: self.loader.clone(),
             loaded: OnceCell::new(),
             sessions: self.sessions.clone(),
+            recorder: self.recorder.clone(),
         }))
     }
 
     async fn keep(&self) -> Result<(), SessionError> {
         let loaded = self.loaded().await?;
         self.loader.keep(&self.source, loaded, &self.load_limits()).await.map_err(failed)
+    }
+
+    fn record(&self, bounds: port::RecordBounds) -> Result<Box<dyn port::Recording>, SessionError> {
+        let refused = |words| SessionError::new(SessionErrorKind::Unavailable, words);
+        let Some(Loaded { component, .. }) = self.loaded.get() else {
+            return Err(refused("the connector has not been loaded yet"));
+        };
+        let mut place = locked(&self.recorder);
+        if place.is_some() {
+            return Err(refused("the connection is being recorded already"));
+        }
+        let recorder = Recorder::new(RecordLimits { body_bytes_max: bounds.body_bytes, bytes_max: bounds.bytes });
+        *place = Some(recorder.clone());
+        Ok(Box::new(Recorded {
+            recorder,
+            place: self.recorder.clone(),
+            component: component.clone(),
+            source: self.source.recorded(),
+        }))
     }
 
     fn incidents(&self) -> Vec<port::Incident> {
@@ -290,7 +363,7 @@ impl Connector for Guest {
     }
 
     fn bounds(&self) -> BTreeMap<String, u64> {
-        self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).bounds()
+        locked(&self.sessions).bounds()
     }
 
     fn requests(&self) -> Vec<port::Request> {
@@ -314,7 +387,7 @@ impl Connector for Guest {
     }
 
     fn usage(&self) -> port::Usage {
-        self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).usage()
+        locked(&self.sessions).usage()
     }
 }
 
@@ -452,6 +525,7 @@ fn failed(error: HostError) -> SessionError {
         | HostError::Compile { .. }
         | HostError::Engine { .. }
         | HostError::SignIn { .. }
+        | HostError::Setting { .. }
         | HostError::CompileBound { .. }
         | HostError::BeyondManifest { .. }
         | HostError::NotSigned { .. }

@@ -41,6 +41,18 @@ impl std::fmt::Display for Source {
     }
 }
 
+impl Source {
+    /// As a recording names it, for whoever replays it on this machine; empty where nobody else finds it.
+    pub fn recorded(&self) -> String {
+        match self {
+            Source::Inside(name) => (*name).to_owned(),
+            Source::File(path) => path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string(),
+            Source::Registry(reference) => reference.to_string(),
+            Source::Kept(_) => String::new(),
+        }
+    }
+}
+
 /// The names of all built-in connectors, and where each is.
 pub fn built_in() -> BTreeMap<String, Source> {
     let mut found: BTreeMap<String, Source> =

@@ -90,6 +90,20 @@ fn an_unknown_connector_lists_the_known_ones() {
 }
 
 #[test]
+fn a_setting_that_a_connector_does_not_have_is_told_before_anything_is_opened() {
+    let text = SOUND.replacen("config = {", "config = { sslmod = \"require\", port = \"5432\",", 1);
+    let secrets = [("CRM_PASSWORD", "x"), ("SHOP_PASSWORD", "y")];
+    assert_snapshot!("misspelt-setting", typed(folder(&text).path(), &["check", "crm"], &secrets));
+    assert_snapshot!("misspelt-setting-plan", typed(folder(&text).path(), &["plan"], &secrets));
+}
+
+#[test]
+fn a_sync_without_fields_says_what_proposes_them() {
+    let before = SOUND.split("[syncs.contacts.fields]").next().unwrap();
+    assert_snapshot!("no-fields", typed(folder(before).path(), &["config", "check"], &[]));
+}
+
+#[test]
 fn a_revert_of_everything_is_refused() {
     assert_snapshot!("revert-everything", typed(folder(SOUND).path(), &["revert", "--yes"], &[]));
 }

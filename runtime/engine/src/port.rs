@@ -232,6 +232,23 @@ pub struct About {
     pub asks: Vec<String>,
 }
 
+/// How much a recording keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordBounds {
+    /// Bytes of one body, or of what is sent or received at a time.
+    pub body_bytes: usize,
+    /// Bytes of everything.
+    pub bytes: usize,
+}
+
+/// Sessions being recorded.
+#[async_trait]
+pub trait Recording: Send + Sync {
+    /// The content of a file, for whoever can replay it; `None`: no session did anything.
+    async fn end(self: Box<Self>) -> Result<Option<Vec<u8>>, SessionError>;
+}
+
 /// Opens sessions with one connected system.
 #[async_trait]
 pub trait Connector: Send + Sync {
@@ -254,6 +271,12 @@ pub trait Connector: Send + Sync {
 
     /// Puts the component aside, so that [`KEPT`] finds it whatever becomes of its source.
     async fn keep(&self) -> Result<(), SessionError> {
+        Err(no_component())
+    }
+
+    /// Has everything recorded that its sessions do which are opened from now on, until the recording is
+    /// ended or dropped. One at a time.
+    fn record(&self, _bounds: RecordBounds) -> Result<Box<dyn Recording>, SessionError> {
         Err(no_component())
     }
 

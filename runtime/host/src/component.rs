@@ -19,6 +19,7 @@ use crate::{
     record::Recorder,
     request::Role,
     session::{Session, Setup, scratch},
+    settings,
     template::lookup,
     v0_2,
 };
@@ -141,6 +142,15 @@ impl Component {
             }
         }
         Ok(spec)
+    }
+
+    /// Whether settings fit the schema that the connector gives; it checks them itself, too, when it is
+    /// opened, but in its own words.
+    ///
+    /// # Errors
+    /// [`HostError::Setting`] with what does not fit, or that the connector could not be asked.
+    pub async fn fits(&self, config: &Value) -> Result<(), HostError> {
+        settings::check(config, &self.spec().await?.config_schema)
     }
 
     /// Everything the connector asks for.

@@ -71,6 +71,9 @@ pub enum HostError {
     Engine { reason: String },
     #[error("{reason}")]
     Config { reason: String },
+    /// The connection's settings do not fit what the connector says of them.
+    #[error("{reason}")]
+    Setting { reason: String, remedy: String },
     /// The connector's own answer.
     #[error(transparent)]
     Guest(GuestError),
@@ -122,6 +125,7 @@ impl HostError {
             HostError::Closed => "LS-H016",
             HostError::Request { .. } => "LS-H017",
             HostError::SignIn { .. } => "LS-H018",
+            HostError::Setting { .. } => "LS-H027",
             HostError::CompileBound { .. } => "LS-H019",
             HostError::Crowded { .. } => "LS-H020",
             HostError::BeyondManifest { .. } => "LS-H021",
@@ -135,7 +139,7 @@ impl HostError {
     pub fn remedy(&self) -> String {
         match self {
             HostError::Guest(error) => error.remedy.clone(),
-            HostError::SignIn { remedy, .. } => remedy.clone(),
+            HostError::SignIn { remedy, .. } | HostError::Setting { remedy, .. } => remedy.clone(),
             HostError::Registry(error) => error.remedy(),
             HostError::Digest { .. } => {
                 "Pin the digest of the component you reviewed, or restore that component.".into()
@@ -199,6 +203,7 @@ impl HostError {
             | HostError::Parked { .. }
             | HostError::Closed
             | HostError::SignIn { .. }
+            | HostError::Setting { .. }
             | HostError::CompileBound { .. }
             | HostError::Crowded { .. }
             | HostError::BeyondManifest { .. }

@@ -30,6 +30,7 @@ mod record;
 mod registry;
 mod request;
 mod session;
+mod settings;
 mod signature;
 mod store;
 mod template;

@@ -38,6 +38,15 @@ impl Client {
         whole(response).await
     }
 
+    /// An answer that is a file's content.
+    pub async fn content(&self, path: &str, body: &impl Serialize) -> Result<Vec<u8>, Problem> {
+        let response = self.send(Method::POST, path, json(body)?).await?;
+        match response.status().is_success() {
+            true => bytes(response).await,
+            false => Err(problem(response).await),
+        }
+    }
+
     /// An answer that comes line by line (ndjson).
     pub async fn stream(&self, path: &str, body: &impl Serialize) -> Result<Lines, Problem> {
         let response = self.send(Method::POST, path, json(body)?).await?;

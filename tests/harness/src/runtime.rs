@@ -219,6 +219,13 @@ impl Runtime {
         })
     }
 
+    /// Begins a verb that goes on, and says nothing.
+    pub fn begin(&self, verb: &str, arguments: &[&str]) -> Result<Child> {
+        let mut command = self.command(verb);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().with_context(|| format!("beginning lockstep {verb}"))
+    }
+
     /// Runs a verb; a failure is an error with what it said.
     pub fn call(&self, verb: &str, arguments: &[&str]) -> Result<String> {
         let finished = self.try_call(verb, arguments)?;

@@ -39,11 +39,13 @@ fn count(reports: &[CheckReport], status: &str) -> usize {
 fn show(context: &Context<'_>, reports: &[CheckReport], fails: usize) {
     let screen = context.screen;
     for report in reports {
-        screen.out(format!(
-            "{} {}",
-            screen.mark(Tone::Strong, &report.connection),
-            screen.mark(Tone::Dim, &format!("({})", report.connector)),
-        ));
+        let connection = screen.mark(Tone::Strong, &report.connection);
+        // A connector that could not be opened has not said what it is.
+        if report.connector.is_empty() {
+            screen.out(connection);
+        } else {
+            screen.out(format!("{connection} {}", screen.mark(Tone::Dim, &format!("({})", report.connector))));
+        }
         for item in &report.items {
             let (word, tone) = match item.status.as_str() {
                 "ok" => ("  ok   ", Tone::Good),

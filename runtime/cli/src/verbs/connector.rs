@@ -5,7 +5,7 @@ use clap::Subcommand;
 use lockstep_engine::port::{Incident, Request};
 use lockstep_server::requests;
 
-use super::{dev, inspect, new};
+use super::{dev, inspect, live, new};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
@@ -69,7 +69,12 @@ pub enum What {
     Practice(new::PracticeArgs),
     /// Put a connector through the conformance kit: it writes to the system that is configured
     Test(conformance::Args),
-    /// Play a recording of `connector test` to a component: without any system, does it do the same?
+    /// Record what a connection's connector does in the running Lockstep, for `connector replay`
+    ///
+    /// Its sessions are opened anew for it, between two calls; nothing stops. There is data of the system in
+    /// the file, which is for its owner only. Ends with 3 where the connector did nothing meanwhile.
+    Record(live::Args),
+    /// Play a recording to a component: without any system, does it do the same?
     ///
     /// Ends with 0 where it does, with 1 where it differs, and with 3 where it is the same as far as
     /// was recorded.
@@ -99,6 +104,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Dev(args) => dev::run(args, context).await,
         What::Practice(args) => new::practice(args, context).await,
         What::Test(args) => conformance::run(args, context).await,
+        What::Record(args) => live::run(args, context).await,
         What::Replay(args) => recordings::run(args, context).await,
         What::Incidents { connection } => incidents(connection, context).await,
         What::Requests { connection } => requests_made(connection, context).await,

@@ -18,6 +18,7 @@ pub mod help;
 pub mod init;
 pub mod inspect;
 mod inspect_code;
+pub mod live;
 pub mod man;
 pub mod map;
 pub mod new;

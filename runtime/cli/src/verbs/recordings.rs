@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A recording that `connector test` wrote
+    /// A recording that `connector test` or `connector record` wrote
     pub recording: PathBuf,
     /// The component to play it to: a path to a .wasm file or a built-in's name; the recorded one unless said
     #[arg(long, value_name = "CONNECTOR")]
@@ -59,16 +59,10 @@ pub struct Recordings {
 impl Recordings {
     pub fn new(args: &RecordArgs, source: &Source, digest: &str) -> Self {
         let limits = RecordLimits { body_bytes_max: args.record_body_bytes, bytes_max: args.record_bytes };
-        let source = match source {
-            Source::Inside(name) => (*name).to_owned(),
-            Source::File(path) => path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string(),
-            Source::Registry(reference) => reference.to_string(),
-            Source::Kept(_) => String::new(),
-        };
         Recordings {
             recorder: Recorder::new(limits),
             folder: args.record.clone(),
-            about: About { source, digest: digest.to_owned(), ..About::default() },
+            about: About { source: source.recorded(), digest: digest.to_owned(), ..About::default() },
             written: Vec::new(),
             failed: None,
         }
@@ -182,7 +176,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
 fn content(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::new("LS-H001", format!("cannot read {}: {error}", path.display()))
-            .remedy("Name a file that `lockstep connector test` wrote.")
+            .remedy("Name a file that `lockstep connector test` or `lockstep connector record` wrote.")
     };
     let mut content = Vec::new();
     let file = File::open(path).map_err(unreadable)?;

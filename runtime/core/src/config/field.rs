@@ -137,8 +137,13 @@ pub(super) fn is_option(name: &str) -> bool {
 
 pub(super) fn read_all(section: &mut Section<'_>, sides: &[&str], problems: &mut Problems<'_>) -> Fields {
     let mut fields = Fields { fields: Vec::new(), same_name: false, skipped: Vec::new() };
-    let example = "\"same-name\", or a table of fields";
-    let Some(node) = section.need("fields", example, problems) else {
+    let Some(node) = section.get("fields") else {
+        problems.add(
+            Code::MissingKey,
+            section.span.clone(),
+            format!("`{}` has no `fields`", section.path),
+            "add `fields = \"same-name\"` or a table of fields, or let `lockstep map SYNC` propose one",
+        );
         return fields;
     };
     let path = section.join("fields");

@@ -30,7 +30,7 @@ pub use limits::{LIMITS, LimitKind, Limits};
 pub use policy::Policy;
 pub use schema::json_schema;
 pub use settings::{ConnectorSettings, JournalSettings, RegistrySettings, ServerSettings, StateSettings, TrustedKey};
-pub(crate) use suggest::{closest, listed};
+pub use suggest::{closest, listed};
 pub use sync::{DeleteStorm, Group, Leaving, Side, Sync};
 pub use units::duration_ms;
 pub use webhooks::Webhooks;

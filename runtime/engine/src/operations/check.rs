@@ -90,7 +90,7 @@ fn failed(name: &str, error: &SessionError) -> CheckItem {
     CheckItem {
         name: name.to_owned(),
         status: "fail".to_owned(),
-        message: error.message.clone(),
+        message: error.code.map_or_else(|| error.message.clone(), |code| format!("{code}: {}", error.message)),
         remedy: error.remedy.clone(),
     }
 }

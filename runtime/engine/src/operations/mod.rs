@@ -24,7 +24,7 @@ mod status;
 use crate::{
     EngineError,
     engine::Engine,
-    versions::{self, ConnectorView, Order, UpgradeReport},
+    versions::{self, ConnectorView, Order, RecordOrder, UpgradeReport},
 };
 
 pub use filter::{Decision, Filter, RecordName};
@@ -250,6 +250,11 @@ impl Operations {
         by: &str,
     ) -> Result<UpgradeReport, EngineError> {
         versions::rollback(&self.engine.shared, connection, digest, by).await
+    }
+
+    /// Records what a connection's sessions do for a while; the content of a file, if they did anything.
+    pub async fn record(&self, order: &RecordOrder) -> Result<Option<Vec<u8>>, EngineError> {
+        versions::record(&self.engine.shared, order).await
     }
 
     /// No session of the connection works until it is enabled again.

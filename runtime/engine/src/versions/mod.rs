@@ -9,6 +9,7 @@ mod memory;
 mod probation;
 mod probe;
 mod record;
+mod recording;
 mod report;
 mod switch;
 mod trial;
@@ -19,10 +20,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use admit::Allowed;
 pub(crate) use memory::of as remembered;
+pub(crate) use recording::record;
 pub(crate) use switch::{Switch, Switched};
 
 pub use admit::beyond;
 pub use record::{Chosen, Disabled, Refused, Remembered, Use, Waiting};
+pub use recording::{RECORD_BYTES_MAX, RECORD_MS_MAX, RecordOrder};
 pub use report::{Came, ConnectorView, UpgradeReport};
 pub use upgrade::Order;
 

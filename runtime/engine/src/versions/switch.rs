@@ -144,6 +144,12 @@ impl Switch {
         now.epoch
     }
 
+    /// Every session is opened anew, before its next call.
+    pub(super) fn renew(&self) {
+        let mut now = self.now();
+        self.turn(&mut now);
+    }
+
     /// Told of every turn.
     pub(super) fn turns(&self) -> watch::Receiver<u64> {
         self.turned.subscribe()
