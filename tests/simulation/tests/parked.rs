@@ -117,3 +117,22 @@ async fn a_delete_under_a_new_key_does_not_overtake_the_change_of_the_key() {
     bench.until("deleted", || a.rows("people").len() == 1 && b.rows("people").len() == 1).await;
     bench.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_a_create_made_is_not_another_record_while_its_answer_is_awaited() {
+    let (a, b) = (system(), system());
+    a.put("people", person(1, "ann"));
+    // Nothing but the answer tells whose row it is.
+    let unmatched = CONFIG.replace("match = [\"email\"]", "match = []");
+    let bench = Bench::start(&unmatched, &[("a", &a), ("b", &b)], Store::in_memory().expect("a state in memory"));
+    bench.until("copied", || b.rows("people").len() == 1).await;
+    b.hold_answers(true);
+    a.put("people", person(2, "bea"));
+    told().await;
+    assert_eq!((a.rows("people").len(), b.rows("people").len()), (2, 2));
+    b.hold_answers(false);
+    told().await;
+    bench.until("in step", || emails_and_names(&a) == emails_and_names(&b)).await;
+    assert_eq!(a.rows("people").len(), 2);
+    bench.stop().await;
+}

@@ -77,3 +77,18 @@ async fn what_happens_while_it_is_stopped_is_taken_up_when_it_starts_again() {
     assert_eq!(a.row("people", &[Value::Int(1)]), Some(person(1, "anna")));
     bench.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_people_with_one_address_the_second_is_not_taken_for_the_first() {
+    let (a, b) = (system(), system());
+    a.put("people", person(1, "ann"));
+    let keys_of_their_own = CONFIG.replace("id = { a = \"id\", b = \"id\" }\n", "");
+    let bench = Bench::start(&keys_of_their_own, &[("a", &a), ("b", &b)], Store::in_memory().unwrap());
+    bench.until("copied", || b.rows("people").len() == 1).await;
+    let address = a.rows("people")[0][1].clone();
+    a.put("people", vec![Value::Int(2), address.clone(), Value::text("bob")]);
+    bench.until("copied, too", || b.rows("people").len() == 2).await;
+    let names: Vec<Value> = b.rows("people").into_iter().map(|row| row[2].clone()).collect();
+    assert_eq!(names, [Value::text("ann"), Value::text("bob")]);
+    bench.stop().await;
+}

@@ -318,7 +318,7 @@ impl Actor {
         }
     }
 
-    fn acknowledged(&mut self, made: Result<Committed, StateError>) -> Result<(), EngineError> {
+    pub(super) fn acknowledged(&mut self, made: Result<Committed, StateError>) -> Result<(), EngineError> {
         // A failed commit: what is in memory is ahead of the state. Start again from it.
         let made = made?;
         let Some(flight) = self.flights.pop_front() else {
@@ -387,7 +387,7 @@ impl Actor {
         }
     }
 
-    fn tick(&mut self) -> Result<(), EngineError> {
+    pub(super) fn tick(&mut self) -> Result<(), EngineError> {
         let durable = self.core.store.durable();
         let on_disk = durable.get(&self.core.sync()).copied().unwrap_or(0);
         for run in self.sides.values_mut() {

@@ -18,6 +18,8 @@ mod regained;
 mod requests;
 mod side;
 mod status;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod uncertain;
 mod waiting;

@@ -299,9 +299,10 @@ impl SideRun {
         Some(wanted)
     }
 
-    /// Why a row of this record cannot be absorbed now, if it cannot.
+    /// Whether a row of this record cannot be absorbed now. Rows are parked only while
+    /// this holds: whatever ends it frees them ([`Self::settled`]).
     pub(super) fn blocks(&self, record: RecordId) -> bool {
-        self.in_flight.contains(&record) || self.parked.contains_key(&record) || self.uncertain.has(record)
+        self.in_flight.contains(&record) || self.uncertain.has(record)
     }
 
     /// Whether this record may have had a row of which no more than its key will be
