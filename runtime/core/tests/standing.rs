@@ -112,6 +112,17 @@ fn a_change_made_before_our_delete_and_told_after_it_revives_nothing() {
 }
 
 #[test]
+fn the_answer_to_a_delete_that_is_older_than_what_is_known_of_the_row_makes_nothing_news_again() {
+    let mut bench = two();
+    bench.delete(A, 1, 2);
+    let sent = bench.sent(FIRST, B);
+    bench.tell(B, 11, 12, &["v0", "b"]);
+    let outcome = Outcome::Applied(row(11, 9, &["v0", "v0"]));
+    bench.plan(|planner, set| planner.settle(set, B, &sent, &outcome));
+    assert_eq!(bench.tell(B, 11, 10, &["v0", "older"]).0, Absorbed::Stale);
+}
+
+#[test]
 fn an_update_whose_row_is_gone_meets_the_delete_by_the_rule() {
     let mut bench = two();
     bench.tell(A, 1, 2, &["v0", "a"]);
@@ -143,6 +154,19 @@ fn a_value_that_our_write_displaced_is_judged_as_seen_before_it_though_the_write
     let outcome = overwrote(11, 3, &["v0", "a"], "b");
     bench.plan(|planner, set| planner.settle(set, B, &sent, &outcome));
     assert_eq!((bench.count(is_conflict), bench.value(FIRST, 1)), (1, Value::text("a")));
+}
+
+#[test]
+fn a_record_whose_key_the_row_of_another_took_has_no_live_row_there() {
+    let mut bench = two();
+    let second = RecordId(2);
+    bench.tell(A, 2, 1, &["m", "n"]);
+    bench.applied(second, B, 12, 1, &["m", "n"]);
+    let moved = upsert(&bench.spec, B, &Row { key: key(12), ..row(11, 2, &["m", "n"]) });
+    bench.plan(|planner, set| planner.absorb(set, B, &moved, 0));
+    assert_eq!(bench.set.by_key(B, &key(11)), Some(second));
+    assert!(!bench.link(FIRST, B).is_live());
+    assert_eq!(bench.count(|what| matches!(what, What::Clash { .. })), 1);
 }
 
 #[test]
