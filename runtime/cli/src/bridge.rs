@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -20,7 +21,10 @@ use lockstep_host::{
     self as host, Component, ConnectionConfig, HostError, Limits, LoadLimits, Meter, RecordLimits, Recorder,
     RegistryError, digest_of,
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{
+    OnceCell,
+    broadcast::{self, error::RecvError},
+};
 
 use crate::{
     asks,
@@ -58,12 +62,11 @@ struct Recorded {
 impl port::Recording for Recorded {
     async fn end(self: Box<Self>) -> Result<Option<Vec<u8>>, SessionError> {
         let spec = self.component.spec().await.map_err(failed)?;
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Ok(self.recorder.write(host::About {
             connector: format!("{} {}", spec.name, spec.version),
             source: self.source.clone(),
             digest: self.component.digest().to_owned(),
-            at_us: u64::try_from(since.as_micros()).unwrap_or(u64::MAX),
+            at_us: u64::try_from(micros(SystemTime::now())).unwrap_or(0),
             ..host::About::default()
         }))
     }
@@ -198,10 +201,32 @@ impl Guest {
     }
 }
 
+struct Followed(broadcast::Receiver<host::Said>);
+
+#[async_trait]
+impl port::Log for Followed {
+    async fn next(&mut self) -> Option<port::Logged> {
+        match self.0.recv().await {
+            Ok(said) => Some(port::Logged::Line(port::LogLine {
+                at_us: micros(said.at),
+                role: said.role.into(),
+                level: said.level.into(),
+                line: said.line,
+            })),
+            Err(RecvError::Lagged(missed)) => Some(port::Logged::Missed(missed)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+/// Since 1970.
+fn micros(at: SystemTime) -> i64 {
+    i64::try_from(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
+}
+
 fn request(sent: host::Sent) -> port::Request {
-    let since = sent.at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     port::Request {
-        at_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        at_us: micros(sent.at),
         role: sent.role.into(),
         method: sent.method,
         place: sent.place,
@@ -216,9 +241,8 @@ fn request(sent: host::Sent) -> port::Request {
 }
 
 fn incident(incident: host::Incident) -> port::Incident {
-    let since = incident.at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     port::Incident {
-        at_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        at_us: micros(incident.at),
         role: incident.role.into(),
         code: incident.code.into(),
         what: incident.what,
@@ -350,6 +374,11 @@ impl Connector for Guest {
             component: component.clone(),
             source: self.source.recorded(),
         }))
+    }
+
+    fn log(&self) -> Option<Box<dyn port::Log>> {
+        let said = self.loader.follow(&self.connection.name)?;
+        Some(Box::new(Followed(said)))
     }
 
     fn incidents(&self) -> Vec<port::Incident> {

@@ -12,9 +12,9 @@ use std::{
 use lockstep_core::config::{Connection, ConnectorSettings};
 use lockstep_host::{
     BudgetSnapshot, Compiler, Component, Evidence, Host, HostError, HostOptions, Incident, Keeper, LoadLimits, Pulled,
-    Reference, Registry, RegistryError, SCHEME, Sent, Signature, Trust, TrustedKey, digest_of,
+    Reference, Registry, RegistryError, SCHEME, Said, Sent, Signature, Trust, TrustedKey, digest_of,
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, broadcast};
 
 use crate::{failure::Failure, kept::Folder, registry::Registries, shelf::Shelf};
 
@@ -170,6 +170,11 @@ impl Loader {
     /// The roles in which a connection's component is parked, and why.
     pub fn parked(&self, connection: &str, digest: &str) -> Vec<(&'static str, String)> {
         self.host.get().map(|host| host.parked(connection, digest)).unwrap_or_default()
+    }
+
+    /// What a connection's connector says from now on; `None`: nothing was loaded yet.
+    pub fn follow(&self, connection: &str) -> Option<broadcast::Receiver<Said>> {
+        self.host.get().map(|host| host.follow(connection))
     }
 
     /// What a connection's connector did wrong or was refused.

@@ -16,7 +16,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::screen::{Screen, Tone};
+use crate::{
+    screen::{Screen, Tone},
+    table,
+};
 
 /// What connectors say is logged under this name.
 const CONNECTOR: &str = "connector";
@@ -76,14 +79,18 @@ impl<S: Subscriber> Layer<S> for ConnectorLines {
             let line = serde_json::json!({ "log": words.message, "level": level, "role": words.role });
             return self.screen.out_json_line(&line);
         }
-        let tone = match *about.level() {
-            Level::ERROR => Tone::Bad,
-            Level::WARN => Tone::Warn,
-            _ => Tone::Dim,
-        };
-        let said = format!("{level:<5} {:<5}", words.role);
-        self.screen.out(format!("log      {} {}", self.screen.mark(tone, &said), words.message));
+        self.screen.out(format!("log      {}", connector_line(&self.screen, &level, &words.role, &words.message)));
     }
+}
+
+/// A line of a connector's log, for people.
+pub fn connector_line(screen: &Screen, level: &str, role: &str, line: &str) -> String {
+    let tone = match level {
+        "error" => Tone::Bad,
+        "warn" => Tone::Warn,
+        _ => Tone::Dim,
+    };
+    format!("{} {}", screen.mark(tone, &format!("{level:<5} {role:<6}")), table::clean(line))
 }
 
 /// What an event of a connector carries.

@@ -295,6 +295,11 @@ pub trait Connector: Send + Sync {
         Vec::new()
     }
 
+    /// What its connector says in its log from now on; `None` for one that says nothing.
+    fn log(&self) -> Option<Box<dyn Log>> {
+        None
+    }
+
     /// What it is not asked for since it kept failing.
     fn parked(&self) -> Vec<Parked> {
         Vec::new()
@@ -309,6 +314,34 @@ pub trait Connector: Send + Sync {
     fn budget(&self) -> Option<Budget> {
         None
     }
+}
+
+/// A line of a connector's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Microseconds since 1970.
+    pub at_us: i64,
+    /// What the session is for.
+    pub role: String,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    pub line: String,
+}
+
+/// What comes of following a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Logged {
+    Line(LogLine),
+    /// Whoever follows was too slow: this many lines are gone.
+    Missed(u64),
+}
+
+/// A log being followed.
+#[async_trait]
+pub trait Log: Send {
+    /// `None`: no more will come.
+    async fn next(&mut self) -> Option<Logged>;
 }
 
 /// What the sessions of a connection did. Numbers only ever grow.

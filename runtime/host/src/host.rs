@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::broadcast;
 use wasmtime::{Engine, component::Linker};
 
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     limits::{Limits, LoadLimits},
     machine::{Machine, Purpose, Tools},
     network::{Resolver, SystemResolver},
+    said::Said,
     store::StoreData,
     v0_1,
 };
@@ -111,6 +113,11 @@ impl Host {
     /// What a connection's sessions did wrong or were refused, oldest first.
     pub fn incidents(&self, connection: &str) -> Vec<Incident> {
         self.0.ledgers.incidents(connection)
+    }
+
+    /// What a connection's sessions say from now on. Who is more than 256 lines behind misses some, and is told.
+    pub fn follow(&self, connection: &str) -> broadcast::Receiver<Said> {
+        self.0.ledgers.of(connection).sayings.follow()
     }
 
     /// The roles in which a connection's component, by its digest, is parked, and the failure each is for.

@@ -1,6 +1,6 @@
 //! What all instances of one connection share, whatever component and role they are
-//! of: the memory and tables they use together, how often they failed, and
-//! what they did wrong.
+//! of: the memory and tables they use together, how often they failed,
+//! what they did wrong and what they say.
 
 use std::{
     collections::HashMap,
@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use crate::{
     incidents::{Incident, Incidents},
+    said::Sayings,
     session::Backoff,
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct Ledger {
     pub(crate) table_elements: Total,
     pub(crate) instances: Total,
     pub(crate) incidents: Incidents,
+    pub(crate) sayings: Sayings,
     /// By component and role, so that another version starts without its forerunner's failures.
     failures: Mutex<HashMap<Failing, Arc<Mutex<Backoff>>>>,
 }

@@ -29,6 +29,7 @@ mod network;
 mod record;
 mod registry;
 mod request;
+mod said;
 mod session;
 mod settings;
 mod signature;
@@ -56,5 +57,6 @@ pub use network::{BadRule, Denial, Resolver, Right, Standing, SystemResolver, ri
 pub use record::{About, Comparison, Difference, RecordLimits, Recorder, Recording, Replay};
 pub use registry::{Access, Login, Pulled, Reference, Registry, RegistryError, SCHEME};
 pub use request::{ChangesRequest, EnsureRequest, FetchRequest, PageRequest, Role, WantedColumn};
+pub use said::Said;
 pub use session::Session;
 pub use signature::{Artifact, Evidence, Signature, SigningKey, Trust, TrustedKey, sign};

@@ -12,6 +12,7 @@ use wasmtime_wasi_io::{
 };
 
 use crate::{
+    ledger::Ledger,
     metrics::{Counters, add},
     record::{Track, event::Event},
 };
@@ -30,6 +31,7 @@ struct Inner {
     burst: u32,
     budget: Mutex<Budget>,
     counters: Arc<Counters>,
+    ledger: Arc<Ledger>,
     track: Option<Arc<Track>>,
 }
 
@@ -45,6 +47,7 @@ impl Lines {
         role: &'static str,
         limits: &crate::limits::Limits,
         counters: Arc<Counters>,
+        ledger: Arc<Ledger>,
         track: Option<Arc<Track>>,
     ) -> Self {
         let budget = Budget { left: f64::from(limits.log_lines_burst), at: Instant::now(), dropped: 0 };
@@ -55,6 +58,7 @@ impl Lines {
             burst: limits.log_lines_burst,
             budget: Mutex::new(budget),
             counters,
+            ledger,
             track,
         }))
     }
@@ -72,6 +76,8 @@ impl Lines {
             track.note(Event::Said { level: printable(level, LEVEL_BYTES_MAX), line: message.clone() });
         }
         let (connection, role) = (&self.0.connection, self.0.role);
+        let level = known(level);
+        self.0.ledger.sayings.tell(role, level, &message);
         if dropped > 0 {
             tracing::warn!(target: "connector", %connection, role, dropped, "the connector said more than it may");
         }
@@ -98,6 +104,11 @@ impl Lines {
         budget.left -= 1.0;
         Some(std::mem::take(&mut budget.dropped))
     }
+}
+
+/// A level by one of the names there are; `info` for any other.
+fn known(level: &str) -> &'static str {
+    ["error", "warn", "debug", "trace"].into_iter().find(|name| *name == level).unwrap_or("info")
 }
 
 /// Cut to `bytes_max`, and without control or direction characters.

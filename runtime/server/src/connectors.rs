@@ -13,7 +13,7 @@ use lockstep_engine::{
 };
 
 use crate::{
-    requests,
+    log, requests,
     router::{Asked, Ops, answer, lines, problem},
 };
 
@@ -24,6 +24,7 @@ pub(crate) fn routes() -> Router<Operations> {
         .route("/v1/connector/approve", post(approve))
         .route("/v1/connector/rollback", post(rollback))
         .route("/v1/connector/record", post(record))
+        .route("/v1/connector/log", post(log::log))
         .route("/v1/connector/disable", post(disable))
         .route("/v1/connector/enable", post(enable))
 }

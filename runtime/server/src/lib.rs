@@ -9,6 +9,7 @@
 pub mod client;
 mod connectors;
 pub mod listener;
+mod log;
 pub mod problem;
 pub mod requests;
 pub mod router;

@@ -10,6 +10,9 @@ const BASE: &str = "echo";
 const DONORS: [&str; 3] = ["postgres", "hubspot", "salesforce"];
 /// A core module's, in a component.
 const MODULE_SECTION: u8 = 1;
+const CUSTOM_SECTION: u8 = 0;
+/// Of a module: its magic number and version.
+const HEADER_BYTES: usize = 8;
 
 /// `None`: the components it is made of are not built here.
 pub fn of_at_least(bytes: usize, guests: &Path) -> Result<Option<Vec<u8>>> {
@@ -27,22 +30,38 @@ pub fn of_at_least(bytes: usize, guests: &Path) -> Result<Option<Vec<u8>>> {
         if component.len() >= bytes {
             break;
         }
-        component.push(MODULE_SECTION);
-        leb128(module.len(), &mut component);
-        component.extend_from_slice(module);
+        section(MODULE_SECTION, module, &mut component);
     }
     Ok(Some(component))
 }
 
-/// The modules of a component itself, the largest alone counting for most of it.
+/// The core modules of a component, without what they say of themselves: a component has one manifest.
 fn core_modules(component: &[u8]) -> Result<Vec<Vec<u8>>> {
     let mut modules = Vec::new();
     for payload in Parser::new(0).parse_all(component) {
         if let Payload::ModuleSection { unchecked_range, .. } = payload? {
-            modules.push(component.get(unchecked_range).context("a module within its component")?.to_vec());
+            modules.push(plain(component.get(unchecked_range).context("a module within its component")?)?);
         }
     }
     Ok(modules)
+}
+
+/// A core module without its custom sections.
+fn plain(module: &[u8]) -> Result<Vec<u8>> {
+    let mut plain = module.get(..HEADER_BYTES).context("a module's header")?.to_vec();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        if let Some((id, range)) = payload.as_section().filter(|(id, _)| *id != CUSTOM_SECTION) {
+            section(id, module.get(range).context("a section within its module")?, &mut plain);
+        }
+    }
+    Ok(plain)
+}
+
+fn section(id: u8, content: &[u8], to: &mut Vec<u8>) {
+    to.push(id);
+    leb128(content.len(), to);
+    to.extend_from_slice(content);
 }
 
 /// Unsigned, as sections' lengths are written.

@@ -38,7 +38,7 @@ impl Project {
         fs::create_dir_all(path.join("src"))?;
         fs::create_dir_all(path.join("shelf"))?;
         for (name, words) in
-            [("one", "version=1.0.1"), ("two", "version=1.0.2"), ("worse", "version=1.0.3 check-fails")]
+            [("one", "version=1.0.1"), ("two", "version=1.0.2 says"), ("worse", "version=1.0.3 check-fails")]
         {
             fs::rename(variant(path, words)?, path.join(format!("shelf/{name}.wasm")))?;
         }
@@ -96,11 +96,16 @@ impl Dev {
 
     /// The first round that fits among those that are told.
     fn round(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
+        self.told(what, |line| line["round"].is_u64() && fits(line))
+    }
+
+    /// The first line that fits.
+    fn told(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
         let until = Instant::now() + PATIENCE;
         loop {
             let told = fs::read_to_string(&self.told)?;
-            let rounds = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            if let Some(found) = rounds.filter(|line| line["round"].is_u64()).find(&fits) {
+            let mut lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(found) = lines.find(&fits) {
                 return Ok(found);
             }
             ensure!(self.child.try_wait()?.is_none(), "it ended while waiting for {what}: {told}");
@@ -151,6 +156,18 @@ async fn what_is_saved_comes_into_use_and_what_fails_leaves_all_as_it_was() -> R
     project.save("two")?;
     dev.round("the next version", |round| round["ok"] == true && round["round"] != 1)?;
     ensure!(in_use(&world)? == "1.0.2");
+    // What the version in use says is shown between the rounds, and to whoever follows its log.
+    let followed = project.folder.path().join("followed.jsonl");
+    let mut following = Command::new(lockstep_binary()?);
+    following.arg("--config").arg(world.runtime.config_path()).arg("--state").arg(world.runtime.state_path());
+    following.args(["--json", "connector", "log", "a", "--level", "warn"]).envs(world.runtime.environment());
+    let following = following.stdin(Stdio::null()).stdout(File::create(&followed)?).stderr(Stdio::null()).spawn()?;
+    let mut following = Dev { child: following, told: followed };
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.person(Side::A).await?.execute("UPDATE people SET note = 'said'", &[]).await?;
+    dev.told("what it says", |line| line["connection"] == "a" && line["log"] == "there was something [31mto tell")?;
+    let line = following.told("a line of the log", |line| !line["line"].is_null())?;
+    ensure!(line["line"]["level"] == "warn" && line["line"]["role"] == "tail", "{line:#}");
     world.settle().await?;
     send(&dev.child, Signal::Interrupt)?;
     let ended = dev.child.wait()?;

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use lockstep_engine::port::{Incident, Request};
 use lockstep_server::requests;
 
-use super::{dev, inspect, live, new};
+use super::{dev, inspect, live, log, new};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
@@ -58,6 +58,8 @@ pub enum What {
         /// The connection's name
         connection: String,
     },
+    /// What a connection's connector says in the running Lockstep, as it says it
+    Log(log::Args),
     /// Make a project for a connector of your own: it builds, and passes the conformance kit
     New(new::Args),
     /// Watch a project: build it, put it through the kit, and have a running Lockstep go on with it
@@ -104,6 +106,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Dev(args) => dev::run(args, context).await,
         What::Practice(args) => new::practice(args, context).await,
         What::Test(args) => conformance::run(args, context).await,
+        What::Log(args) => log::run(args, context).await,
         What::Record(args) => live::run(args, context).await,
         What::Replay(args) => recordings::run(args, context).await,
         What::Incidents { connection } => incidents(connection, context).await,

@@ -19,6 +19,7 @@ pub mod init;
 pub mod inspect;
 mod inspect_code;
 pub mod live;
+pub mod log;
 pub mod man;
 pub mod map;
 pub mod new;

@@ -73,6 +73,13 @@ impl Operations {
         Ok(connector.incidents())
     }
 
+    /// What a connection's connector says from now on; `None`: it says nothing.
+    pub fn log(&self, connection: &str) -> Result<Option<Box<dyn crate::port::Log>>, EngineError> {
+        let connector = self.engine.shared.connectors.get(connection);
+        let connector = connector.ok_or_else(|| EngineError::UnknownConnection(connection.to_owned()))?;
+        Ok(connector.log())
+    }
+
     /// Values of these columns, by column, from a few of an object's rows, null where
     /// a row has none: what stands at one place in all columns is one row's.
     pub async fn sample(

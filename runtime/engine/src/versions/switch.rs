@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     Connector, Role, Session, SessionError, SessionErrorKind,
-    port::{Budget, ChangesRequest, Incident, Parked, Request, Usage},
+    port::{Budget, ChangesRequest, Incident, Log, Parked, Request, Usage},
 };
 
 /// A disabled connection is asked for again so often.
@@ -391,6 +391,10 @@ impl Connector for Switched {
 
     fn incidents(&self) -> Vec<Incident> {
         self.0.current().incidents()
+    }
+
+    fn log(&self) -> Option<Box<dyn Log>> {
+        self.0.current().log()
     }
 
     fn parked(&self) -> Vec<Parked> {

@@ -45,7 +45,14 @@ struct Owner {
 /// Serve a session until its last handle is gone.
 pub(super) async fn own(setup: Setup, shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
     let counters = Arc::clone(&shared.counters);
-    let lines = Lines::new(&setup.name, setup.role.name(), &setup.limits, counters, setup.track.clone());
+    let lines = Lines::new(
+        &setup.name,
+        setup.role.name(),
+        &setup.limits,
+        counters,
+        Arc::clone(&setup.ledger),
+        setup.track.clone(),
+    );
     let backoff = setup.ledger.failures(setup.component.digest(), setup.role.name());
     let mut owner = Owner { setup, shared, lines, instance: None, backoff, denied: 0 };
     while let Some(job) = owner.next(&mut jobs).await {

@@ -61,7 +61,7 @@ pub(crate) async fn bare(component: &Component, tape: Tape, seed: Option<Seed>) 
         requests: Requests::new(egress.into(), caller),
         network: Network::new(policy, Arc::clone(&counters), roots, limits),
         credentials: Credentials::new(Arc::new(Secrets::new()), &[]),
-        lines: Lines::new(component.digest(), "spec", limits, counters, None),
+        lines: Lines::new(component.digest(), "spec", limits, counters, Arc::default(), None),
         ledger: Arc::default(),
         tape,
         seed,

@@ -5,7 +5,8 @@
 //!
 //! Words, parted by spaces: `version=1.2.3`, `cursor=2`, `asks=https:host`,
 //! `check-fails`, `changes-trap=N` and `write-trap=N` (from the N-th call of an
-//! instance on), `other-values`, `drops-rows`, `refuses-writes`.
+//! instance on), `other-values`, `drops-rows`, `refuses-writes`,
+//! `says` (a line of the log for every part of the stream that holds anything).
 
 #[path = "../../../../plugins/postgres/src/catalog/mod.rs"]
 pub mod catalog;
@@ -121,6 +122,9 @@ impl Connector for Variant {
         self.changes += 1;
         self.count("changes-trap", self.changes);
         let mut answer = self.inner.changes(request)?;
+        if self.has("says") && !answer.batches.is_empty() {
+            lockstep_sdk::log::line("warn", format_args!("there was something \u{1b}[31mto tell"));
+        }
         for batch in &mut answer.batches {
             if self.has("drops-rows") {
                 batch.rows.pop();

@@ -23,7 +23,7 @@ use self::{
     told::Teller,
     trial::{Trial, Tried},
 };
-use super::{conformance, versions};
+use super::{conformance, log, versions};
 use crate::{
     configuration,
     connectors::Loader,
@@ -100,8 +100,15 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let ended = |error| Failure::new("LS-CLI-002", format!("signals cannot be waited for: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ended)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ended)?;
+    let beside = async {
+        match &args.connection {
+            Some(connection) => log::beside(connection, context).await,
+            None => std::future::pending().await,
+        }
+    };
     let stopped = tokio::select! {
         done = bench.work(args.once) => return done,
+        () = beside => false,
         _ = interrupt.recv() => true,
         _ = terminate.recv() => true,
     };
