@@ -60,7 +60,8 @@ impl Registries {
                 None => None,
             },
         };
-        Ok(Access { login, plain_http })
+        let time = |of: fn(&RegistrySettings) -> Option<u64>| settings.and_then(of).map(Duration::from_millis);
+        Ok(Access { login, plain_http, timeout: time(|one| one.timeout_ms), silence: time(|one| one.silence_ms) })
     }
 }
 

@@ -380,3 +380,18 @@ fn a_signature_beside_a_file_counts_as_cosign_writes_it() {
         assert_says(&place.connector("load", "./echo.wasm"), &["exit: 0", "signed by acme"]);
     }
 }
+
+#[test]
+fn a_registry_that_says_nothing_is_waited_for_as_long_as_the_operator_says() {
+    let place = Place::new();
+    // Takes connections, and never answers one.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("its address");
+    place.configure(&format!("[connectors.registries.\"{at}\"]\nsilence = \"300ms\"\n"));
+    let begun = std::time::Instant::now();
+    let said = place.connector("pull", &format!("oci://{at}/{REPOSITORY}:1"));
+    assert_says(&said, &["exit: 1", "LS-REG-"]);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "half as long as it waits unless told: {said}");
+    place.configure(&format!("[connectors.registries.\"{at}\"]\nsilence = \"0s\"\n"));
+    assert_says(&place.connector("pull", &format!("oci://{at}/{REPOSITORY}:1")), &["exit: 1", "LS-CFG-", "silence"]);
+}

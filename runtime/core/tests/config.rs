@@ -62,7 +62,7 @@ watch_folder = "incoming"
 
 [connectors.registries]
 "registry.example.com:5000" = { username = "ci", password = "env:REGISTRY_TOKEN" }
-"10.0.0.5" = { plain_http = true }
+"10.0.0.5" = { plain_http = true, timeout = "30m", silence = "5s" }
 
 [state]
 path = "lockstep.db"
@@ -199,6 +199,8 @@ fn settings_are_read_and_have_defaults() {
     assert_eq!((with_login.place.as_str(), with_login.plain_http), ("registry.example.com:5000", None));
     assert_eq!(with_login.login, Some(("ci".to_owned(), SecretRef::Env("REGISTRY_TOKEN".to_owned()))));
     assert_eq!((plain.place.as_str(), plain.plain_http, &plain.login), ("10.0.0.5", Some(true), &None));
+    assert_eq!((with_login.timeout_ms, with_login.silence_ms), (None, None));
+    assert_eq!((plain.timeout_ms, plain.silence_ms), (Some(1_800_000), Some(5_000)));
     assert_eq!(connectors.watch_folder.as_deref(), Some("incoming"));
     let empty = Config::parse("").unwrap();
     assert!(empty.connectors.watch_folder.is_none());

@@ -55,7 +55,7 @@ pub use manifest::Manifest;
 pub use metrics::{Meter, Metrics};
 pub use network::{BadRule, Denial, Resolver, Right, Standing, SystemResolver, rights};
 pub use record::{About, Comparison, Difference, RecordLimits, Recorder, Recording, Replay};
-pub use registry::{Access, Login, Pulled, Reference, Registry, RegistryError, SCHEME};
+pub use registry::{Access, Login, Pulled, Reference, Registry, RegistryError, SCHEME, component_in, sign_in_at};
 pub use request::{ChangesRequest, EnsureRequest, FetchRequest, PageRequest, Role, WantedColumn};
 pub use said::Said;
 pub use session::Session;

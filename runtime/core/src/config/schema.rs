@@ -38,7 +38,9 @@ pub fn json_schema() -> Value {
                     "additionalProperties": closed(json!({
                         "username": { "type": "string" },
                         "password": { "type": "string", "pattern": "^(env|file|credential):" },
-                        "plain_http": { "type": "boolean", "description": "Without encryption" }
+                        "plain_http": { "type": "boolean", "description": "Without encryption" },
+                        "timeout": { "$ref": "#/$defs/duration", "description": "All that is asked of it for one component; 10 min" },
+                        "silence": { "$ref": "#/$defs/duration", "description": "How long it may say nothing; 60 s" }
                     }), &[])
                 }
             }), &[]),

@@ -56,6 +56,10 @@ pub struct RegistrySettings {
     pub login: Option<(String, SecretRef)>,
     /// Whether it is asked without encryption; unless said, where it is on this machine.
     pub plain_http: Option<bool>,
+    /// How long all that is asked of it for one component may take, and how long it may say nothing
+    /// meanwhile; unless said, as long as the host allows by itself.
+    pub timeout_ms: Option<u64>,
+    pub silence_ms: Option<u64>,
 }
 
 impl Default for ConnectorSettings {
@@ -185,6 +189,9 @@ fn read_registries(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Ve
         let username = one.text("username", problems);
         let password = one.get("password").map(|node| secret(&one.join("password"), node, problems));
         let plain_http = one.flag("plain_http", problems);
+        let some_time = |text: &str| units::duration_ms(text).filter(|ms| *ms > 0);
+        let timeout_ms = one.parsed("timeout", "a duration, such as \"30m\"", some_time, problems);
+        let silence_ms = one.parsed("silence", "a duration, such as \"60s\"", some_time, problems);
         let missing = match (&username, &password) {
             (Some(_), None) => Some(("a user without a password", "add `password = \"env:NAME\"`")),
             (None, Some(_)) => Some(("a password without a user", "add `username = \"…\"`")),
@@ -195,7 +202,8 @@ fn read_registries(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Ve
         }
         let password = password.flatten();
         one.finish(problems);
-        registries.push(RegistrySettings { place: entry.key.clone(), login: username.zip(password), plain_http });
+        let login = username.zip(password);
+        registries.push(RegistrySettings { place: entry.key.clone(), login, plain_http, timeout_ms, silence_ms });
     }
     registries
 }

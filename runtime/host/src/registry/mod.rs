@@ -9,7 +9,7 @@ mod reference;
 mod statements;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header::CONTENT_TYPE};
@@ -32,12 +32,35 @@ use wire::{Ask, WORDS_BYTES_MAX, Wire};
 const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const EITHER_TYPE: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
 
+/// The component's digest and size in an artifact's manifest, as [`Registry`] reads it.
+///
+/// # Errors
+/// Why it is not one of a component.
+pub fn component_in(manifest: &[u8]) -> Result<(String, u64), String> {
+    let manifest = ArtifactManifest::read(manifest)?;
+    let layer = manifest.component()?;
+    Ok((layer.digest.clone(), layer.size))
+}
+
+/// Where a registry that answers with these headers wants a token to be asked for; empty where a name and a
+/// password will do, `None` where it says no way that is known.
+pub fn sign_in_at(headers: &http::HeaderMap) -> Option<String> {
+    challenge::Challenge::of(headers).map(|challenge| match challenge {
+        challenge::Challenge::Bearer { realm, .. } => realm,
+        challenge::Challenge::Basic => String::new(),
+    })
+}
+
 /// How a registry is asked.
 #[derive(Default)]
 pub struct Access {
     pub login: Option<Login>,
     /// Whether without encryption; unless said, where it is on this machine.
     pub plain_http: Option<bool>,
+    /// For all of one visit; 10 minutes unless said.
+    pub timeout: Option<Duration>,
+    /// Until an answer begins, and between two parts of one; a minute unless said.
+    pub silence: Option<Duration>,
 }
 
 /// Who asks.

@@ -25,9 +25,9 @@ use crate::{
     network::{Policy, Protocol, Reach, Resolver, Roots, SystemResolver, reach},
 };
 
-/// All of one visit.
+/// All of one visit, unless the operator says.
 const VISIT_MAX: Duration = Duration::from_secs(600);
-/// Until an answer begins, and between two parts of one.
+/// Until an answer begins, and between two parts of one, unless the operator says.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 const REDIRECTS_MAX: usize = 4;
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
@@ -67,6 +67,8 @@ pub(super) struct Wire {
     home: Place,
     resolver: Arc<dyn Resolver>,
     roots: Arc<Roots>,
+    visit: Duration,
+    silence: Duration,
     until: Instant,
     authorization: Mutex<Option<HeaderValue>>,
     inside: OnceCell<bool>,
@@ -80,13 +82,16 @@ impl Wire {
         let address: Result<http::Uri, _> = format!("{}://{}", scheme.name(), reference.host()).parse();
         let home =
             address.ok().and_then(|uri| Place::of(&uri)).ok_or_else(|| bad("the registry is no host and port"))?;
+        let visit = access.timeout.unwrap_or(VISIT_MAX);
         Ok(Wire {
             reference: reference.clone(),
             login: access.login,
             home,
             resolver: Arc::new(SystemResolver),
             roots: Arc::new(Roots::new(None).map_err(|why| bad(&why))?),
-            until: Instant::now() + VISIT_MAX,
+            visit,
+            silence: access.silence.unwrap_or(SILENCE_MAX).min(visit),
+            until: Instant::now() + visit,
             authorization: Mutex::default(),
             inside: OnceCell::new(),
         })
@@ -173,8 +178,8 @@ impl Wire {
         let connector = Connector::new(policy, self.roots.clone(), self.resolver.clone(), &limits, &http);
         let exchange = Exchange { connector, pool: Pool::new(0, Duration::ZERO), limits: http };
         // A server answers once it has all of a body.
-        let first_byte = if request.body.is_empty() { SILENCE_MAX } else { VISIT_MAX };
-        let times = Times { first_byte, between_bytes: SILENCE_MAX, until: self.until };
+        let first_byte = if request.body.is_empty() { self.silence } else { self.visit };
+        let times = Times { first_byte, between_bytes: self.silence, until: self.until };
         exchange.carry_out(&request, &times).await.map_err(|failure| match failure {
             Failure::Bound { bound: "response_bytes", .. } => {
                 RegistryError::TooLarge { reference: self.reference.to_string(), what, bytes_max }

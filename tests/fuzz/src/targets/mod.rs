@@ -9,6 +9,8 @@ mod hubspot;
 mod postgres;
 #[cfg(feature = "components")]
 mod recording;
+#[cfg(feature = "components")]
+mod registry;
 mod salesforce;
 mod state;
 
@@ -41,6 +43,10 @@ pub const ALL: &[Target] = &[
     Target { name: "component", run: components::component, words: components::WORDS, tries: 3_000 },
     #[cfg(feature = "components")]
     Target { name: "permissions", run: components::permissions, words: components::WORDS, tries: 3_000 },
+    #[cfg(feature = "components")]
+    Target { name: "registry-answers", run: registry::answers, words: registry::WORDS, tries: 3_000 },
+    #[cfg(feature = "components")]
+    Target { name: "registry-references", run: registry::reference, words: registry::WORDS, tries: 3_000 },
     #[cfg(feature = "components")]
     Target { name: "recording", run: recording::recording, words: recording::WORDS, tries: 3_000 },
 ];
