@@ -6,8 +6,9 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use lockstep_core::{
     change::{Found, Row},
+    key::Key,
     plan::Sent,
-    record::SideId,
+    record::{RecordId, SideId},
     write::{Outcome, WriteRequest},
 };
 use tokio::sync::mpsc;
@@ -34,6 +35,9 @@ pub(crate) enum Asked {
     News { tickets: Vec<u64> },
     /// It was looked for before and not found; the stream has passed that moment.
     Missing,
+    /// Nothing was there under this key of the record either: whether its row is under
+    /// another one, looked for by what it matches.
+    Moved { record: RecordId, key: Key },
     /// The outcome of a write to this record is unknown.
     Refetch { sent: Box<Sent> },
     /// A create that may have been sent by an earlier process.

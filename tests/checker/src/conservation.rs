@@ -2,7 +2,7 @@
 //! it, or is kept where a person can find it. And nothing else is at the sides.
 
 use crate::{
-    history::{Edit, History},
+    history::{Edit, History, Shown},
     index::Index,
     verdict::{Verdict, ViolationKind},
 };
@@ -35,7 +35,7 @@ fn account<'h>(
     let finals = index.finals(record, field);
     if finals.len() >= history.sides.len() && finals.iter().all(|(_, at_end)| *at_end == value) {
         verdict.agreed += 1;
-    } else if index.superseded.contains(&(record, field, value)) {
+    } else if index.superseded.contains(&(record, field, value)) || is_unheard(history, edit, field, value) {
         verdict.superseded += 1;
     } else if index.keeps_value(record, field, value)
         || waits_in_place(index, edit, field, value)
@@ -49,6 +49,12 @@ fn account<'h>(
         );
         verdict.blame(ViolationKind::LostEdit, record, Some(field), text);
     }
+}
+
+/// A write of the runtime took the value's place, and nobody is left who sent it.
+fn is_unheard(history: &History, edit: &Edit, field: &str, value: Option<&str>) -> bool {
+    let is_it = |one: &Shown| one.side == edit.side && one.field == field && Some(one.value.as_str()) == value;
+    history.unheard.iter().any(is_it)
 }
 
 /// The row went with the value, and only a state that was replaced by an older one had

@@ -37,6 +37,11 @@ pub struct History {
     /// there at all: nobody can tell whether there ever was one.
     #[serde(default)]
     pub unmet: BTreeSet<Unmet>,
+    /// Values that a write of the runtime overwrote, where the answer to it, which alone
+    /// tells of that, reached no state that lived on, and the one that knew of the write
+    /// was replaced by one from before it.
+    #[serde(default)]
+    pub unheard: BTreeSet<Shown>,
     /// Edits of which the journals of states tell that were replaced by an older one. They
     /// are kept there where the row went with them: nothing else can know of them.
     #[serde(default)]
@@ -46,7 +51,7 @@ pub struct History {
     pub explained: Option<Vec<Explained>>,
 }
 
-/// A value that a side's answer told the runtime.
+/// A value that a side's answer told the runtime, or would have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shown {

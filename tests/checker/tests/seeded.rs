@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use lockstep_checker::{Deed, Edit, History, Kept, KeptState, Row, Unmet, Verdict, ViolationKind, check};
+use lockstep_checker::{Deed, Edit, History, Kept, KeptState, Row, Shown, Unmet, Verdict, ViolationKind, check};
 
 type Values = BTreeMap<String, Option<String>>;
 
@@ -275,6 +275,17 @@ fn a_delete_of_a_row_that_no_answer_ever_showed_is_nobodys_loss_at_a_blind_side_
     };
     assert_eq!(story(true), []);
     assert!(story(false).contains(&ViolationKind::LostDelete));
+}
+
+#[test]
+fn an_edit_that_a_write_overwrote_unheard_is_nobodys_loss_at_its_side_only() {
+    let unheard = |side: &str| {
+        let mut story = Story::new().update("b", "name", "n0", "n1");
+        story.0.unheard = [Shown { side: side.into(), field: "name".into(), value: "n1".into() }].into();
+        story.ends(&[("a", "n0", "p0"), ("b", "n0", "p0")]).unwrap()
+    };
+    assert!(unheard("b").is_clean());
+    assert_eq!(kinds(&unheard("a")), [ViolationKind::LostEdit]);
 }
 
 #[test]

@@ -53,6 +53,8 @@ fn what_failed_once_under_harsh_conditions_holds() {
     hold_harsh([4592], false);
     // What answers had shown went with the power, and the rows with them.
     hold_harsh([318, 480, 526], false);
+    // A log forgot the new key of a row before it was told; another side deleted the record.
+    hold_harsh([1224, 1229, 4787], false);
 }
 
 /// Seeds that failed once.
@@ -113,4 +115,12 @@ fn what_failed_once_holds() {
     // A row whose create was not heard of was deleted, and the log forgot both; its key
     // is another row's since.
     hold([380701], false);
+    // A row that a create had made, whose answer was lost, was edited and deleted before it
+    // was looked for; the log told of that when it had been made once more.
+    hold([712878], false);
+    // What a poll showed that had begun before a pause, and came after it.
+    hold([521491], false);
+    // A write overwrote an edit, and the state that had sent it was replaced before the
+    // answer came.
+    hold([621958], false);
 }

@@ -183,6 +183,15 @@ impl Planner<'_> {
         self.holder(set, side, &Told { key: &row.key, cells, version: &Version::default(), at })
     }
 
+    /// Whether an unknown row, as read, would be that of a record without one at the side.
+    pub fn is_awaited(&mut self, set: &Workset, side: SideId, row: &Row) -> bool {
+        self.spec.side(side).is_some_and(|side| {
+            let layout = self.layout(side, None);
+            let matches = row_matches(self.spec, side, &Cells::new(layout, &row.cells));
+            !self.candidates(set, side.id, &matches).is_empty()
+        })
+    }
+
     fn holder(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> Option<(RecordId, Key)> {
         let known = |key: &Key| set.by_key(side.id, key).is_some();
         // Mostly it is known: then no key is copied.

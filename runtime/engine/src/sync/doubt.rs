@@ -3,13 +3,20 @@
 //! the row went: believed at once, and the row made again, they would count as
 //! older than the new row and be lost. So an absence is believed once the stream
 //! has passed the moment of the read without telling anything of the row, and a
-//! second read agrees. Knows nothing of records.
+//! second read agrees. Where the stream tells every end, one that it did not tell is
+//! one that it forgot, and it may have forgotten the row's new key instead: such a
+//! row is looked for by what it matches, too.
+//!
+//! Nor is a row that a create may have made, and that a look did not find, known never
+//! to have been made: the stream may still tell of its making, of edits and of its end.
+//! The create is sent once more when the stream has passed that look. Knows nothing of
+//! what records hold.
 
 use lockstep_core::{
     key::Key,
     record::{Link, RecordId},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// One row that was not found.
 #[derive(Debug)]
@@ -24,16 +31,26 @@ pub(super) struct Doubt {
     pub(super) heirs: Vec<(Key, Vec<u64>)>,
 }
 
+/// What the stream has to pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// A row that is known to be there was not found.
+    Row(Key),
+    /// The row of a create that may have been sent was not found.
+    Create(RecordId),
+}
+
 /// The doubts of one side, from the first look to the second.
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
     open: FxHashMap<Key, Doubt>,
+    creates: FxHashSet<RecordId>,
     /// The stream was not asked about these yet.
-    fresh: Vec<Key>,
+    fresh: Vec<Look>,
     /// The stream was asked, under this number.
-    asked: Option<(u64, Vec<Key>)>,
+    asked: Option<(u64, Vec<Look>)>,
     /// It has passed the moment; what came before this mark is being absorbed.
-    passing: Option<(u64, Vec<Key>)>,
+    passing: Option<(u64, Vec<Look>)>,
     number: u64,
 }
 
@@ -41,7 +58,7 @@ impl Doubts {
     /// A row was looked for and not found.
     pub(super) fn add(&mut self, key: &Key, tickets: &[u64], record: RecordId, known: &Link) {
         if !self.open.contains_key(key) {
-            self.fresh.push(key.clone());
+            self.fresh.push(Look::Row(key.clone()));
         }
         let doubt = self.open.entry(key.clone()).or_insert_with(|| Doubt {
             record,
@@ -50,6 +67,18 @@ impl Doubts {
             heirs: Vec::new(),
         });
         doubt.tickets.extend(tickets);
+    }
+
+    /// The row that a create of this record may have made was looked for and not found.
+    pub(super) fn add_create(&mut self, record: RecordId) {
+        if self.creates.insert(record) {
+            self.fresh.push(Look::Create(record));
+        }
+    }
+
+    /// Whether a create of this record has to wait.
+    pub(super) fn withholds(&self, record: RecordId) -> bool {
+        !self.creates.is_empty() && self.creates.contains(&record)
     }
 
     /// Another row waits until it is known whether this one is gone.
@@ -71,15 +100,23 @@ impl Doubts {
 
     /// The stream has passed what was asked; it is absorbed once nothing before `mark` waits.
     pub(super) fn answered(&mut self, number: u64, mark: u64) {
-        if let Some((_, keys)) = self.asked.take_if(|(asked, _)| *asked == number) {
-            self.passing = Some((mark, keys));
+        if let Some((_, looks)) = self.asked.take_if(|(asked, _)| *asked == number) {
+            self.passing = Some((mark, looks));
         }
     }
 
-    /// The rows to be looked for once more, when the stream is absorbed that far.
-    pub(super) fn passed(&mut self, is_past: impl FnOnce(u64) -> bool) -> Vec<Key> {
+    /// The rows to be looked for once more, and the records to be created after all, when
+    /// the stream is absorbed that far.
+    pub(super) fn passed(&mut self, is_past: impl FnOnce(u64) -> bool) -> Vec<Look> {
         match self.passing.take() {
-            Some((mark, keys)) if is_past(mark) => keys,
+            Some((mark, looks)) if is_past(mark) => {
+                for look in &looks {
+                    if let Look::Create(record) = look {
+                        self.creates.remove(record);
+                    }
+                }
+                looks
+            }
             other => {
                 self.passing = other;
                 Vec::new()
@@ -97,17 +134,22 @@ impl Doubts {
         self.open.remove(key)
     }
 
+    /// The second look found nothing: one more is made, elsewhere.
+    pub(super) fn keep(&mut self, key: &Key, doubt: Doubt) {
+        self.open.insert(key.clone(), doubt);
+    }
+
     /// The second look is to be made once more.
     pub(super) fn again(&mut self, key: &Key) {
         if self.open.contains_key(key) {
-            self.fresh.push(key.clone());
+            self.fresh.push(Look::Row(key.clone()));
         }
     }
 
     /// The stream begins anew: it has to be asked again. What waited in it comes again.
     pub(super) fn restart(&mut self) {
-        let asked = self.asked.take().map(|(_, keys)| keys);
-        let passing = self.passing.take().map(|(_, keys)| keys);
+        let asked = self.asked.take().map(|(_, looks)| looks);
+        let passing = self.passing.take().map(|(_, looks)| looks);
         self.fresh.extend(passing.into_iter().chain(asked).flatten());
         for doubt in self.open.values_mut() {
             doubt.tickets.clear();
@@ -116,7 +158,7 @@ impl Doubts {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.open.is_empty() && self.creates.is_empty()
     }
 }
 
@@ -147,10 +189,25 @@ mod tests {
         assert_eq!(doubts.passed(|_| true), []);
         doubts.answered(number, 7);
         assert_eq!(doubts.passed(|_| false), []);
-        assert_eq!(doubts.passed(|mark| mark == 7), [key(1)]);
+        assert_eq!(doubts.passed(|mark| mark == 7), [Look::Row(key(1))]);
         assert!(!doubts.is_empty());
         assert!(doubts.close(&key(1)).is_some());
         assert!(doubts.is_empty());
+    }
+
+    #[test]
+    fn a_create_is_withheld_until_the_stream_has_passed_the_look_for_its_row() {
+        let mut doubts = Doubts::default();
+        doubts.add_create(RecordId(1));
+        doubts.add_create(RecordId(1));
+        let number = doubts.ask().unwrap();
+        doubts.restart();
+        doubts.answered(number, 7);
+        assert!(doubts.passed(|_| true).is_empty() && doubts.withholds(RecordId(1)) && !doubts.is_empty());
+        let number = doubts.ask().unwrap();
+        doubts.answered(number, 7);
+        assert_eq!(doubts.passed(|_| true), [Look::Create(RecordId(1))]);
+        assert!(!doubts.withholds(RecordId(1)) && doubts.is_empty());
     }
 
     #[test]

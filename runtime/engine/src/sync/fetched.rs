@@ -8,10 +8,17 @@ use lockstep_core::{
     key::Key,
     plan::{Planner, Workset},
     record::{Link, RecordId, SideId},
+    spec::SyncSpec,
+    value::Value,
     write::{Action, Outcome},
 };
 
-use super::{hint, side::SideRun, turn::Follow};
+use super::{
+    doubt::Doubt,
+    hint,
+    side::{SideRun, Wanted},
+    turn::Follow,
+};
 use crate::{port::FetchRequest, writer::Asked};
 
 pub(super) fn absorb_fetched(
@@ -31,10 +38,12 @@ pub(super) fn absorb_fetched(
         match asked {
             Asked::News { tickets } => absorb_news(planner, set, run, (key, tickets, &rows), follow),
             Asked::Missing => absorb_second_look(planner, set, run, key, &rows, now, follow),
+            Asked::Moved { key, .. } => absorb_third_look(planner, set, run, key, &rows, now, follow),
             Asked::Refetch { sent } => {
                 if sent.intent.action == Action::Create {
-                    if let Some(row) = made_by_us(set, run, &rows) {
-                        planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()));
+                    match made_by_us(set, run, &rows) {
+                        Some(row) => drop(planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()))),
+                        None => run.not_found(sent.record),
                     }
                 } else if let Some(row) = rows.first() {
                     planner.absorb_row(set, run.id, row);
@@ -47,7 +56,10 @@ pub(super) fn absorb_fetched(
                 run.cleared.insert(sent.record);
                 match made_by_us(set, run, &rows) {
                     Some(row) => drop(planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()))),
-                    None => planner.absent(set, sent.record, run.id),
+                    None => {
+                        planner.absent(set, sent.record, run.id);
+                        run.not_found(sent.record);
+                    }
                 }
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
@@ -163,11 +175,87 @@ fn absorb_second_look(
         && let Some((record, link)) = live_link(set, run.id, key).filter(|(_, link)| **link != doubt.known)
     {
         // Something was learnt of it in between: it is looked for anew.
-        run.doubts.add(key, &doubt.tickets, record, link);
-        doubt.heirs.iter().for_each(|(heir, tickets)| run.doubts.await_by(key, heir, tickets));
+        look_anew(run, key, (record, link), &doubt);
         follow.settled.push((run.id, doubt.record));
         return;
     }
+    if rows.is_empty()
+        && let Some((by, matched)) = elsewhere(planner.spec, set, run, key)
+    {
+        let asked = Asked::Moved { record: doubt.record, key: key.clone() };
+        run.fetches.push_back(Wanted { by, key: matched, asked });
+        run.doubts.keep(key, doubt);
+        return;
+    }
+    settle_doubt(planner, set, run, (key, rows, doubt), now, follow);
+}
+
+/// A row that is not under its key was looked for by what it matches: one there that
+/// nobody knows is this one, under a key that it got meanwhile.
+fn absorb_third_look(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    key: &Key,
+    rows: &[&Row],
+    now: lockstep_core::value::Timestamp,
+    follow: &mut Follow,
+) {
+    let Some(doubt) = run.doubts.close(key) else {
+        return;
+    };
+    let live = live_link(set, run.id, key);
+    let found = live.and_then(|_| heir(set, run.id, rows.iter().copied()));
+    let found = found.filter(|row| !planner.is_awaited(set, run.id, row));
+    if let Some((record, link)) = live
+        && (*link != doubt.known || found.is_some() && (run.blocks(record) || !run.creating.is_empty()))
+    {
+        // Or what was found may be what a write in flight has made.
+        look_anew(run, key, (record, link), &doubt);
+        follow.settled.push((run.id, doubt.record));
+        return;
+    }
+    // As the stream would have told of it: the row of the former key shows the new one.
+    let moved = found.map(|row| Row { key: key.clone(), ..row.clone() });
+    let rows: Vec<&Row> = moved.iter().collect();
+    settle_doubt(planner, set, run, (key, &rows, doubt), now, follow);
+}
+
+fn look_anew(run: &mut SideRun, key: &Key, (record, link): (RecordId, &Link), doubt: &Doubt) {
+    run.doubts.add(key, &doubt.tickets, record, link);
+    doubt.heirs.iter().for_each(|(heir, tickets)| run.doubts.await_by(key, heir, tickets));
+}
+
+/// Where a stream tells every end but did not tell of this one, what else the row could
+/// be found by: what it last showed of the first match fields that say more than its key.
+pub(super) fn elsewhere(spec: &SyncSpec, set: &Workset, run: &SideRun, key: &Key) -> Option<(Vec<String>, Key)> {
+    let (_, link) = live_link(set, run.id, key).filter(|_| run.written.is_none())?;
+    let side = spec.side(run.id)?;
+    spec.match_on.iter().find_map(|fields| {
+        let places: Option<Vec<usize>> = fields.iter().map(|field| Some(side.field(*field)?.column)).collect();
+        let places = places.filter(|places| places.iter().any(|place| !side.key.contains(place)))?;
+        let shown = fields.iter().map(|field| link.observed(*field).filter(|value| !value.is_null()).cloned());
+        let shown: Option<Vec<Value>> = shown.collect();
+        let by: Option<Vec<String>> = places.iter().map(|place| side.columns.get(*place).cloned()).collect();
+        Some((by?, Key::new(shown?)))
+    })
+}
+
+/// The only one of these rows that nobody knows.
+pub(super) fn heir<'r>(set: &Workset, side: SideId, rows: impl Iterator<Item = &'r Row>) -> Option<&'r Row> {
+    let mut unknown = rows.filter(|row| set.by_key(side, &row.key).is_none());
+    unknown.next().filter(|_| unknown.next().is_none())
+}
+
+/// Takes the row as it is, or as gone, and frees what waited for that.
+fn settle_doubt(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    (key, rows, doubt): (&Key, &[&Row], Doubt),
+    now: lockstep_core::value::Timestamp,
+    follow: &mut Follow,
+) {
     let known = live_link(set, run.id, key).map(|(record, _)| record);
     for row in rows {
         planner.absorb_row(set, run.id, row);

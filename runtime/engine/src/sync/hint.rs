@@ -200,6 +200,13 @@ pub(super) fn from_stored(object: &str, key: &Key, glimpse: Glimpse) -> Arc<Chan
     one_glimpse(object, columns, ChangeRow { key: key.clone(), cells, version: Version::default(), at: glimpse.at })
 }
 
+/// The rows of a batch that show something in no order, if there are any.
+pub(super) fn fleeting(batch: &ChangeBatch) -> Option<Arc<ChangeBatch>> {
+    let unordered = |row: &&ChangeRow| batch.kind == ChangeKind::Upsert && row.version.order.is_empty();
+    let rows: Vec<ChangeRow> = batch.rows.iter().filter(unordered).cloned().collect();
+    (!rows.is_empty()).then(|| Arc::new(ChangeBatch { rows, ..batch.clone() }))
+}
+
 /// Whether the last of such changes is the row's last state. A change without a
 /// version may show late: an old value after newer ones.
 fn tells_an_end(batch: &ChangeBatch) -> bool {
@@ -293,6 +300,13 @@ mod tests {
         assert_eq!(stored.cells, [("id".to_owned(), Value::Int(1))]);
         let back = from_stored("people", &key(), stored);
         assert!(back.rows[0].version.order.is_empty() && back.rows[0].cells == [Some(Value::Int(1))]);
+    }
+
+    #[test]
+    fn only_what_a_row_shows_in_no_order_is_fleeting() {
+        assert_eq!(fleeting(&told(&[])), Some(told(&[])));
+        assert_eq!(fleeting(&told(&[1])), None);
+        assert_eq!(fleeting(&ChangeBatch { kind: ChangeKind::Delete, ..(*told(&[])).clone() }), None);
     }
 
     #[test]

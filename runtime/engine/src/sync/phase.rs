@@ -18,6 +18,7 @@ use super::{
     hint,
     regained::MACHINE,
     side::Backlog,
+    watermark::NOWHERE,
 };
 use crate::{
     EngineError,
@@ -230,8 +231,10 @@ impl Actor {
                     self.compare(id);
                 }
             }
-            // Left over from before it was told to leave.
-            FromStream::Page { .. } | FromStream::Changes { .. } | FromStream::CaughtUp { .. } if !run.attached => {}
+            // Left over from before it was told to leave: the stream brings it again, but
+            // for what showed in no order.
+            FromStream::Changes { batches, .. } if !run.attached => self.stage_fleeting(id, &batches),
+            FromStream::Page { .. } | FromStream::CaughtUp { .. } if !run.attached => {}
             FromStream::Page { rows, next } => self.staged.pages.push_back((id, rows, next)),
             FromStream::CaughtUp { asked: 0 } => run.backlog = Backlog::Until(run.watermark.here()),
             FromStream::CaughtUp { asked } => run.doubts.answered(asked, run.watermark.here()),
@@ -301,6 +304,13 @@ impl Actor {
                 .iter()
                 .filter(|mark| mark.action != Some(Action::Create))
                 .for_each(|mark| run.uncertain.add(mark.record));
+        }
+    }
+
+    /// What rows showed in no order may have been replaced, and never show again.
+    fn stage_fleeting(&mut self, id: SideId, batches: &[Arc<ChangeBatch>]) {
+        for batch in batches.iter().filter_map(|batch| hint::fleeting(batch)) {
+            self.stage_batch(id, NOWHERE, batch);
         }
     }
 

@@ -18,7 +18,12 @@ use lockstep_core::{
 use tokio::time::Instant;
 
 use super::{
-    doubt::Doubts, echo::Written, hint::Hints, reading::Readings, regained::Regained, uncertain::Uncertain,
+    doubt::{Doubts, Look},
+    echo::Written,
+    hint::Hints,
+    reading::Readings,
+    regained::Regained,
+    uncertain::Uncertain,
     watermark::Watermark,
 };
 use crate::{
@@ -226,11 +231,17 @@ impl SideRun {
         }
     }
 
-    /// Rows that were not found are looked for once more when the stream has passed that moment.
+    /// Rows that were not found are looked for once more when the stream has passed that
+    /// moment, and those that creates may have made are made after all.
     pub(super) fn look_at_doubts(&mut self) {
         let watermark = &self.watermark;
-        for key in self.doubts.passed(|mark| watermark.is_past(mark)) {
-            self.fetches.push_back(Wanted { by: self.key_columns.clone(), key, asked: Asked::Missing });
+        for look in self.doubts.passed(|mark| watermark.is_past(mark)) {
+            match look {
+                Look::Row(key) => {
+                    self.fetches.push_back(Wanted { by: self.key_columns.clone(), key, asked: Asked::Missing });
+                }
+                Look::Create(record) => self.queue.push(record),
+            }
         }
     }
 
@@ -303,6 +314,16 @@ impl SideRun {
     /// this holds: whatever ends it frees them ([`Self::settled`]).
     pub(super) fn blocks(&self, record: RecordId) -> bool {
         self.in_flight.contains(&record) || self.uncertain.has(record)
+    }
+
+    /// The row that a create of this record may have made is not there. What the stream
+    /// has still to tell comes before it is made once more; not where rows nobody knows
+    /// wait for such creates themselves.
+    pub(super) fn not_found(&mut self, record: RecordId) {
+        let sent = record.0 < self.suspect_below || self.unheard.contains(&record);
+        if sent && !self.suspects_open {
+            self.doubts.add_create(record);
+        }
     }
 
     /// Whether this record may have had a row of which no more than its key will be

@@ -20,7 +20,7 @@ use lockstep_core::{
 use super::{
     actor::{Actor, Flight, Staged, TURN_ROWS_MAX},
     core::Besides,
-    fetched::{absorb_fetched, live_link},
+    fetched::{absorb_fetched, elsewhere, heir, live_link},
     guard::Storm,
     hint,
     side::{ParkedRow, SideRun, Wanted},
@@ -57,7 +57,7 @@ impl Taken {
         self.pages.clear();
         for (_, request, asked, found) in &mut self.fetched {
             let keep: Vec<bool> =
-                asked.iter().map(|asked| !matches!(asked, Asked::News { .. } | Asked::Missing)).collect();
+                asked.iter().map(|asked| matches!(asked, Asked::Refetch { .. } | Asked::Suspect { .. })).collect();
             let mut places = Vec::with_capacity(keep.len());
             let mut next = 0u32;
             for keep in &keep {
@@ -275,8 +275,16 @@ impl Actor {
             }
         }
         for (side, request, asked, found) in &taken.fetched {
+            let Some(run) = self.sides.get(side) else { continue };
             let missing = (0u32..).zip(request.keys.iter().zip(asked)).filter(|(index, (key, asked))| {
-                matches!(asked, Asked::Missing) && !found.iter().any(|found| found.index == *index) && lives(*side, key)
+                let rows = found.iter().filter(|found| found.index == *index).map(|found| &found.row);
+                match asked {
+                    Asked::Missing => {
+                        rows.count() == 0 && lives(*side, key) && elsewhere(&self.core.spec, set, run, key).is_none()
+                    }
+                    Asked::Moved { key, .. } => heir(set, *side, rows).is_none() && lives(*side, key),
+                    Asked::News { .. } | Asked::Refetch { .. } | Asked::Suspect { .. } => false,
+                }
             });
             *deletes.entry(*side).or_default() += missing.count() as u64;
         }
@@ -305,6 +313,7 @@ impl Actor {
             for (key, asked) in request.keys.iter().zip(asked) {
                 match asked {
                     Asked::Missing => run.doubts.again(key),
+                    Asked::Moved { key, .. } => run.doubts.again(key),
                     Asked::News { tickets } => {
                         run.readings.end(key);
                         run.want(key.clone(), tickets.clone());
@@ -386,15 +395,20 @@ impl Actor {
         for (side, request, asked, found) in &taken.fetched {
             ids.extend(asked.iter().filter_map(|asked| match asked {
                 Asked::News { .. } | Asked::Missing => None,
+                Asked::Moved { record, .. } => Some(*record),
                 Asked::Refetch { sent } | Asked::Suspect { sent } => Some(sent.record),
             }));
             all.add(plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
             all.add(plan::needs_keys(spec, *side, &request.keys));
-            let missing = request.keys.iter().zip(asked).filter(|(_, asked)| matches!(asked, Asked::Missing));
+            let missing = request.keys.iter().zip(asked).filter_map(|(key, asked)| match asked {
+                Asked::Missing => Some(key),
+                Asked::Moved { key, .. } => Some(key),
+                Asked::News { .. } | Asked::Refetch { .. } | Asked::Suspect { .. } => None,
+            });
             let doubts = self.sides.get(side).map(|run| &run.doubts);
             ids.extend(request.keys.iter().filter_map(|key| doubts?.record(key)));
             let hints = self.sides.get(side).map(|run| &run.hints);
-            for batch in missing.flat_map(|(key, _)| hints.into_iter().flat_map(|hints| hints.of(key))) {
+            for batch in missing.flat_map(|key| hints.into_iter().flat_map(|hints| hints.of(key))) {
                 all.add(plan::needs(spec, *side, batch));
             }
         }

@@ -14,6 +14,9 @@ struct Open {
     at: Position,
 }
 
+/// The ticket of what has no place in the stream: nothing waits for it.
+pub(super) const NOWHERE: u64 = u64::MAX;
+
 /// Batches in stream order, each with what of it still waits.
 #[derive(Default)]
 pub(super) struct Watermark {

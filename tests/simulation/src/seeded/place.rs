@@ -72,6 +72,9 @@ pub struct Shown {
     /// at the earliest; none: nobody can tell.
     met: BTreeMap<Key2, Option<u64>>,
     met_of_late: Vec<(i64, Key2, Option<u64>)>,
+    /// Values that writes overwrote, and when: only their answers tell of it.
+    overwritten: Vec<(i64, usize, String)>,
+    unheard: BTreeSet<(usize, String)>,
 }
 
 impl Shown {
@@ -115,12 +118,29 @@ impl Shown {
         self.met_of_late.clear();
     }
 
-    /// Whoever knew is gone: an older state was put back.
-    pub fn forget(&mut self) {
+    /// A write took this value's place.
+    pub fn overwrite(&mut self, now_us: i64, column: usize, value: &Value) {
+        self.overwritten.extend(text_of(value).map(|text| (now_us, column, text)));
+    }
+
+    /// Whoever knew is gone: a state of that time was put back. What was overwritten since
+    /// by writes whose answers were not kept nobody can tell: not even that there were any.
+    pub fn forget(&mut self, since_us: i64) {
+        for (at_us, column, text) in std::mem::take(&mut self.overwritten) {
+            let one = (column, text);
+            if at_us > since_us && !self.kept.contains(&one) {
+                self.unheard.insert(one);
+            }
+        }
         self.kept.clear();
         self.recent.clear();
         self.met.clear();
         self.met_of_late.clear();
+    }
+
+    /// What was overwritten and nobody can tell.
+    pub fn unheard(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.unheard.iter().map(|(column, text)| (*column, text.as_str()))
     }
 
     /// Everything that was shown and could be kept.

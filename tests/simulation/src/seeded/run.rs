@@ -76,7 +76,8 @@ struct Run {
     config: Config,
     agenda: VecDeque<(u64, Event)>,
     store: Store,
-    snapshots: Vec<Store>,
+    /// With the times they were made.
+    snapshots: Vec<(i64, Store)>,
     restore: bool,
     /// The state as its log was last synced, where the power may go.
     synced: Option<Store>,
@@ -249,9 +250,9 @@ impl Run {
             self.export()?;
             self.excuses.reverted = true;
             self.excuses.set_back = true;
-            self.world.places.iter().for_each(|place| place.shown().forget());
             let which = self.dice.roll(self.snapshots.len() as u64) as usize;
-            let snapshot = self.snapshots.get(which).ok_or("no snapshot")?;
+            let (made_us, snapshot) = self.snapshots.get(which).ok_or("no snapshot")?;
+            self.world.places.iter().for_each(|place| place.shown().forget(*made_us));
             self.store = snapshot.fork().map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -391,7 +392,8 @@ impl Run {
                 self.troubles.insert(10 + *side, "forget");
             }
             Event::Snapshot => {
-                self.snapshots.push(self.store.fork().map_err(|error| error.to_string())?);
+                let snapshot = self.store.fork().map_err(|error| error.to_string())?;
+                self.snapshots.push((self.world.now_us(), snapshot));
             }
             Event::Crash { steps } => {
                 self.world.die_in(*steps);

@@ -129,6 +129,7 @@ pub fn judge(
         if !lossy {
             shown.extend(met.all().map(|(column, text)| shown_at(&name, column, text)));
         }
+        history.unheard.extend(met.unheard().map(|(column, text)| shown_at(&name, column, text)));
         // Also where the log was forgotten: what no answer showed before that, none ever will.
         history.unmet.extend(table.removed.iter().filter_map(|(deed, key, lsn)| {
             let edit = table.deeds.get(*deed)?;

@@ -96,6 +96,9 @@ async fn change(visit: &Visit, asked: &Asked, action: Action) -> Done {
         return if told.is_empty() { Done::Gone } else { Done::Overwrote(checked, told) };
     };
     for found in displaced(asked, action, &checked, &current, table.habits.skew_us + now_us) {
+        if let Some(column) = COLUMNS.iter().position(|name| *name == found.column) {
+            visit.place.shown().overwrite(now_us, column, &found.value);
+        }
         // The newer of two displaced values had seen the older.
         told.retain(|one| one.column != found.column);
         told.push(found);
