@@ -39,29 +39,6 @@ async fn a_create_whose_answer_was_lost_is_found_again_and_not_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_create_whose_answer_was_lost_is_not_repeated_over_the_end_of_its_row() {
-    let (a, b) = (system(), system());
-    a.put("people", person(1, "ann"));
-    let bench = Bench::start(CONFIG, &[("a", &a), ("b", &b)], Store::in_memory().unwrap());
-    bench.until("copied", || b.rows("people").len() == 1).await;
-    let a_moment = std::time::Duration::from_millis(400);
-    tokio::time::sleep(a_moment).await;
-    b.hold_answers(true);
-    b.fail_next("write", Fault::AnswerLost);
-    a.put("people", person(2, "bob"));
-    bench.until("made", || b.rows("people").len() == 2).await;
-    // What its stream tells from here on comes late.
-    (0..4).for_each(|_| b.fail_next("changes", Fault::Unavailable));
-    tokio::time::sleep(a_moment).await;
-    b.set("people", &[Value::Int(2)], "name", Value::text("bill"));
-    b.delete("people", &[Value::Int(2)]);
-    b.hold_answers(false);
-    bench.until("deleted", || a.rows("people").len() == 1 && b.rows("people").len() == 1).await;
-    assert_eq!(b.writes(), 2, "made once");
-    bench.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_whose_answer_was_lost_is_not_taken_for_somebody_elses_edit() {
     let (a, b) = (system(), system());
     a.put("people", person(1, "ann"));

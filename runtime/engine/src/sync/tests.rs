@@ -310,6 +310,9 @@ async fn a_row_of_which_something_was_told_between_two_looks_is_looked_for_anew(
     assert!(!desk.run(A).doubts.is_empty());
     desk.answer_read(A, 1, Asked::Missing, None);
     desk.turn().await;
+    assert!(desk.record().link(A).unwrap().is_live(), "a log that told no end may have forgotten a new key");
+    desk.answer_read(A, 1, Asked::Moved { record: FIRST, key: key(1) }, None);
+    desk.turn().await;
     assert!(!desk.record().link(A).unwrap().is_live());
     assert!(desk.run(A).doubts.is_empty());
 }
