@@ -6,12 +6,13 @@ use lockstep_core::{
     key::Key,
     record::{FieldId, RecordId, SideId},
     value::Timestamp,
+    write::Action,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     attention::AttentionKind,
-    commit::action_from,
+    commit::{action_from, action_number},
     counts::{self, Counts},
     encode,
     error::StateError,
@@ -73,6 +74,15 @@ impl Store {
                 });
             }
             Ok(marks)
+        })
+    }
+
+    /// Whether a row is still to be made at a side for a record below this one.
+    pub fn has_create_below(&self, sync: SyncId, side: SideId, below: RecordId) -> Result<bool, StateError> {
+        self.read(|conn| {
+            let mut query =
+                conn.prepare_cached("SELECT 1 FROM mark WHERE side = ?1 AND record < ?2 AND action = ?3 LIMIT 1")?;
+            Ok(query.exists((id::side(sync, side), below.0 as i64, action_number(Action::Create)))?)
         })
     }
 

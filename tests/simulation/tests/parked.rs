@@ -5,7 +5,7 @@ use lockstep_core::value::Value;
 use lockstep_simulation::{
     bench::Bench,
     people::{person, system},
-    system::System,
+    system::{Fault, System},
 };
 use lockstep_state::Store;
 
@@ -134,5 +134,30 @@ async fn a_row_that_a_create_made_is_not_another_record_while_its_answer_is_awai
     told().await;
     bench.until("in step", || emails_and_names(&a) == emails_and_names(&b)).await;
     assert_eq!(a.rows("people").len(), 2);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_waited_for_creates_of_an_earlier_process_are_taken_once_these_are_done() {
+    let (a, b) = (system(), system());
+    a.put("people", person(1, "ann"));
+    // Nothing but the answer tells whose row it is.
+    let unmatched = CONFIG.replace("match = [\"email\"]", "match = []");
+    let store = Store::in_memory().expect("a state in memory");
+    let bench = Bench::start(&unmatched, &[("a", &a), ("b", &b)], store.clone());
+    bench.until("copied", || b.rows("people").len() == 1).await;
+    for _ in 0..1_000 {
+        b.fail_next("write", Fault::Unavailable);
+    }
+    a.put("people", person(2, "bea"));
+    told().await;
+    bench.stop().await;
+    assert_eq!(b.rows("people").len(), 1, "the create was never carried out");
+
+    b.heal();
+    let bench = Bench::start(&unmatched, &[("a", &a), ("b", &b)], store);
+    b.put("people", person(3, "cyd"));
+    bench.until("in step", || a.rows("people").len() == 3 && b.rows("people").len() == 3).await;
+    assert_eq!(emails_and_names(&a), emails_and_names(&b));
     bench.stop().await;
 }

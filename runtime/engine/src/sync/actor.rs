@@ -401,6 +401,7 @@ impl Actor {
         }
         self.finish_compares();
         self.look_at_regained()?;
+        self.look_at_suspects()?;
         self.look_again_at_children();
         self.ticks += 1;
         if self.ticks >= IDLE_CURSOR_TICKS && self.flights.is_empty() {

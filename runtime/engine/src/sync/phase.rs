@@ -46,9 +46,9 @@ impl Actor {
             run.generation = stored.generation;
             run.committed = stored.cursor.as_ref().and_then(Position::from_stored);
             run.queue.look_at_all();
-            let marks = self.core.store.marks(self.core.sync(), stored.id, RecordId(0), SWEEP_MAX)?;
-            run.suspects_open =
-                self.core.spec.match_on.is_empty() && marks.iter().any(|mark| mark.action == Some(Action::Create));
+            let below = RecordId(run.suspect_below);
+            run.suspects_open = self.core.spec.match_on.is_empty()
+                && self.core.store.has_create_below(self.core.sync(), stored.id, below)?;
         }
         for stored in &state.sides {
             self.doubt_writes(stored.id)?;
@@ -94,6 +94,16 @@ impl Actor {
         self.sides.values_mut().for_each(|run| run.regained.end(below));
         let start = self.regaining.take();
         self.core.store.set_setting(self.core.sync(), MACHINE, start.as_deref())?;
+        Ok(())
+    }
+
+    /// Rows nobody knows wait no longer where no create is left that an earlier process may have sent.
+    pub(super) fn look_at_suspects(&mut self) -> Result<(), EngineError> {
+        let (sync, store) = (self.core.sync(), &self.core.store);
+        for run in self.sides.values_mut().filter(|run| run.suspects_open) {
+            run.suspects_open = store.has_create_below(sync, run.id, RecordId(run.suspect_below))?;
+            run.free_strangers(&mut self.staged.freed);
+        }
         Ok(())
     }
 
