@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use lockstep_core::{value::Timestamp, webhook::Webhook};
 use lockstep_host::{Component, ConnectionConfig, Host, HostError, HostOptions, Role};
 
-use crate::{composed, measures::Figure};
+use crate::{composed, measures::Figure, sandbox};
 
 /// From the smallest to the interpreters of Python and JavaScript.
 const COMPONENTS: [&str; 6] = ["echo", "postgres", "hubspot", "salesforce", "rest", "jsonl"];
@@ -39,6 +39,9 @@ pub async fn measure() -> Result<Vec<Figure>> {
             continue;
         }
         let component = loads(name, &path, cache.path(), &mut figures).await?;
+        if name == "echo" {
+            figures.extend(sandbox::measure(&component).await?);
+        }
         if INSTANCES.contains(&name) {
             figures.extend(instances(name, &component).await?);
         }
@@ -109,7 +112,7 @@ async fn instances(name: &str, component: &Component) -> Result<Vec<Figure>> {
 }
 
 /// In seconds.
-fn median(mut times: Vec<Duration>) -> f64 {
+pub fn median(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64()
 }

@@ -10,6 +10,7 @@ mod measures;
 mod pair;
 mod peers;
 mod report;
+mod sandbox;
 mod watch;
 
 use std::{fs, path::PathBuf, process::ExitCode};
