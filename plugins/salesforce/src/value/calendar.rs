@@ -113,10 +113,11 @@ pub fn seconds_text(seconds: i64) -> String {
 pub fn parse_http_date_s(text: &str) -> Option<i64> {
     let (_, rest) = text.split_once(", ")?;
     let mut parts = rest.split(' ');
-    let day = parts.next()?.parse().ok()?;
+    let number_of = |text: &str, length: usize| digits(text, 0, length).filter(|_| text.len() == length);
+    let day = number_of(parts.next()?, 2)?;
     let name = parts.next()?;
     let month = MONTHS.iter().position(|known| *known == name)? as i64 + 1;
-    let year = parts.next()?.parse().ok()?;
+    let year = number_of(parts.next()?, 4)?;
     let (micros, _) = parse_clock(parts.next()?)?;
     Some(days_of(year, month, day) * DAY_S + micros / 1_000_000)
 }
@@ -139,6 +140,15 @@ mod tests {
     fn what_is_no_offset_is_no_instant() {
         for zone in ["+", "-", "+0", "+é", "+01:", "x"] {
             assert_eq!(parse_timestamp_us(&format!("2021-12-02T18:23:33{zone}")), None, "{zone}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_http_has_as_many_digits_as_it_may() {
+        for date in
+            ["Wed, 01 May 20202020202024 12:30:15 GMT", "Wed, 1 May 2024 12:30:15 GMT", "Wed, -1 May 2024 12:30:15 GMT"]
+        {
+            assert_eq!(parse_http_date_s(date), None, "{date}");
         }
     }
 
