@@ -63,7 +63,7 @@ fn cached(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
     Ok(files
         .into_iter()
         .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|it| it == "aot"))
+        .filter(|path| path.extension().is_some_and(|it| it == "native"))
         .collect())
 }
 

@@ -68,7 +68,7 @@ async fn compiled_code_is_kept_and_a_damaged_copy_compiled_again() {
     host.load_file(&guests::path("echo"), None).await.expect("a component");
     let kept = || {
         let files = std::fs::read_dir(folder.path()).expect("a folder").filter_map(Result::ok);
-        files.map(|file| file.path()).find(|path| path.extension().is_some_and(|it| it == "aot"))
+        files.map(|file| file.path()).find(|path| path.extension().is_some_and(|it| it == "native"))
     };
     let path = kept().expect("a compiled file");
     let mut bytes = std::fs::read(&path).expect("read");
