@@ -9,7 +9,11 @@ use super::{
     memory, refused,
     switch::{Switch, Tail},
 };
-use crate::{EngineError, engine::Shared, port::RecordBounds};
+use crate::{
+    EngineError,
+    engine::Shared,
+    port::{RecordBounds, Recording},
+};
 
 /// The longest that is recorded at a time.
 pub const RECORD_MS_MAX: u64 = 600_000;
@@ -28,12 +32,16 @@ pub struct RecordOrder {
     pub by: String,
 }
 
-/// Sessions are opened anew, recorded or no longer, whichever way this ends.
-struct Renewed(Arc<Switch>);
+/// A recording that ends whichever way this does: no session is recorded by then that is opened anew after it.
+struct Underway {
+    recording: Option<Box<dyn Recording>>,
+    switch: Arc<Switch>,
+}
 
-impl Drop for Renewed {
+impl Drop for Underway {
     fn drop(&mut self) {
-        self.0.renew();
+        drop(self.recording.take());
+        self.switch.renew();
     }
 }
 
@@ -64,10 +72,11 @@ pub(crate) async fn record(shared: &Shared, order: &RecordOrder) -> Result<Optio
     let recording = switch.current().record(order.bounds).map_err(told)?;
     let note = format!("for {} s", order.for_ms.div_ceil(1000));
     memory::change(shared, &order.connection, (&order.by, "connector record", note), |_| {})?;
-    let renewed = Renewed(switch.clone());
+    let mut underway = Underway { recording: Some(recording), switch: switch.clone() };
     switch.renew();
     tokio::time::sleep(Duration::from_millis(order.for_ms)).await;
-    let content = recording.end().await.map_err(told);
-    drop(renewed);
-    content
+    match underway.recording.take() {
+        Some(recording) => recording.end().await.map_err(told),
+        None => Ok(None),
+    }
 }
