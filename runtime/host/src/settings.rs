@@ -17,6 +17,9 @@ const TOLD_MAX: usize = 5;
 const DEPTH_MAX: usize = 16;
 /// Values that are looked at; those after them are the connector's to check.
 const VALUES_MAX: usize = 10_000;
+/// Names and choices of a schema that are compared with what is written; longer lists are the connector's to
+/// check, for they are a stranger's and each comparison takes time.
+const COMPARED_MAX: usize = 1_000;
 /// Characters shown of a value.
 const SHOWN_MAX: usize = 80;
 
@@ -71,13 +74,16 @@ impl Walk {
         let none = Map::new();
         let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
         let required = schema.get("required").and_then(Value::as_array);
-        for missing in required.into_iter().flatten().filter_map(Value::as_str) {
+        for missing in required.into_iter().flatten().filter_map(Value::as_str).take(COMPARED_MAX) {
             if !members.contains_key(missing) {
                 let about = known.get(missing).and_then(|it| it.get("description")).and_then(Value::as_str);
                 self.say(format!("{} is missing", name(&inside(path, missing))), about.map(shown).unwrap_or_default());
             }
         }
         for (key, member) in members {
+            if self.found.len() >= TOLD_MAX {
+                return;
+            }
             let path = inside(path, key);
             match (known.get(key), schema.get("additionalProperties")) {
                 (Some(of_it), _) => self.value(&path, member, of_it, depth + 1),
@@ -89,7 +95,7 @@ impl Walk {
     }
 
     fn unknown(&mut self, path: &str, key: &str, known: &Map<String, Value>) {
-        let names = || known.keys().map(String::as_str);
+        let names = || known.keys().map(String::as_str).take(COMPARED_MAX);
         let remedy = match closest(key, names()) {
             Some(meant) => format!("Did you mean `{meant}`?"),
             None if known.is_empty() => "There are none.".into(),
@@ -101,7 +107,7 @@ impl Walk {
     fn choice(&mut self, path: &str, value: &Value, schema: &Map<String, Value>) {
         let one = schema.get("const").map(std::slice::from_ref);
         let several = schema.get("enum").and_then(Value::as_array).map(Vec::as_slice);
-        for choices in [one, several].into_iter().flatten() {
+        for choices in [one, several].into_iter().flatten().filter(|choices| choices.len() <= COMPARED_MAX) {
             if choices.contains(value) {
                 continue;
             }
@@ -308,6 +314,9 @@ mod tests {
         assert!(told(Value::Object(many)).len() < 2000);
         let long = json!({ "url": "db://", "sslmode": "x".repeat(100_000), "y".repeat(100_000): 1 });
         assert!(told(long).len() < 1000);
+        let choices: Vec<String> = (0..100_000).map(|n| format!("c{n}")).collect();
+        let endless = json!({ "items": { "enum": choices } }).to_string();
+        assert!(check(&json!(vec!["c99999"; 9_000]), &endless).is_ok());
         let mut deep = json!(1);
         for _ in 0..100 {
             deep = json!([deep]);
