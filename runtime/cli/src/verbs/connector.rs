@@ -5,7 +5,7 @@ use clap::Subcommand;
 use lockstep_engine::port::{Incident, Request};
 use lockstep_server::requests;
 
-use super::{dev, inspect, live, log, new};
+use super::{dev, inspect, log, new, record};
 use crate::{
     context::Context,
     failure::{Exit, Failure},
@@ -75,7 +75,7 @@ pub enum What {
     ///
     /// Its sessions are opened anew for it, between two calls; nothing stops. There is data of the system in
     /// the file, which is for its owner only. Ends with 3 where the connector did nothing meanwhile.
-    Record(live::Args),
+    Record(record::Args),
     /// Play a recording to a component: without any system, does it do the same?
     ///
     /// Ends with 0 where it does, with 1 where it differs, and with 3 where it is the same as far as
@@ -107,7 +107,7 @@ pub async fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         What::Practice(args) => new::practice(args, context).await,
         What::Test(args) => conformance::run(args, context).await,
         What::Log(args) => log::run(args, context).await,
-        What::Record(args) => live::run(args, context).await,
+        What::Record(args) => record::run(args, context).await,
         What::Replay(args) => recordings::run(args, context).await,
         What::Incidents { connection } => incidents(connection, context).await,
         What::Requests { connection } => requests_made(connection, context).await,
