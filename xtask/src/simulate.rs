@@ -20,6 +20,9 @@ pub struct Args {
     /// Power cuts, clocks that jump, keys and rules that change, too
     #[arg(long)]
     harsh: bool,
+    /// More records made twice in one moment: by the runtime and by somebody else
+    #[arg(long)]
+    rivals: bool,
     /// How many run at a time
     #[arg(long, default_value_t = 1)]
     jobs: u64,
@@ -38,6 +41,7 @@ pub fn run(args: &Args) -> Result<()> {
     arguments.extend(["--runs", &runs, "--seed", &seed, "--jobs", &jobs]);
     arguments.extend(args.logs.then_some("--logs"));
     arguments.extend(args.harsh.then_some("--harsh"));
+    arguments.extend(args.rivals.then_some("--rivals"));
     arguments.extend(args.shrink.then_some("--shrink"));
     arguments.extend(args.loud.then_some("--loud"));
     let status = Command::new("cargo").args(&arguments).current_dir(root()).status().context("starting cargo")?;

@@ -71,6 +71,9 @@ pub enum Notice {
     /// That it changed, and nothing more.
     Changed,
     Glimpsed(Glimpse),
+    /// Nothing: the runtime made it at a side that does not refuse the same record twice,
+    /// and is still to look whether somebody else made it in the same moment.
+    Made,
 }
 
 /// A notice is kept until its row was read, or is believed to be gone.
@@ -83,6 +86,11 @@ pub enum NoticeChange {
     },
     /// All that was told of the row is dealt with.
     Clear {
+        side: SideId,
+        key: Key,
+    },
+    /// It was looked whether somebody else had made it as well.
+    Looked {
         side: SideId,
         key: Key,
     },

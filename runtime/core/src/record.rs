@@ -177,7 +177,17 @@ impl Record {
     /// deleted everywhere yet, and as long as a row that was asked for before may show.
     pub fn can_be_matched(&self) -> bool {
         !matches!(self.life, Life::Deleted { .. })
-            || self.links.iter().any(|link| matches!(link.presence, Presence::Live | Presence::Uncertain))
+            || !self.is_stray()
+                && self.links.iter().any(|link| matches!(link.presence, Presence::Live | Presence::Uncertain))
+    }
+
+    /// Whether it is no more than a row that was given up for another of the same side:
+    /// to be deleted there, and nothing that appears elsewhere belongs to it.
+    pub fn is_stray(&self) -> bool {
+        match (&self.life, self.links.as_slice()) {
+            (Life::Deleted { by: Some(by), .. }, [link]) => link.side == *by && link.is_live(),
+            _ => false,
+        }
     }
 
     pub fn field_mut(&mut self, field: FieldId) -> Option<&mut FieldState> {

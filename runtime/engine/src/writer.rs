@@ -42,6 +42,19 @@ pub(crate) enum Asked {
     Refetch { sent: Box<Sent> },
     /// A create that may have been sent by an earlier process.
     Suspect { sent: Box<Sent> },
+    /// The row under this key was made at a side that does not refuse the same record
+    /// twice: whether somebody made it as well, after it was looked for.
+    Twins { record: RecordId, key: Key },
+    /// A row that somebody made is the record's, of which a create may have been sent
+    /// before: whether that made another one.
+    Made { sent: Box<Sent> },
+}
+
+impl Asked {
+    /// Whether the answer tells what became of a write: it is to be taken whatever happens.
+    pub(crate) fn settles(&self) -> bool {
+        matches!(self, Asked::Refetch { .. } | Asked::Suspect { .. } | Asked::Twins { .. } | Asked::Made { .. })
+    }
 }
 
 pub(crate) enum Answer {

@@ -177,8 +177,12 @@ impl Host {
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(HostError::Digest { expected, found: digest });
         }
-        let anatomy = examine(bytes)?;
-        let compiled = self.0.machine.compiled(bytes, &digest, limits)?;
+        let (anatomy, kept) = beside(|| self.0.machine.kept(&digest, limits), || examine(bytes));
+        let anatomy = anatomy?;
+        let compiled = match kept {
+            Some(kept) => kept,
+            None => self.0.machine.compile(bytes, &digest, limits)?,
+        };
         Component::new(self, compiled, digest, bytes.len() as u64, anatomy)
     }
 }
@@ -192,6 +196,16 @@ impl Inner {
         let workshop = Workshop::new(Arc::clone(&self.tools))?;
         Ok(self.workshop.get_or_init(|| workshop))
     }
+}
+
+/// What the second work gives, and what the first gave meanwhile on a thread of its own;
+/// without a thread, `None`.
+fn beside<F: Send, S>(first: impl FnOnce() -> Option<F> + Send, second: impl FnOnce() -> S) -> (S, Option<F>) {
+    std::thread::scope(|scope| {
+        let first = std::thread::Builder::new().name("kept".into()).spawn_scoped(scope, first);
+        let second = second();
+        (second, first.ok().and_then(|first| first.join().ok()).flatten())
+    })
 }
 
 /// Advance the engine's epoch until the engine is gone.

@@ -17,6 +17,8 @@ use crate::{
     store::Store,
 };
 
+/// In place of the number of what was told: nothing was, see [`Notice::Made`].
+const MADE: i64 = -1;
 /// The first byte of every glimpse.
 const GLIMPSE_VERSION: u8 = 1;
 
@@ -31,18 +33,22 @@ struct Shape {
 pub(crate) enum NoticeRow {
     Put { side: SideId, key: Vec<u8>, body: Option<Vec<u8>> },
     Clear { side: SideId, key: Vec<u8> },
+    Made { side: SideId, key: Vec<u8> },
+    Looked { side: SideId, key: Vec<u8> },
 }
 
 impl NoticeRow {
     pub(crate) fn new(change: &NoticeChange) -> Self {
         match change {
             NoticeChange::Put { side, key, told } => {
-                let body = match told {
-                    Notice::Changed => None,
-                    Notice::Glimpsed(glimpse) => Some(encode(glimpse)),
-                };
-                NoticeRow::Put { side: *side, key: key.encode(), body }
+                let (side, key) = (*side, key.encode());
+                match told {
+                    Notice::Changed => NoticeRow::Put { side, key, body: None },
+                    Notice::Glimpsed(glimpse) => NoticeRow::Put { side, key, body: Some(encode(glimpse)) },
+                    Notice::Made => NoticeRow::Made { side, key },
+                }
             }
+            NoticeChange::Looked { side, key } => NoticeRow::Looked { side: *side, key: key.encode() },
             NoticeChange::Clear { side, key } => NoticeRow::Clear { side: *side, key: key.encode() },
         }
     }
@@ -50,7 +56,7 @@ impl NoticeRow {
     pub(crate) fn size_bytes(&self) -> usize {
         match self {
             NoticeRow::Put { key, body, .. } => key.len() + body.as_ref().map_or(0, Vec::len),
-            NoticeRow::Clear { key, .. } => key.len(),
+            NoticeRow::Clear { key, .. } | NoticeRow::Made { key, .. } | NoticeRow::Looked { key, .. } => key.len(),
         }
     }
 }
@@ -63,8 +69,14 @@ pub(crate) fn apply(conn: &Connection, sync: SyncId, rows: &[NoticeRow]) -> Resu
                 .execute((id::side(sync, *side), key))?,
             NoticeRow::Put { side, key, body: Some(body) } => put_glimpse(conn, id::side(sync, *side), key, body)?,
             NoticeRow::Clear { side, key } => conn
-                .prepare_cached("DELETE FROM notice WHERE side = ?1 AND key = ?2")?
+                .prepare_cached("DELETE FROM notice WHERE side = ?1 AND key = ?2 AND n >= 0")?
                 .execute((id::side(sync, *side), key))?,
+            NoticeRow::Made { side, key } => conn
+                .prepare_cached("INSERT OR IGNORE INTO notice VALUES (?1, ?2, ?3, x'')")?
+                .execute((id::side(sync, *side), key, MADE))?,
+            NoticeRow::Looked { side, key } => conn
+                .prepare_cached("DELETE FROM notice WHERE side = ?1 AND key = ?2 AND n = ?3")?
+                .execute((id::side(sync, *side), key, MADE))?,
         };
     }
     Ok(())
@@ -73,7 +85,7 @@ pub(crate) fn apply(conn: &Connection, sync: SyncId, rows: &[NoticeRow]) -> Resu
 /// The newest [`GLIMPSES_MAX`] of a row are kept.
 fn put_glimpse(conn: &Connection, side: i64, key: &[u8], body: &[u8]) -> Result<usize, StateError> {
     conn.prepare_cached(
-        "INSERT INTO notice SELECT ?1, ?2, 1 + coalesce(max(n), 0), ?3
+        "INSERT INTO notice SELECT ?1, ?2, 1 + max(coalesce(max(n), 0), 0), ?3
          FROM notice WHERE side = ?1 AND key = ?2",
     )?
     .execute((side, key, body))?;
@@ -96,6 +108,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let key = Key::decode(&row.get::<_, Vec<u8>>(0)?).map_err(unreadable)?;
                 let told = match row.get::<_, i64>(1)? {
+                    MADE => Notice::Made,
                     0 => Notice::Changed,
                     _ => Notice::Glimpsed(decode(&row.get::<_, Vec<u8>>(2)?)?),
                 };

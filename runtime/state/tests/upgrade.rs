@@ -150,6 +150,31 @@ fn a_file_of_version_3_says_what_sides_told_of_rows_that_are_still_to_be_read() 
 }
 
 #[test]
+fn rows_that_were_made_are_kept_apart_from_what_is_told_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("v3.db");
+    made_of(V3, 3, &path);
+    let store = Store::open(&path, &Options::default()).unwrap();
+    let mut claim = store.claim("contacts", 2).unwrap();
+    let sync = claim.state.sync;
+    let mut change = |changes: Vec<NoticeChange>| {
+        let mut commit = claim.commit(claim.state.commit_seq);
+        commit.delta.notices = changes;
+        store.commit_blocking(commit).unwrap();
+        claim.state.commit_seq += 1;
+        store.notices(sync, LEFT).unwrap()
+    };
+    let put = |told| NoticeChange::Put { side: LEFT, key: key(1), told };
+    let glimpse = Glimpse { cells: vec![("text".to_owned(), Value::text("Adah"))], at: Some(Timestamp(4)) };
+    let made = (key(1), Notice::Made);
+    let told = change(vec![put(Notice::Made), put(Notice::Glimpsed(glimpse.clone())), put(Notice::Changed)]);
+    assert_eq!(told, [made.clone(), (key(1), Notice::Changed), (key(1), Notice::Glimpsed(glimpse))]);
+    assert_eq!(change(vec![NoticeChange::Clear { side: LEFT, key: key(1) }]), [made]);
+    let looked = vec![put(Notice::Changed), NoticeChange::Looked { side: LEFT, key: key(1) }];
+    assert_eq!(change(looked), [(key(1), Notice::Changed)]);
+}
+
+#[test]
 fn an_upgraded_file_has_the_shape_of_a_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let [old, new] = ["old.db", "new.db"].map(|name| dir.path().join(name));

@@ -25,18 +25,29 @@ struct Asked {
     jobs: u64,
     logs: bool,
     harsh: bool,
+    rivals: bool,
     loud: bool,
     shrink: bool,
 }
 
 impl Asked {
     fn read(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
-        let mut asked = Asked { runs: 1_000, first: 1, jobs: 1, logs: false, harsh: false, loud: false, shrink: false };
+        let mut asked = Asked {
+            runs: 1_000,
+            first: 1,
+            jobs: 1,
+            logs: false,
+            harsh: false,
+            rivals: false,
+            loud: false,
+            shrink: false,
+        };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--loud" => asked.loud = true,
                 "--logs" => asked.logs = true,
                 "--harsh" => asked.harsh = true,
+                "--rivals" => asked.rivals = true,
                 "--shrink" => asked.shrink = true,
                 "--runs" => asked.runs = arguments.next()?.parse().ok()?,
                 "--seed" => asked.first = arguments.next()?.parse().ok()?,
@@ -48,10 +59,11 @@ impl Asked {
     }
 
     fn scenario(&self, seed: u64) -> Scenario {
-        match self.harsh {
+        let scenario = match self.harsh {
             true => Scenario::harsh(seed, self.logs),
             false => Scenario::new(seed, self.logs),
-        }
+        };
+        if self.rivals { scenario.rivals() } else { scenario }
     }
 }
 
@@ -77,8 +89,14 @@ impl Tally {
     }
 
     /// Pairs of trouble and deed that no run has brought together.
-    fn never_met(&self, harsh: bool) -> Vec<String> {
-        let is_asked = |name: &str| harsh || !["power-cut", "jump", "rules", "rekey"].contains(&name);
+    fn never_met(&self, asked: &Asked) -> Vec<String> {
+        let is_asked = |name: &str| match name {
+            "power-cut" => asked.harsh && !asked.rivals,
+            "jump" | "rules" | "rekey" => asked.harsh,
+            "restore" => !asked.rivals,
+            "rival" => asked.rivals,
+            _ => true,
+        };
         let troubles = seeded::TROUBLES.iter().filter(|trouble| is_asked(trouble));
         let pairs = troubles.flat_map(|trouble| seeded::DEEDS.iter().map(move |deed| (*trouble, *deed)));
         pairs
@@ -90,7 +108,7 @@ impl Tally {
 
 fn main() -> ExitCode {
     let Some(asked) = Asked::read(std::env::args().skip(1)) else {
-        eprintln!("usage: simulate [--runs N] [--seed S] [--jobs N] [--logs] [--harsh] [--loud] [--shrink]");
+        eprintln!("usage: simulate [--runs N] [--seed S] [--jobs N] [--logs] [--harsh] [--rivals] [--loud] [--shrink]");
         return ExitCode::FAILURE;
     };
     // What happens in the smaller run is told instead.
@@ -111,7 +129,7 @@ fn main() -> ExitCode {
     for (trouble, deeds) in rows {
         println!("  {trouble:>9}: {}", deeds.join(", "));
     }
-    let never = tally.never_met(asked.harsh);
+    let never = tally.never_met(&asked);
     let is_covered = never.is_empty() || asked.runs < COVERED_FROM;
     if asked.runs >= COVERED_FROM || never.is_empty() {
         println!("never met: {}", if never.is_empty() { "nothing".to_owned() } else { never.join(", ") });

@@ -173,6 +173,10 @@ impl Planner<'_> {
 
     /// An edit of a record that was deleted elsewhere: an update/delete conflict.
     pub(super) fn edited_after_delete(&mut self, record: &mut Record, side: &SideSpec) {
+        let stray = record.links.first().and_then(|link| link.key.clone()).filter(|_| record.is_stray());
+        if let Some(key) = stray {
+            return self.make_ambiguous(record, side.id, &key, Vec::new());
+        }
         if let Life::Deleted { by, at } = record.life {
             self.delete_meets_update(record, by.unwrap_or(side.id), Some(side.id), at, None);
         }

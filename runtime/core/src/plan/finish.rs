@@ -169,7 +169,7 @@ impl Planner<'_> {
     /// a state that a power cut took, and be told of once more.
     fn remember_creates(&self, set: &Workset, record: &mut Record) {
         let dead = |record: &Record| matches!(record.life, Life::Deleted { .. });
-        if !dead(record) {
+        if !dead(record) || record.is_stray() {
             return;
         }
         let is_new = self.before.get(&record.id).is_some_and(|before| before.is_new);

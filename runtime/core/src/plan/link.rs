@@ -130,7 +130,7 @@ impl Planner<'_> {
         }
     }
 
-    fn appear_ambiguous(
+    pub(super) fn appear_ambiguous(
         &mut self,
         set: &mut Workset,
         side: &SideSpec,

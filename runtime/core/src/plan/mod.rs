@@ -19,6 +19,7 @@ mod proof;
 mod revert;
 mod settle;
 mod standing;
+mod twins;
 mod workset;
 
 pub use absorb::can_order;
@@ -29,6 +30,7 @@ pub use needs::{
 };
 pub use presumed::Presumed;
 pub use proof::{Lost, lost};
+pub use twins::{Maker, holds};
 pub use workset::{KeyRecords, Needs, Refs, Workset};
 
 use crate::{

@@ -4,7 +4,7 @@
 //! delete be lost.
 
 use crate::{
-    change::{ChangeBatch, ChangeKind},
+    change::{ChangeBatch, ChangeKind, Row},
     journal::What,
     key::{Key, MatchKey},
     record::{Life, Link, Presence, Record, RecordId, SideId},
@@ -115,6 +115,25 @@ impl Planner<'_> {
             }
             _ => key_matches(self.spec, side, &change.key),
         };
-        matches.iter().any(|matched| set.by_match(matched).iter().any(|id| of_this_kind(*id)))
+        any_of(set, &matches, of_this_kind)
     }
+
+    /// The same of a row as read.
+    pub fn row_matches_any(
+        &mut self,
+        set: &Workset,
+        side: SideId,
+        row: &Row,
+        of_this_kind: impl Fn(RecordId) -> bool,
+    ) -> bool {
+        let Some(side) = self.spec.side(side) else {
+            return false;
+        };
+        let cells = Cells::new(self.layout(side, None), &row.cells);
+        any_of(set, &row_matches(self.spec, side, &cells), of_this_kind)
+    }
+}
+
+fn any_of(set: &Workset, matches: &[MatchKey], of_this_kind: impl Fn(RecordId) -> bool) -> bool {
+    matches.iter().any(|matched| set.by_match(matched).iter().any(|id| of_this_kind(*id)))
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use lockstep_core::{
     change::{Found, Row},
+    delta::NoticeChange,
     key::Key,
-    plan::{Planner, Workset},
+    plan::{self, Maker, Planner, Sent, Workset},
     record::{Link, RecordId, SideId},
     spec::SyncSpec,
     value::Value,
@@ -41,9 +42,8 @@ pub(super) fn absorb_fetched(
             Asked::Moved { key, .. } => absorb_third_look(planner, set, run, key, &rows, now, follow),
             Asked::Refetch { sent } => {
                 if sent.intent.action == Action::Create {
-                    match made_by_us(set, run, &rows) {
-                        Some(row) => drop(planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()))),
-                        None => run.not_found(sent.record),
+                    if !take_as_made(planner, set, run, sent, &rows) {
+                        run.not_found(sent.record);
                     }
                 } else if let Some(row) = rows.first() {
                     planner.absorb_row(set, run.id, row);
@@ -54,15 +54,23 @@ pub(super) fn absorb_fetched(
             }
             Asked::Suspect { sent } => {
                 run.cleared.insert(sent.record);
-                match made_by_us(set, run, &rows) {
-                    Some(row) => drop(planner.settle(set, run.id, sent, &Outcome::Duplicate(row.clone()))),
-                    None => {
-                        planner.absent(set, sent.record, run.id);
-                        run.not_found(sent.record);
-                    }
+                if !take_as_made(planner, set, run, sent, &rows) {
+                    planner.absent(set, sent.record, run.id);
+                    run.not_found(sent.record);
                 }
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
+            }
+            Asked::Made { sent } => {
+                planner.give_up_made(set, run.id, sent, &rows);
+                follow.settled.push((run.id, sent.record));
+                run.settled(sent.record, &mut follow.freed);
+            }
+            Asked::Twins { record, key: own } => {
+                planner.absorb_twins(set, run.id, *record, (own, Maker::Runtime), &rows);
+                follow.notices.push(NoticeChange::Looked { side: run.id, key: own.clone() });
+                follow.settled.push((run.id, *record));
+                run.settled(*record, &mut follow.freed);
             }
         }
     }
@@ -94,8 +102,15 @@ fn absorb_news(
     if awaits_another(planner, set, run, (key, tickets, rows)) {
         return;
     }
+    if record.is_none() && rows.iter().any(|row| run.is_made_meanwhile(planner, set, row)) {
+        run.want(key.clone(), tickets.to_vec());
+        return;
+    }
     for row in rows {
+        let unknown = set.by_key(run.id, &row.key).is_none();
+        let sent_before = unknown.then(|| planner.create_before_row(set, run.id, row)).flatten();
         planner.absorb_row(set, run.id, row);
+        run.look_for_made(planner.spec, set, &row.key, sent_before.filter(|sent| run.may_have_sent(sent)));
     }
     if rows.is_empty() {
         let is_thin = run.hints.of(key).next().is_none();
@@ -230,7 +245,13 @@ fn look_anew(run: &mut SideRun, key: &Key, (record, link): (RecordId, &Link), do
 /// be found by: what it last showed of the first match fields that say more than its key.
 pub(super) fn elsewhere(spec: &SyncSpec, set: &Workset, run: &SideRun, key: &Key) -> Option<(Vec<String>, Key)> {
     let (_, link) = live_link(set, run.id, key).filter(|_| run.written.is_none())?;
-    let side = spec.side(run.id)?;
+    matched_by(spec, link)
+}
+
+/// The columns and values of the first match fields that say more than the row's key, as
+/// it last showed them.
+pub(super) fn matched_by(spec: &SyncSpec, link: &Link) -> Option<(Vec<String>, Key)> {
+    let side = spec.side(link.side)?;
     spec.match_on.iter().find_map(|fields| {
         let places: Option<Vec<usize>> = fields.iter().map(|field| Some(side.field(*field)?.column)).collect();
         let places = places.filter(|places| places.iter().any(|place| !side.key.contains(place)))?;
@@ -295,7 +316,20 @@ fn settle_doubt(
     }
 }
 
-/// A row found for a create that may have been sent: one that is nobody else's.
-fn made_by_us<'r>(set: &Workset, run: &SideRun, rows: &[&'r Row]) -> Option<&'r Row> {
-    rows.iter().find(|row| set.by_key(run.id, &row.key).is_none()).copied()
+/// Links a row that was found for a create that may have been sent: one that is nobody
+/// else's. Of several, the one that holds what was sent is ours, and the others are rows
+/// that somebody made in the same moment. False: there is none.
+fn take_as_made(planner: &mut Planner<'_>, set: &mut Workset, run: &SideRun, sent: &Sent, rows: &[&Row]) -> bool {
+    let unknown: Vec<&Row> = rows.iter().filter(|row| set.by_key(run.id, &row.key).is_none()).copied().collect();
+    let mut ours = unknown.iter().filter(|row| plan::holds(row, sent));
+    let ours = ours.next().filter(|_| ours.next().is_none());
+    let Some(row) = ours.or(unknown.first()) else {
+        return false;
+    };
+    drop(planner.settle(set, run.id, sent, &Outcome::Duplicate((*row).clone())));
+    let maker = if ours.is_some() { Maker::Runtime } else { Maker::Unknown };
+    if unknown.len() > 1 {
+        planner.absorb_twins(set, run.id, sent.record, (&row.key, maker), &unknown);
+    }
+    true
 }

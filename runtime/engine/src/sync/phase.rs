@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use lockstep_core::{
     change::{ChangeBatch, ChangeKind},
-    delta::{Delta, Notice},
-    plan::Unread,
+    delta::{Delta, Notice, NoticeChange},
+    key::Key,
+    plan::{Unread, Workset},
     record::{Record, RecordId, SideId},
     write::Action,
 };
@@ -14,10 +15,10 @@ use lockstep_state::{Backfill, StreamChange, SyncPhase};
 
 use super::{
     actor::{Actor, Ended, Flight},
-    core::Besides,
+    core::{Besides, Core},
     hint,
     regained::MACHINE,
-    side::Backlog,
+    side::{Backlog, SideRun},
     watermark::NOWHERE,
 };
 use crate::{
@@ -286,14 +287,27 @@ impl Actor {
 
     /// Takes up what the state kept of rows that were still to be read.
     fn resume_notices(&mut self) -> Result<(), EngineError> {
+        let mut delta = Delta::default();
         for run in self.sides.values_mut() {
             for (key, told) in self.core.store.notices(self.core.sync(), run.id)? {
-                if let Notice::Glimpsed(glimpse) = told {
-                    run.hints.glimpse(&key, hint::from_stored(&run.selection.object, &key, glimpse));
+                match told {
+                    Notice::Changed => {}
+                    Notice::Glimpsed(glimpse) => {
+                        run.hints.glimpse(&key, hint::from_stored(&run.selection.object, &key, glimpse));
+                    }
+                    Notice::Made => {
+                        if !resume_look(&self.core, run, &key)? {
+                            delta.notices.push(NoticeChange::Looked { side: run.id, key });
+                        }
+                        continue;
+                    }
                 }
                 run.noticed.insert(key.clone());
                 run.want(key, Vec::new());
             }
+        }
+        if !delta.is_empty() {
+            self.core.commit_now(delta)?;
         }
         Ok(())
     }
@@ -453,4 +467,21 @@ impl Actor {
         let besides = Besides { phase: Some(phase), ..Besides::default() };
         self.commit(delta, besides, Flight::default());
     }
+}
+
+/// A row that was made before this start: whether somebody else made it as well is still
+/// to be seen. False: it is nobody's any more.
+fn resume_look(core: &Core, run: &mut SideRun, key: &Key) -> Result<bool, EngineError> {
+    let Some(record) = core.store.record_by_key(core.sync(), run.id, key)? else {
+        return Ok(false);
+    };
+    let id = record.id;
+    let mut set = Workset::default();
+    set.put(record);
+    let looks = run.look_for_twins(&core.spec, &set, id, key);
+    if looks {
+        run.in_flight.insert(id);
+        run.creating.entry(0).or_default().insert(id);
+    }
+    Ok(looks)
 }

@@ -8,18 +8,20 @@ use std::{
 };
 
 use lockstep_core::{
-    change::{ChangeBatch, Selection},
+    change::{ChangeBatch, Row, Selection},
     key::Key,
-    plan::Presumed,
+    plan::{Planner, Presumed, Sent, Workset},
     record::{RecordId, SideId},
     schema::ConnectorSpec,
-    spec::SideSpec,
+    spec::{SideSpec, SyncSpec},
 };
 use tokio::time::Instant;
 
 use super::{
+    deliver::lookup,
     doubt::{Doubts, Look},
     echo::Written,
+    fetched::matched_by,
     hint::Hints,
     reading::Readings,
     regained::Regained,
@@ -344,6 +346,51 @@ impl SideRun {
     pub(super) fn creating_group(&self) -> Option<u64> {
         let group = self.creating.keys().next_back().copied();
         group.or(self.suspects_open.then_some(0))
+    }
+
+    /// A row of the record was made here, where the side may have been told of the same
+    /// record by somebody else between the look for it and that: it is looked for once
+    /// more, and the record waits for that. False: the side refuses such a row itself, or
+    /// there is nothing it could be found by.
+    pub(super) fn look_for_twins(&mut self, spec: &SyncSpec, set: &Workset, record: RecordId, key: &Key) -> bool {
+        let link = set.get(record).and_then(|record| record.link(self.id));
+        let link = link.filter(|link| link.is_live() && link.key.as_ref() == Some(key));
+        let refuses = spec.side(self.id).is_none_or(|side| side.refuses_twins);
+        let matched = link.filter(|_| !refuses).and_then(|link| matched_by(spec, link));
+        let Some((by, matched)) = matched else {
+            return false;
+        };
+        self.fetches.push_back(Wanted { by, key: matched, asked: Asked::Twins { record, key: key.clone() } });
+        true
+    }
+
+    /// Whether a create of the record may have been sent, of which nobody heard.
+    pub(super) fn may_have_sent(&self, sent: &Sent) -> bool {
+        sent.record.0 < self.suspect_below || self.unheard.contains(&sent.record)
+    }
+
+    /// A row that nobody knew has become that of a record of which a create may have been
+    /// sent before: what that made, if anything, is looked for, and the record waits.
+    pub(super) fn look_for_made(&mut self, spec: &SyncSpec, set: &Workset, key: &Key, sent: Option<Sent>) {
+        let Some(sent) = sent.filter(|sent| set.by_key(self.id, key) == Some(sent.record)) else {
+            return;
+        };
+        if self.in_flight.contains(&sent.record) {
+            return;
+        }
+        let Some((by, key)) = lookup(spec, self.id, &self.key_columns, &sent) else {
+            return;
+        };
+        self.in_flight.insert(sent.record);
+        self.creating.entry(0).or_default().insert(sent.record);
+        self.fetches.push_back(Wanted { by, key, asked: Asked::Made { sent: Box::new(sent) } });
+    }
+
+    /// Whether a row that nobody knows may be one that is being made, or one that somebody
+    /// makes in the same moment.
+    pub(super) fn is_made_meanwhile(&self, planner: &mut Planner<'_>, set: &Workset, row: &Row) -> bool {
+        let is_created = |record: RecordId| self.creating.values().any(|group| group.contains(&record));
+        !self.creating.is_empty() && planner.row_matches_any(set, self.id, row, is_created)
     }
 
     /// The record whose parked rows move to this key.

@@ -56,8 +56,7 @@ impl Taken {
         self.batches.clear();
         self.pages.clear();
         for (_, request, asked, found) in &mut self.fetched {
-            let keep: Vec<bool> =
-                asked.iter().map(|asked| matches!(asked, Asked::Refetch { .. } | Asked::Suspect { .. })).collect();
+            let keep: Vec<bool> = asked.iter().map(Asked::settles).collect();
             let mut places = Vec::with_capacity(keep.len());
             let mut next = 0u32;
             for keep in &keep {
@@ -88,7 +87,7 @@ pub(super) struct Follow {
     touched: Vec<RecordId>,
     behind: Behind,
     counted: Counted,
-    notices: Vec<NoticeChange>,
+    pub(super) notices: Vec<NoticeChange>,
 }
 
 impl Follow {
@@ -283,7 +282,11 @@ impl Actor {
                         rows.count() == 0 && lives(*side, key) && elsewhere(&self.core.spec, set, run, key).is_none()
                     }
                     Asked::Moved { key, .. } => heir(set, *side, rows).is_none() && lives(*side, key),
-                    Asked::News { .. } | Asked::Refetch { .. } | Asked::Suspect { .. } => false,
+                    Asked::News { .. }
+                    | Asked::Refetch { .. }
+                    | Asked::Suspect { .. }
+                    | Asked::Twins { .. }
+                    | Asked::Made { .. } => false,
                 }
             });
             *deletes.entry(*side).or_default() += missing.count() as u64;
@@ -318,7 +321,7 @@ impl Actor {
                         run.readings.end(key);
                         run.want(key.clone(), tickets.clone());
                     }
-                    Asked::Refetch { .. } | Asked::Suspect { .. } => {}
+                    Asked::Refetch { .. } | Asked::Suspect { .. } | Asked::Twins { .. } | Asked::Made { .. } => {}
                 }
             }
         }
@@ -395,15 +398,19 @@ impl Actor {
         for (side, request, asked, found) in &taken.fetched {
             ids.extend(asked.iter().filter_map(|asked| match asked {
                 Asked::News { .. } | Asked::Missing => None,
-                Asked::Moved { record, .. } => Some(*record),
-                Asked::Refetch { sent } | Asked::Suspect { sent } => Some(sent.record),
+                Asked::Moved { record, .. } | Asked::Twins { record, .. } => Some(*record),
+                Asked::Refetch { sent } | Asked::Suspect { sent } | Asked::Made { sent } => Some(sent.record),
             }));
             all.add(plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
             all.add(plan::needs_keys(spec, *side, &request.keys));
             let missing = request.keys.iter().zip(asked).filter_map(|(key, asked)| match asked {
                 Asked::Missing => Some(key),
                 Asked::Moved { key, .. } => Some(key),
-                Asked::News { .. } | Asked::Refetch { .. } | Asked::Suspect { .. } => None,
+                Asked::News { .. }
+                | Asked::Refetch { .. }
+                | Asked::Suspect { .. }
+                | Asked::Twins { .. }
+                | Asked::Made { .. } => None,
             });
             let doubts = self.sides.get(side).map(|run| &run.doubts);
             ids.extend(request.keys.iter().filter_map(|key| doubts?.record(key)));
@@ -537,6 +544,13 @@ fn settle(
                 run.queue.succeeded(sent.record);
                 run.cleared.remove(&sent.record);
                 run.unheard.remove(&sent.record);
+                if sent.intent.action == Action::Create
+                    && let Outcome::Applied(row) = outcome
+                    && run.look_for_twins(planner.spec, set, sent.record, &row.key)
+                {
+                    follow.notices.push(made(run, &row.key));
+                    continue;
+                }
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
             }
@@ -563,6 +577,11 @@ fn settle(
             }
         }
     }
+}
+
+/// So that it is looked whether somebody made the row as well, whatever happens until then.
+fn made(run: &SideRun, key: &Key) -> NoticeChange {
+    NoticeChange::Put { side: run.id, key: key.clone(), told: Notice::Made }
 }
 
 /// A write found no row where one is known: see [`super::doubt`]. What the record
@@ -621,6 +640,7 @@ fn absorb_batch(
             continue;
         }
         let moved = |planner: &Planner<'_>| plan::moved_to(planner.spec, run.id, batch, index);
+        let mut sent_before = None;
         match run.moves_with(&row.key).or_else(|| set.by_key(run.id, &row.key)) {
             Some(record) if run.blocks(record) => {
                 let moved = moved(planner);
@@ -630,6 +650,7 @@ fn absorb_batch(
             }
             Some(record) => follow.touched.push(record),
             None => {
+                sent_before = planner.create_before(set, run.id, (batch, index)).filter(|sent| run.may_have_sent(sent));
                 // Its delete, too: it would find nothing, and the row would be believed to be there.
                 let in_flight = |record: RecordId| run.in_flight.contains(&record);
                 let may_be_one = !waited || planner.matches_any(set, run.id, (batch, index), in_flight);
@@ -646,6 +667,7 @@ fn absorb_batch(
         }
         match planner.absorb(set, run.id, batch, index) {
             Absorbed::Done => {
+                run.look_for_made(planner.spec, set, &row.key, sent_before);
                 run.hints.follow(&row.key, || alone().batch);
                 follow.forget_parked(run, &row.key);
             }
@@ -715,6 +737,9 @@ fn absorb_page(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, 
                 run.want(row.key.clone(), Vec::new());
                 continue;
             }
+        } else if run.is_made_meanwhile(planner, set, row) {
+            run.want(row.key.clone(), Vec::new());
+            continue;
         }
         planner.absorb_row(set, run.id, row);
     }

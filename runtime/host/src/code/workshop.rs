@@ -58,7 +58,10 @@ impl Workshop {
         }
         examine_code(bytes, interface)?;
         let digest = digest_of(bytes);
-        let component = self.machine.compiled(bytes, &digest, limits)?;
+        let component = match self.machine.kept(&digest, limits) {
+            Some(kept) => kept,
+            None => self.machine.compile(bytes, &digest, limits)?,
+        };
         Ok((digest, component))
     }
 }

@@ -11,7 +11,8 @@ use crate::error::StateError;
 pub(crate) const APPLICATION_ID: i64 = 0x4C4B_5354;
 
 /// Scripts in order; the n-th brings a file to version n.
-const VERSIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
+const VERSIONS: &[&str] =
+    &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql"), include_str!("v4.sql")];
 
 /// The version this build writes and the newest it reads.
 pub const SCHEMA_VERSION: i64 = VERSIONS.len() as i64;

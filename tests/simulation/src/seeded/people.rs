@@ -48,6 +48,11 @@ impl People<'_> {
                 }
             }
             Event::Rekey { side } => self.rekey(*side),
+            Event::Rival { side } => {
+                if let Some(place) = self.world.places.get(*side) {
+                    place.table().rivals += 1;
+                }
+            }
             _ => {}
         }
     }

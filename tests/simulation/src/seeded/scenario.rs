@@ -76,6 +76,11 @@ pub enum Event {
     Rekey {
         side: usize,
     },
+    /// The next record that the runtime makes there, somebody makes there too, after
+    /// the runtime has looked whether it is there.
+    Rival {
+        side: usize,
+    },
     /// A clock jumps: a side's, or (none) the runtime's own.
     Jump {
         side: Option<usize>,
@@ -89,7 +94,7 @@ pub enum Event {
 }
 
 /// What people and operators do, by [`Event::name`].
-pub const DEEDS: [&str; 13] = [
+pub const DEEDS: [&str; 14] = [
     "edit",
     "insert",
     "twins",
@@ -103,6 +108,7 @@ pub const DEEDS: [&str; 13] = [
     "replay",
     "compare",
     "rekey",
+    "rival",
 ];
 /// What goes wrong meanwhile, or went wrong before.
 pub const TROUBLES: [&str; 10] =
@@ -122,7 +128,8 @@ impl Event {
             | Event::Calm { side }
             | Event::Forget { side }
             | Event::Compare { side }
-            | Event::Rekey { side } => (Some(*side), None),
+            | Event::Rekey { side }
+            | Event::Rival { side } => (Some(*side), None),
             Event::Twins { side, other } | Event::Clash { side, other } => (Some(*side), Some(*other)),
             Event::Pause { side } | Event::Jump { side, .. } => (*side, None),
             Event::Resume
@@ -165,6 +172,7 @@ impl Event {
             Event::Restore { .. } => "restore",
             Event::PowerCut { .. } => "power-cut",
             Event::Rekey { .. } => "rekey",
+            Event::Rival { .. } => "rival",
             Event::Jump { .. } => "jump",
             Event::Rules { .. } => "rules",
         }
@@ -180,6 +188,7 @@ impl Event {
                 | Event::EditAndDelete { .. }
                 | Event::Clash { .. }
                 | Event::Rekey { .. }
+                | Event::Rival { .. }
         )
     }
 }
@@ -233,6 +242,22 @@ impl Scenario {
         scenario.agenda.extend((0..count).map(|_| (dice.roll(BUSY_MS), harsh_event(&mut dice, sides))));
         scenario.agenda.sort();
         scenario
+    }
+
+    /// The same, and records are made twice in one moment: more of them, and by rivals.
+    /// An older state does not know which row of two the runtime made, so none is put back.
+    pub fn rivals(mut self) -> Self {
+        self.agenda.retain(|(_, event)| !matches!(event, Event::Restore { .. } | Event::PowerCut { .. }));
+        let mut dice = Dice::new(self.seed ^ 0x5249_5641_4C53);
+        let sides = self.habits.len() as u64;
+        for _ in 0..4 + dice.roll(8) {
+            let (at_ms, side) = (dice.roll(BUSY_MS), dice.roll(sides) as usize);
+            self.agenda.push((at_ms, Event::Rival { side }));
+            let from = (side + 1 + dice.roll(sides - 1) as usize) % sides as usize;
+            self.agenda.push((at_ms + dice.roll(300), Event::Insert { side: from }));
+        }
+        self.agenda.sort();
+        self
     }
 
     /// Whether the state has to be copied as often as its log would be synced.

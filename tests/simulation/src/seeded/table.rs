@@ -52,6 +52,10 @@ pub struct Table {
     pub log: Vec<Logged>,
     pub deeds: Vec<Edit>,
     pub runtime_writes: u64,
+    /// Records that the runtime makes next and that somebody makes in the same moment.
+    pub rivals: u32,
+    /// Rows of the runtime's that a rival was quicker with: made, and to be undone.
+    pub outrun: u64,
     /// Deletes by people, the keys of the rows, and where the log has them.
     pub removed: Vec<(usize, Key2, u64)>,
     history: HashMap<(Key2, usize), Vec<Entry>>,
@@ -90,6 +94,8 @@ impl Table {
             log: Vec::new(),
             deeds: Vec::new(),
             runtime_writes: 0,
+            rivals: 0,
+            outrun: 0,
             removed: Vec::new(),
             history: HashMap::new(),
             graves: HashMap::new(),

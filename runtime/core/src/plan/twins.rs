@@ -1,0 +1,258 @@
+//! Rows made in one moment at a side that does not refuse the same record twice: ours,
+//! and somebody's between our look and our create. Theirs stays, ours goes.
+
+use crate::{
+    change::{ChangeBatch, ChangeKind, Row},
+    journal::What,
+    key::{Key, MatchKey},
+    record::{FieldState, Life, Link, Presence, Record, RecordId, SideId},
+    spec::SideSpec,
+    value::Value,
+    write::Action,
+};
+
+use super::{
+    Planner, Sent, Workset,
+    cells::{Cells, Told},
+    intent::intent,
+    merge::Tray,
+    needs::{record_matches, row_matches},
+};
+
+/// Whether a row is known to be one that the runtime made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    Runtime,
+    /// It may as well be somebody else's.
+    Unknown,
+}
+
+impl Planner<'_> {
+    /// `rows`: all that were found at the side, in one look, by what the record is matched
+    /// by, after its row `own` was made or found. Another one among them, which is no other
+    /// record's, becomes the record's row as an initial link, so that the two are merged;
+    /// the one that was made is deleted, unless it has changed since. Where that cannot
+    /// be, or it is not known who made which, the others wait for a person.
+    pub fn absorb_twins(
+        &mut self,
+        set: &mut Workset,
+        side: SideId,
+        record: RecordId,
+        (own, maker): (&Key, Maker),
+        rows: &[&Row],
+    ) {
+        let Some(side) = self.spec.side(side) else {
+            return;
+        };
+        let Some(ours) = rows.iter().find(|row| row.key == *own) else {
+            return;
+        };
+        let Some(link) = self.lives_by(set, side, record, own) else {
+            return;
+        };
+        let goes = maker == Maker::Runtime && side.deletes && self.is_as_known(side, &link, ours);
+        let twins: Vec<&Row> = rows.iter().copied().filter(|row| self.is_twin(set, side, record, row)).collect();
+        match twins.as_slice() {
+            [] => {}
+            [twin] if goes => self.go_on_with(set, side, record, twin),
+            several => several.iter().for_each(|twin| self.hold_apart(set, side, record, twin)),
+        }
+    }
+
+    /// What a create of the record would write that a row nobody knows is about to become
+    /// the row of: it may have been sent before, and made another one.
+    pub fn create_before(&mut self, set: &Workset, side: SideId, (batch, row): (&ChangeBatch, usize)) -> Option<Sent> {
+        let side = self.spec.side(side).filter(|side| !side.refuses_twins && batch.kind == ChangeKind::Upsert)?;
+        let change = batch.rows.get(row)?;
+        let cells = Cells::new(self.layout(side, Some(&batch.columns)), &change.cells);
+        self.create_of(set, side, &row_matches(self.spec, side, &cells))
+    }
+
+    /// The same for a row as read.
+    pub fn create_before_row(&mut self, set: &Workset, side: SideId, row: &Row) -> Option<Sent> {
+        let side = self.spec.side(side).filter(|side| !side.refuses_twins)?;
+        let cells = Cells::new(self.layout(side, None), &row.cells);
+        self.create_of(set, side, &row_matches(self.spec, side, &cells))
+    }
+
+    fn create_of(&self, set: &Workset, side: &SideSpec, matches: &[MatchKey]) -> Option<Sent> {
+        let [single] = self.candidates(set, side.id, matches).try_into().ok()?;
+        let sent = intent(self.spec, self.refs, set.get(single)?, side.id)?;
+        (sent.intent.action == Action::Create).then_some(sent)
+    }
+
+    /// The record of `sent` has another row here than the one that it may have made: the
+    /// row among these that holds what was sent, if there is one, is deleted.
+    pub fn give_up_made(&mut self, set: &mut Workset, side: SideId, sent: &Sent, rows: &[&Row]) {
+        let Some(side) = self.spec.side(side).filter(|side| side.deletes) else {
+            return;
+        };
+        let lives = set.get(sent.record).filter(|record| record.life == Life::Live);
+        if lives.and_then(|record| record.link(side.id)).is_none_or(|link| !link.is_live()) {
+            return;
+        }
+        let twins: Vec<&Row> = rows.iter().copied().filter(|row| self.is_twin(set, side, sent.record, row)).collect();
+        let mut ours = twins.into_iter().filter(|row| holds(row, sent));
+        if let (Some(row), None) = (ours.next(), ours.next()) {
+            self.give_up(set, side, sent.record, row);
+        }
+    }
+
+    fn give_up(&mut self, set: &mut Workset, side: &SideSpec, id: RecordId, row: &Row) {
+        if let Some(holder) = set.by_key(side.id, &row.key) {
+            self.dissolve(set, side.id, holder, id);
+        }
+        let Some(record) = set.get(id) else {
+            return;
+        };
+        let Some(stays) = record.link(side.id).and_then(|link| link.key.clone()) else {
+            return;
+        };
+        let fields = record.fields.clone();
+        let cells = Cells::new(self.layout(side, None), &row.cells);
+        let mut link = Link::new(side.id, Some(row.key.clone()), Presence::Live);
+        link.version = row.version.clone();
+        for field in self.spec.fields() {
+            if let Some(shown) = cells.get(field.id) {
+                link.observe(field.id, shown.clone());
+            }
+        }
+        self.appear_as_stray(set, fields, link, (id, &stays));
+    }
+
+    fn lives_by(&self, set: &Workset, side: &SideSpec, record: RecordId, own: &Key) -> Option<Link> {
+        let record = set.get(record).filter(|record| record.life == Life::Live)?;
+        record.link(side.id).filter(|link| link.is_live() && link.key.as_ref() == Some(own)).cloned()
+    }
+
+    fn is_as_known(&mut self, side: &SideSpec, link: &Link, row: &Row) -> bool {
+        let cells = Cells::new(self.layout(side, None), &row.cells);
+        self.spec.fields().all(|field| cells.get(field.id).is_none_or(|shown| link.observed(field.id) == Some(shown)))
+    }
+
+    /// Whether a row matches the record and is nobody else's: at most a record's that is
+    /// nothing but this row.
+    fn is_twin(&mut self, set: &Workset, side: &SideSpec, record: RecordId, row: &Row) -> bool {
+        let cells = Cells::new(self.layout(side, None), &row.cells);
+        let matches = row_matches(self.spec, side, &cells);
+        let wanted = set.get(record).map(|record| record_matches(self.spec, record)).unwrap_or_default();
+        let is_free = match set.by_key(side.id, &row.key) {
+            None => true,
+            Some(holder) => holder != record && set.get(holder).is_some_and(|holder| is_only_here(holder, side.id)),
+        };
+        is_free && matches.iter().any(|matched| wanted.contains(matched))
+    }
+
+    /// The record's row is the twin from now on; the one it had becomes a record of its
+    /// own that is to be deleted.
+    fn go_on_with(&mut self, set: &mut Workset, side: &SideSpec, id: RecordId, twin: &Row) {
+        if let Some(holder) = set.by_key(side.id, &twin.key) {
+            self.dissolve(set, side.id, holder, id);
+        }
+        let Some(mut record) = set.take(id) else {
+            return;
+        };
+        self.touch(&record);
+        let Some(place) = record.links.iter().position(|link| link.side == side.id) else {
+            return set.put_back(record);
+        };
+        let link = record.links.remove(place);
+        self.appear_as_stray(set, record.fields.clone(), link, (id, &twin.key));
+        self.tally.absorbed += 1;
+        self.journal(Some(id), Some(side.id), What::Linked { key: twin.key.clone() });
+        let told = Told {
+            key: &twin.key,
+            cells: Cells::new(self.layout(side, None), &twin.cells),
+            version: &twin.version,
+            at: twin.at.unwrap_or(self.now),
+        };
+        let mut tray = Tray::new(side.id, told.at);
+        self.attach(set, &mut record, side, &twin.key, &told, &mut tray);
+        self.attached(&mut record, side, tray);
+        self.put_changed(set, record);
+    }
+
+    /// See [`Record::is_stray`].
+    fn appear_as_stray(
+        &mut self,
+        set: &mut Workset,
+        mut fields: Vec<Option<FieldState>>,
+        link: Link,
+        (of, stays): (RecordId, &Key),
+    ) {
+        for state in fields.iter_mut().flatten() {
+            state.hold = None;
+            state.trail.clear();
+        }
+        let (id, side) = (self.new_id(), link.side);
+        self.touch_new(id);
+        let shown: Vec<String> = stays.0.iter().map(Value::show).collect();
+        let by = format!("record {} goes on with the row {}, made in the same moment", of.0, shown.join(", "));
+        self.journal(Some(id), Some(side), What::Released { field: None, by });
+        let life = Life::Deleted { by: Some(side), at: self.now };
+        self.put_changed(set, Record { id, life, fields, links: vec![link] });
+    }
+
+    /// A record that is nothing but the row of another one comes to its end.
+    fn dissolve(&mut self, set: &mut Workset, side: SideId, holder: RecordId, into: RecordId) {
+        let Some(mut found) = set.take(holder) else {
+            return;
+        };
+        self.touch(&found);
+        self.lift_refusals(&mut found);
+        found.links.clear();
+        found.life = Life::Deleted { by: None, at: self.now };
+        let by = format!("it is the row of record {}", into.0);
+        self.journal(Some(holder), Some(side), What::Released { field: None, by });
+        self.put_changed(set, found);
+    }
+
+    /// Which of two rows a record is cannot be told: the one that is not its own waits.
+    fn hold_apart(&mut self, set: &mut Workset, side: &SideSpec, record: RecordId, twin: &Row) {
+        let told = Told {
+            key: &twin.key,
+            cells: Cells::new(self.layout(side, None), &twin.cells),
+            version: &twin.version,
+            at: twin.at.unwrap_or(self.now),
+        };
+        let Some(holder) = set.by_key(side.id, &twin.key) else {
+            return self.appear_ambiguous(set, side, &twin.key, &told, vec![record]);
+        };
+        let Some(mut found) = set.take(holder) else {
+            return;
+        };
+        self.touch(&found);
+        self.make_ambiguous(&mut found, side.id, &twin.key, vec![record]);
+        self.put_changed(set, found);
+    }
+
+    /// A row that nothing else of its record is at: which record it is waits for a person.
+    pub(super) fn make_ambiguous(&mut self, record: &mut Record, side: SideId, key: &Key, candidates: Vec<RecordId>) {
+        let what = What::Ambiguous { key: key.clone(), candidates: candidates.clone() };
+        self.tally.held += 1;
+        let entry = self.journal(Some(record.id), Some(side), what);
+        record.life = Life::Ambiguous { candidates, entry };
+    }
+}
+
+fn is_only_here(record: &Record, side: SideId) -> bool {
+    record.life == Life::Live && record.links.iter().all(|link| link.side == side && link.is_live())
+}
+
+/// Whether the row shows what was sent, as far as something was: sides put texts in a
+/// form of their own.
+pub fn holds(row: &Row, sent: &Sent) -> bool {
+    let alike = |sent: &Value, shown: &Value| match (sent, shown) {
+        (Value::Text(sent), Value::Text(shown)) => plain(sent).eq(plain(shown)),
+        _ => sent.same_meaning(shown),
+    };
+    sent.intent.cells.iter().zip(&row.cells).all(|(sent, shown)| match (sent, shown) {
+        (Some(sent), Some(shown)) => alike(sent, shown),
+        _ => true,
+    })
+}
+
+/// The letters and digits of a text, whatever their case.
+fn plain(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase)
+}

@@ -1,0 +1,3 @@
+-- Version 4: rows that the runtime made and that somebody else may have made in the same
+-- moment are in `notice` as well, with n -1 and an empty body, until that was looked for.
+-- Earlier builds cannot read those. Never edited once released.
