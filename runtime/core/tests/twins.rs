@@ -29,6 +29,18 @@ fn made_unheard() -> Bench {
     bench
 }
 
+/// As above, with the stream telling of ours first.
+#[test]
+fn what_an_unheard_create_made_is_given_up_also_where_it_was_told_first() {
+    let mut bench = made_unheard();
+    let (theirs, ours) = (row(10, 1, &["m", "of b"]), row(11, 2, &["m", "of a"]));
+    let sent = bench.plan(|planner, set| planner.create_before_row(set, B, &ours)).0.unwrap();
+    bench.tell(B, 11, 2, &["m", "of a"]);
+    bench.plan(|planner, set| planner.give_up_made(set, B, &sent, &[&theirs, &ours]));
+    assert_eq!(bench.set.by_key(B, &key(10)), Some(FIRST));
+    assert!(bench.record(SECOND).is_stray());
+}
+
 /// A record of A of which B's row 11 was just made.
 fn made() -> Bench {
     let mut bench = made_unheard();

@@ -81,20 +81,25 @@ impl Planner<'_> {
         (sent.intent.action == Action::Create).then_some(sent)
     }
 
-    /// The record of `sent` has another row here than the one that it may have made: the
-    /// row among these that holds what was sent, if there is one, is deleted.
+    /// The record of `sent` has become that of a row here, and the create may have made
+    /// another: of the two, found in one look, the one that holds what was sent is deleted.
     pub fn give_up_made(&mut self, set: &mut Workset, side: SideId, sent: &Sent, rows: &[&Row]) {
-        let Some(side) = self.spec.side(side).filter(|side| side.deletes) else {
+        let Some(spec) = self.spec.side(side) else {
             return;
         };
         let lives = set.get(sent.record).filter(|record| record.life == Life::Live);
-        if lives.and_then(|record| record.link(side.id)).is_none_or(|link| !link.is_live()) {
+        let link = lives.and_then(|record| record.link(side)).filter(|link| link.is_live());
+        let Some(own) = link.and_then(|link| link.key.clone()) else {
             return;
-        }
-        let twins: Vec<&Row> = rows.iter().copied().filter(|row| self.is_twin(set, side, sent.record, row)).collect();
-        let mut ours = twins.into_iter().filter(|row| holds(row, sent));
-        if let (Some(row), None) = (ours.next(), ours.next()) {
-            self.give_up(set, side, sent.record, row);
+        };
+        let twins: Vec<&Row> = rows.iter().copied().filter(|row| self.is_twin(set, spec, sent.record, row)).collect();
+        let ours: Vec<&Row> = twins.into_iter().filter(|row| holds(row, sent)).collect();
+        let own_is_ours = rows.iter().any(|row| row.key == own && holds(row, sent));
+        match (own_is_ours, ours.as_slice()) {
+            (true, []) => self.absorb_twins(set, side, sent.record, (&own, Maker::Runtime), rows),
+            (true, _) => self.absorb_twins(set, side, sent.record, (&own, Maker::Unknown), rows),
+            (false, [row]) if spec.deletes => self.give_up(set, spec, sent.record, row),
+            (false, _) => {}
         }
     }
 
