@@ -48,10 +48,13 @@ fn made() -> Bench {
     bench
 }
 
-fn look(bench: &mut Bench, maker: Maker, rows: &[Row]) {
+fn look(bench: &mut Bench, maker: &Maker, rows: &[Row]) {
     let rows: Vec<&Row> = rows.iter().collect();
     bench.plan(|planner, set| planner.absorb_twins(set, B, FIRST, (&key(11), maker), &rows));
 }
+
+/// B has told nothing of the record but what was written there.
+const OURS: Maker = Maker::Runtime(Vec::new());
 
 fn alone(bench: &Bench) -> bool {
     bench.set.get(SECOND).is_none()
@@ -60,7 +63,7 @@ fn alone(bench: &Bench) -> bool {
 #[test]
 fn the_row_that_somebody_made_stays_and_ours_is_deleted() {
     let mut bench = made();
-    look(&mut bench, Maker::Runtime, &[row(10, 1, &["m", "of b"]), row(11, 2, &["m", "of a"])]);
+    look(&mut bench, &OURS, &[row(10, 1, &["m", "of b"]), row(11, 2, &["m", "of a"])]);
     assert_eq!(bench.set.by_key(B, &key(10)), Some(FIRST));
     // A's value is preferred; B's is kept by the journal and overwritten by an update.
     assert_eq!((bench.value(FIRST, 1), bench.wants(FIRST, B)), (Value::text("of a"), Some(Action::Update)));
@@ -79,7 +82,7 @@ fn the_row_that_somebody_made_stays_and_ours_is_deleted() {
 #[test]
 fn a_row_that_was_edited_before_it_could_be_deleted_waits_for_a_person() {
     let mut bench = made();
-    look(&mut bench, Maker::Runtime, &[row(10, 1, &["m", "of b"]), row(11, 2, &["m", "of a"])]);
+    look(&mut bench, &OURS, &[row(10, 1, &["m", "of b"]), row(11, 2, &["m", "of a"])]);
     let edited = row(11, 5, &["m", "edited"]);
     bench.settle(SECOND, B, &Outcome::Conflict(edited));
     assert!(matches!(bench.record(SECOND).life, Life::Ambiguous { .. }));
@@ -89,7 +92,7 @@ fn a_row_that_was_edited_before_it_could_be_deleted_waits_for_a_person() {
 #[test]
 fn what_cannot_be_told_apart_or_may_not_be_deleted_is_held() {
     let twins = [row(10, 1, &["m", "of b"]), row(11, 2, &["m", "of a"])];
-    let held = |bench: &mut Bench, maker: Maker, rows: &[Row]| {
+    let held = |bench: &mut Bench, maker: &Maker, rows: &[Row]| {
         look(bench, maker, rows);
         assert_eq!(bench.set.by_key(B, &key(11)), Some(FIRST));
         match &bench.record(SECOND).life {
@@ -98,14 +101,18 @@ fn what_cannot_be_told_apart_or_may_not_be_deleted_is_held() {
         }
         assert_eq!((bench.wants(SECOND, A), bench.wants(SECOND, B)), (None, None));
     };
-    held(&mut made(), Maker::Unknown, &twins);
+    held(&mut made(), &Maker::Unknown, &twins);
     // Somebody edited ours before it was looked.
-    held(&mut made(), Maker::Runtime, &[twins[0].clone(), row(11, 3, &["m", "edited"])]);
+    held(&mut made(), &OURS, &[twins[0].clone(), row(11, 3, &["m", "edited"])]);
+    // Or that is known already, and agreed.
+    let mut edited = made();
+    edited.tell(B, 11, 3, &["m", "edited"]);
+    held(&mut edited, &OURS, &[twins[0].clone(), row(11, 3, &["m", "edited"])]);
     let mut never_deletes = made();
     never_deletes.spec.sides[1].as_mut().unwrap().deletes = false;
-    held(&mut never_deletes, Maker::Runtime, &twins);
+    held(&mut never_deletes, &OURS, &twins);
     // Two besides ours.
-    held(&mut made(), Maker::Runtime, &[twins[0].clone(), twins[1].clone(), row(12, 3, &["m", "third"])]);
+    held(&mut made(), &OURS, &[twins[0].clone(), twins[1].clone(), row(12, 3, &["m", "third"])]);
 }
 
 #[test]
@@ -117,7 +124,7 @@ fn nothing_happens_where_there_is_no_other_or_it_is_anothers_or_ours_is_not_seen
         vec![row(10, 1, &["m", "of b"])],
     ] {
         let mut bench = made();
-        look(&mut bench, Maker::Runtime, &rows);
+        look(&mut bench, &OURS, &rows);
         assert!(alone(&bench), "{rows:?}");
         assert_eq!(bench.set.by_key(B, &key(11)), Some(FIRST));
     }
@@ -125,7 +132,7 @@ fn nothing_happens_where_there_is_no_other_or_it_is_anothers_or_ours_is_not_seen
     let mut bench = made();
     bench.tell(B, 20, 5, &["m2", "x"]);
     bench.applied(SECOND, A, 2, 6, &["m2", "x"]);
-    look(&mut bench, Maker::Runtime, &[row(11, 2, &["m", "of a"]), row(20, 7, &["m", "x"])]);
+    look(&mut bench, &OURS, &[row(11, 2, &["m", "of a"]), row(20, 7, &["m", "x"])]);
     assert_eq!(bench.set.by_key(B, &key(20)), Some(SECOND));
     assert_eq!(bench.record(SECOND).life, Life::Live);
 }
@@ -135,7 +142,7 @@ fn a_row_that_was_told_of_before_the_look_is_taken_over() {
     let mut bench = made();
     bench.tell(B, 10, 3, &["m", "of b"]);
     assert_eq!(bench.set.by_key(B, &key(10)), Some(SECOND));
-    look(&mut bench, Maker::Runtime, &[row(10, 3, &["m", "of b"]), row(11, 2, &["m", "of a"])]);
+    look(&mut bench, &OURS, &[row(10, 3, &["m", "of b"]), row(11, 2, &["m", "of a"])]);
     assert_eq!(bench.set.by_key(B, &key(10)), Some(FIRST));
     // A create of it may have been sent to A: that is looked for, and never sent again.
     assert!(matches!(bench.record(SECOND).life, Life::Deleted { .. }));

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use lockstep_core::{
     change::{Found, Row},
     key::Key,
-    plan::Sent,
+    plan::{Maker, Sent},
     record::{RecordId, SideId},
     write::{Outcome, WriteRequest},
 };
@@ -44,7 +44,7 @@ pub(crate) enum Asked {
     Suspect { sent: Box<Sent> },
     /// The row under this key was made at a side that does not refuse the same record
     /// twice: whether somebody made it as well, after it was looked for.
-    Twins { record: RecordId, key: Key },
+    Twins { record: RecordId, key: Key, maker: Maker },
     /// A row that somebody made is the record's, of which a create may have been sent
     /// before: whether that made another one.
     Made { sent: Box<Sent> },

@@ -93,7 +93,7 @@ impl Tally {
         let is_asked = |name: &str| match name {
             "power-cut" => asked.harsh && !asked.rivals,
             "jump" | "rules" | "rekey" => asked.harsh,
-            "restore" => !asked.rivals,
+            "restore" | "pause" => !asked.rivals,
             "rival" => asked.rivals,
             _ => true,
         };

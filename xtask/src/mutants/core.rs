@@ -13,6 +13,7 @@ const LINK: &str = "runtime/core/src/plan/link.rs";
 const PRESUMED: &str = "runtime/core/src/plan/presumed.rs";
 const REVERT: &str = "runtime/core/src/plan/revert.rs";
 const OPERATOR: &str = "runtime/core/src/plan/operator.rs";
+const TWINS: &str = "runtime/core/src/plan/twins.rs";
 
 pub const BUGS: &[Mutant] = &[
     bug(ABSORB, "fn absorb_told(", "told.version.is_stale_against(&link.version)", "false"),
@@ -152,4 +153,10 @@ pub const BUGS: &[Mutant] = &[
     bug(REVERT, "fn undo(", "!untouched || held", "false"),
     bug(REVERT, "fn restore(", "!matches!(record.life, Life::Deleted { .. })", "false"),
     bug(OPERATOR, "fn settle_hold(", "self.lift_refusals(record)", "()"),
+    bug(TWINS, "fn absorb_twins(", "self.is_as_known(side, &link, ours)", "true"),
+    bug(TWINS, "fn absorb_twins(", "told_by(record, side.id) != *told", "false"),
+    bug(TWINS, "fn is_twin(", "is_only_here(holder, side.id)", "true"),
+    bug(TWINS, "let own_is_ours =", "row.key == own && holds(row, sent)", "false"),
+    bug(FINISH, "fn remember_creates(", "record.is_stray()", "false"),
+    bug(DELETES, "fn edited_after_delete(", "record.is_stray()", "false"),
 ];

@@ -38,7 +38,7 @@ pub const BUGS: &[Mutant] = &[
     bug(FETCHED, "fn absorb_second_look(", "**link != doubt.known", "false"),
     bug(TURN, "fn absorb_page(", "run.blocks(record) || unsure", "false"),
     bug(TURN, "fn take_turn(", "read_first.contains(&side)", "false"),
-    bug(FETCHED, "fn made_by_us<", "set.by_key(run.id, &row.key).is_none()", "true"),
+    bug(FETCHED, "fn take_as_made(", "set.by_key(run.id, &row.key).is_none()", "true"),
     bug(TURN, "impl Counted", "self.0.contains(&(side, key.clone()))", "false"),
     bug(TURN, "async fn turn(", "self.wanted_again(&set, &refs, &delta, &follow)", "Vec::new()"),
     bug(TURN, "fn settle(", "run.settled(sent.record, &mut follow.freed)", "()"),
@@ -79,4 +79,8 @@ pub const BUGS: &[Mutant] = &[
     bug(CACHE, "fn committed(", "self.committed = self.committed.max(seq)", "()"),
     bug(COMPARE, "async fn run(", "self.missing(&seen, &mut compared)?", "()"),
     bug(COMPARE, "fn is_as_known(", "shown.is_none() || shown == known", "true"),
+    bug(SIDE, "fn look_for_twins(", "spec.side(self.id).is_none_or(|side| side.refuses_twins)", "true"),
+    bug(SIDE, "fn look_for_made(", "set.by_key(self.id, key) == Some(sent.record)", "false"),
+    bug(SIDE, "fn is_made_meanwhile(", "!self.creating.is_empty()", "false"),
+    bug(PHASE, "Notice::Made => {", "!resume_look(&self.core, run, &key)?", "true"),
 ];

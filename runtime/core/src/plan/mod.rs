@@ -30,7 +30,7 @@ pub use needs::{
 };
 pub use presumed::Presumed;
 pub use proof::{Lost, lost};
-pub use twins::{Maker, holds};
+pub use twins::{Maker, holds, told_by};
 pub use workset::{KeyRecords, Needs, Refs, Workset};
 
 use crate::{

@@ -5,7 +5,7 @@ use crate::{
     change::{ChangeBatch, ChangeKind, Row},
     journal::What,
     key::{Key, MatchKey},
-    record::{FieldState, Life, Link, Presence, Record, RecordId, SideId},
+    record::{FieldId, FieldState, Life, Link, Presence, Record, RecordId, SideId},
     spec::SideSpec,
     value::Value,
     write::Action,
@@ -20,25 +20,33 @@ use super::{
 };
 
 /// Whether a row is known to be one that the runtime made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Maker {
-    Runtime,
+    /// With what the side had told of the record by then, see [`told_by`].
+    Runtime(Vec<(FieldId, u64)>),
     /// It may as well be somebody else's.
     Unknown,
+}
+
+/// Fields whose value is the side's own, with the journal's entries that tell of it.
+pub fn told_by(record: &Record, side: SideId) -> Vec<(FieldId, u64)> {
+    let fields = (0..).map(FieldId).zip(&record.fields);
+    let own = fields.filter_map(|(field, state)| Some((field, &state.as_ref()?.provenance)));
+    own.filter(|(_, now)| now.side == Some(side)).map(|(field, now)| (field, now.entry)).collect()
 }
 
 impl Planner<'_> {
     /// `rows`: all that were found at the side, in one look, by what the record is matched
     /// by, after its row `own` was made or found. Another one among them, which is no other
     /// record's, becomes the record's row as an initial link, so that the two are merged;
-    /// the one that was made is deleted, unless it has changed since. Where that cannot
-    /// be, or it is not known who made which, the others wait for a person.
+    /// the one that was made is deleted, unless somebody has edited it since. Where that
+    /// cannot be, or it is not known who made which, the others wait for a person.
     pub fn absorb_twins(
         &mut self,
         set: &mut Workset,
         side: SideId,
         record: RecordId,
-        (own, maker): (&Key, Maker),
+        (own, maker): (&Key, &Maker),
         rows: &[&Row],
     ) {
         let Some(side) = self.spec.side(side) else {
@@ -50,7 +58,11 @@ impl Planner<'_> {
         let Some(link) = self.lives_by(set, side, record, own) else {
             return;
         };
-        let goes = maker == Maker::Runtime && side.deletes && self.is_as_known(side, &link, ours);
+        let edited = match maker {
+            Maker::Runtime(told) => set.get(record).is_none_or(|record| told_by(record, side.id) != *told),
+            Maker::Unknown => true,
+        };
+        let goes = !edited && side.deletes && self.is_as_known(side, &link, ours);
         let twins: Vec<&Row> = rows.iter().copied().filter(|row| self.is_twin(set, side, record, row)).collect();
         match twins.as_slice() {
             [] => {}
@@ -96,8 +108,11 @@ impl Planner<'_> {
         let ours: Vec<&Row> = twins.into_iter().filter(|row| holds(row, sent)).collect();
         let own_is_ours = rows.iter().any(|row| row.key == own && holds(row, sent));
         match (own_is_ours, ours.as_slice()) {
-            (true, []) => self.absorb_twins(set, side, sent.record, (&own, Maker::Runtime), rows),
-            (true, _) => self.absorb_twins(set, side, sent.record, (&own, Maker::Unknown), rows),
+            (true, []) => {
+                let told = lives.map(|record| told_by(record, side)).unwrap_or_default();
+                self.absorb_twins(set, side, sent.record, (&own, &Maker::Runtime(told)), rows);
+            }
+            (true, _) => self.absorb_twins(set, side, sent.record, (&own, &Maker::Unknown), rows),
             (false, [row]) if spec.deletes => self.give_up(set, spec, sent.record, row),
             (false, _) => {}
         }

@@ -1,11 +1,11 @@
 //! What reads of single rows brought: rows that were told of, rows that were
 //! looked for and not found, and rows that tell what became of a write.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use lockstep_core::{
     change::{Found, Row},
-    delta::NoticeChange,
+    delta::{Notice, NoticeChange},
     key::Key,
     plan::{self, Maker, Planner, Sent, Workset},
     record::{Link, RecordId, SideId},
@@ -13,6 +13,7 @@ use lockstep_core::{
     value::Value,
     write::{Action, Outcome},
 };
+use tokio::time::Instant;
 
 use super::{
     doubt::Doubt,
@@ -42,7 +43,7 @@ pub(super) fn absorb_fetched(
             Asked::Moved { key, .. } => absorb_third_look(planner, set, run, key, &rows, now, follow),
             Asked::Refetch { sent } => {
                 if sent.intent.action == Action::Create {
-                    if !take_as_made(planner, set, run, sent, &rows) {
+                    if !take_as_made(planner, set, run, sent, &rows, follow) {
                         run.not_found(sent.record);
                     }
                 } else if let Some(row) = rows.first() {
@@ -54,7 +55,7 @@ pub(super) fn absorb_fetched(
             }
             Asked::Suspect { sent } => {
                 run.cleared.insert(sent.record);
-                if !take_as_made(planner, set, run, sent, &rows) {
+                if !take_as_made(planner, set, run, sent, &rows, follow) {
                     planner.absent(set, sent.record, run.id);
                     run.not_found(sent.record);
                 }
@@ -66,9 +67,8 @@ pub(super) fn absorb_fetched(
                 follow.settled.push((run.id, sent.record));
                 run.settled(sent.record, &mut follow.freed);
             }
-            Asked::Twins { record, key: own } => {
-                planner.absorb_twins(set, run.id, *record, (own, Maker::Runtime), &rows);
-                follow.notices.push(NoticeChange::Looked { side: run.id, key: own.clone() });
+            Asked::Twins { record, key: own, maker } => {
+                planner.absorb_twins(set, run.id, *record, (own, maker), &rows);
                 follow.settled.push((run.id, *record));
                 run.settled(*record, &mut follow.freed);
             }
@@ -102,7 +102,7 @@ fn absorb_news(
     if awaits_another(planner, set, run, (key, tickets, rows)) {
         return;
     }
-    if record.is_none() && rows.iter().any(|row| run.is_made_meanwhile(planner, set, row)) {
+    if record.is_none() && rows.iter().any(|row| is_twin(planner, set, run, row)) {
         run.want(key.clone(), tickets.to_vec());
         return;
     }
@@ -163,6 +163,22 @@ fn awaits_another(
     run.doubts.await_by(&other, key, tickets);
     tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
     true
+}
+
+/// Whether a row that nobody knows waits for what is being made, or was a moment ago.
+pub(super) fn is_twin(planner: &mut Planner<'_>, set: &Workset, run: &mut SideRun, row: &Row) -> bool {
+    if run.is_made_meanwhile(planner, set, row) {
+        return true;
+    }
+    if run.just_made.is_empty() {
+        return false;
+    }
+    let matched = Cell::new(None);
+    planner.row_matches_any(set, run.id, row, |record| {
+        matched.set(Some(record).filter(|record| run.just_made.row_of(*record).is_some()));
+        matched.get().is_some()
+    });
+    run.awaits_look(planner.spec, set, &row.key, matched.get())
 }
 
 /// The record with a live row under this key, and what is known of the row.
@@ -319,7 +335,14 @@ fn settle_doubt(
 /// Links a row that was found for a create that may have been sent: one that is nobody
 /// else's. Of several, the one that holds what was sent is ours, and the others are rows
 /// that somebody made in the same moment. False: there is none.
-fn take_as_made(planner: &mut Planner<'_>, set: &mut Workset, run: &SideRun, sent: &Sent, rows: &[&Row]) -> bool {
+fn take_as_made(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    sent: &Sent,
+    rows: &[&Row],
+    follow: &mut Follow,
+) -> bool {
     let unknown: Vec<&Row> = rows.iter().filter(|row| set.by_key(run.id, &row.key).is_none()).copied().collect();
     let mut ours = unknown.iter().filter(|row| plan::holds(row, sent));
     let ours = ours.next().filter(|_| ours.next().is_none());
@@ -327,9 +350,15 @@ fn take_as_made(planner: &mut Planner<'_>, set: &mut Workset, run: &SideRun, sen
         return false;
     };
     drop(planner.settle(set, run.id, sent, &Outcome::Duplicate((*row).clone())));
-    let maker = if ours.is_some() { Maker::Runtime } else { Maker::Unknown };
+    let record = set.get(sent.record).filter(|_| ours.is_some());
+    let maker = record.map_or(Maker::Unknown, |record| Maker::Runtime(plan::told_by(record, run.id)));
     if unknown.len() > 1 {
-        planner.absorb_twins(set, run.id, sent.record, (&row.key, maker), &unknown);
+        planner.absorb_twins(set, run.id, sent.record, (&row.key, &maker), &unknown);
+    }
+    let refuses = planner.spec.side(run.id).is_none_or(|side| side.refuses_twins);
+    if ours.is_some() && !refuses {
+        run.just_made.add(Instant::now(), sent.record, &row.key, maker);
+        follow.notices.push(NoticeChange::Put { side: run.id, key: row.key.clone(), told: Notice::Made });
     }
     true
 }

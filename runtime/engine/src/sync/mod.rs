@@ -12,6 +12,7 @@ mod echo;
 mod fetched;
 mod guard;
 mod hint;
+mod made;
 mod phase;
 mod reading;
 mod regained;

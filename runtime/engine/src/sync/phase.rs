@@ -7,11 +7,12 @@ use lockstep_core::{
     change::{ChangeBatch, ChangeKind},
     delta::{Delta, Notice, NoticeChange},
     key::Key,
-    plan::{Unread, Workset},
+    plan::{Maker, Unread, Workset},
     record::{Record, RecordId, SideId},
     write::Action,
 };
 use lockstep_state::{Backfill, StreamChange, SyncPhase};
+use tokio::time::Instant;
 
 use super::{
     actor::{Actor, Ended, Flight},
@@ -478,10 +479,11 @@ fn resume_look(core: &Core, run: &mut SideRun, key: &Key) -> Result<bool, Engine
     let id = record.id;
     let mut set = Workset::default();
     set.put(record);
-    let looks = run.look_for_twins(&core.spec, &set, id, key);
+    // What the side had told by then is not known any more: whatever it tells is an edit.
+    let maker = Maker::Runtime(Vec::new());
+    let looks = run.look_for_twins(&core.spec, &set, id, (key, maker.clone()));
     if looks {
-        run.in_flight.insert(id);
-        run.creating.entry(0).or_default().insert(id);
+        run.just_made.add(Instant::now(), id, key, maker);
     }
     Ok(looks)
 }

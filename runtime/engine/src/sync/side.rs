@@ -10,7 +10,7 @@ use std::{
 use lockstep_core::{
     change::{ChangeBatch, Row, Selection},
     key::Key,
-    plan::{Planner, Presumed, Sent, Workset},
+    plan::{Maker, Planner, Presumed, Sent, Workset},
     record::{RecordId, SideId},
     schema::ConnectorSpec,
     spec::{SideSpec, SyncSpec},
@@ -23,6 +23,7 @@ use super::{
     echo::Written,
     fetched::matched_by,
     hint::Hints,
+    made::JustMade,
     reading::Readings,
     regained::Regained,
     uncertain::Uncertain,
@@ -135,6 +136,8 @@ pub(super) struct SideRun {
     pub(super) cleared: HashSet<RecordId>,
     /// Records of which this process sent a create whose answer it never heard.
     pub(super) unheard: HashSet<RecordId>,
+    /// Rows made a moment ago, where the side does not refuse the same record twice.
+    pub(super) just_made: JustMade,
     /// What was told of since the state may have lost what it knew last.
     pub(super) regained: Regained,
     /// Rows nobody knows wait until such creates have all been looked up: only
@@ -197,6 +200,7 @@ impl SideRun {
             suspect_below,
             cleared: HashSet::new(),
             unheard: HashSet::new(),
+            just_made: JustMade::default(),
             regained: Regained::default(),
             suspects_open: false,
             comparing: None,
@@ -348,11 +352,16 @@ impl SideRun {
         group.or(self.suspects_open.then_some(0))
     }
 
-    /// A row of the record was made here, where the side may have been told of the same
-    /// record by somebody else between the look for it and that: it is looked for once
-    /// more, and the record waits for that. False: the side refuses such a row itself, or
-    /// there is nothing it could be found by.
-    pub(super) fn look_for_twins(&mut self, spec: &SyncSpec, set: &Workset, record: RecordId, key: &Key) -> bool {
+    /// A row of the record was made here, where somebody may have made one as well after it
+    /// was looked for: it is looked for once more, and the record waits for that. False:
+    /// the side refuses such a row itself, or there is nothing it could be found by.
+    pub(super) fn look_for_twins(
+        &mut self,
+        spec: &SyncSpec,
+        set: &Workset,
+        record: RecordId,
+        (key, maker): (&Key, Maker),
+    ) -> bool {
         let link = set.get(record).and_then(|record| record.link(self.id));
         let link = link.filter(|link| link.is_live() && link.key.as_ref() == Some(key));
         let refuses = spec.side(self.id).is_none_or(|side| side.refuses_twins);
@@ -360,8 +369,26 @@ impl SideRun {
         let Some((by, matched)) = matched else {
             return false;
         };
-        self.fetches.push_back(Wanted { by, key: matched, asked: Asked::Twins { record, key: key.clone() } });
+        self.in_flight.insert(record);
+        if !self.creating.values().any(|group| group.contains(&record)) {
+            self.creating.entry(0).or_default().insert(record);
+        }
+        self.fetches.push_back(Wanted { by, key: matched, asked: Asked::Twins { record, key: key.clone(), maker } });
         true
+    }
+
+    /// A row that nobody knows matches a record of which one was made here a moment ago:
+    /// somebody made it as well, and it waits for another look. `matched`: that record.
+    pub(super) fn awaits_look(&mut self, spec: &SyncSpec, set: &Workset, key: &Key, matched: Option<RecordId>) -> bool {
+        let Some((record, own)) = matched.and_then(|record| Some((record, self.just_made.row_of(record)?.clone())))
+        else {
+            return false;
+        };
+        if self.in_flight.contains(&record) {
+            // That look, or a write after which there is one.
+            return true;
+        }
+        self.just_made.look_at(key) && self.look_for_twins(spec, set, record, (&own.0, own.1))
     }
 
     /// Whether a create of the record may have been sent, of which nobody heard.

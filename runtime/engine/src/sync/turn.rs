@@ -2,6 +2,7 @@
 //! then rows that waited for them, then what streams and full reads brought.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashSet, VecDeque},
     sync::Arc,
 };
@@ -10,17 +11,18 @@ use lockstep_core::{
     change::{ChangeBatch, ChangeKind, ChangeRow, Found, Row},
     delta::{Delta, Mark, Notice, NoticeChange},
     key::Key,
-    plan::{self, Absorbed, Needs, Planner, Refs, Sent, Settled, Workset},
+    plan::{self, Absorbed, Maker, Needs, Planner, Refs, Sent, Settled, Workset},
     record::{Link, Presence, RecordId, SideId},
     spec::SyncSpec,
     value::Value,
     write::{Action, Outcome},
 };
+use tokio::time::Instant;
 
 use super::{
     actor::{Actor, Flight, Staged, TURN_ROWS_MAX},
     core::Besides,
-    fetched::{absorb_fetched, elsewhere, heir, live_link},
+    fetched::{absorb_fetched, elsewhere, heir, is_twin, live_link},
     guard::Storm,
     hint,
     side::{ParkedRow, SideRun, Wanted},
@@ -221,6 +223,10 @@ impl Actor {
         });
         for (side, _, next) in &taken.pages {
             self.page_done(*side, next, &mut delta);
+        }
+        for run in self.sides.values_mut() {
+            let (side, over) = (run.id, run.just_made.expire(Instant::now()));
+            follow.notices.extend(over.into_iter().map(|key| NoticeChange::Looked { side, key }));
         }
         self.keep_notices(&taken, &mut delta, follow.notices.drain(..));
         self.reach(&mut delta);
@@ -544,9 +550,9 @@ fn settle(
                 run.queue.succeeded(sent.record);
                 run.cleared.remove(&sent.record);
                 run.unheard.remove(&sent.record);
-                if sent.intent.action == Action::Create
-                    && let Outcome::Applied(row) = outcome
-                    && run.look_for_twins(planner.spec, set, sent.record, &row.key)
+                if let Outcome::Applied(row) = outcome
+                    && sent.intent.action == Action::Create
+                    && look_after(planner.spec, set, run, sent.record, &row.key)
                 {
                     follow.notices.push(made(run, &row.key));
                     continue;
@@ -577,6 +583,17 @@ fn settle(
             }
         }
     }
+}
+
+/// A row was made: whether somebody else made it as well is looked at where the side does
+/// not refuse that.
+fn look_after(spec: &SyncSpec, set: &Workset, run: &mut SideRun, record: RecordId, key: &Key) -> bool {
+    let told = set.get(record).map(|record| plan::told_by(record, run.id)).unwrap_or_default();
+    let looks = run.look_for_twins(spec, set, record, (key, Maker::Runtime(told.clone())));
+    if looks {
+        run.just_made.add(Instant::now(), record, key, Maker::Runtime(told));
+    }
+    looks
 }
 
 /// So that it is looked whether somebody made the row as well, whatever happens until then.
@@ -654,9 +671,16 @@ fn absorb_batch(
                 // Its delete, too: it would find nothing, and the row would be believed to be there.
                 let in_flight = |record: RecordId| run.in_flight.contains(&record);
                 let may_be_one = !waited || planner.matches_any(set, run.id, (batch, index), in_flight);
-                if let Some(group) = run.creating_group().filter(|_| may_be_one) {
+                let twin = matches_made(planner, set, run, (batch, index));
+                let awaits_look = twin.is_some() && run.awaits_look(planner.spec, set, &row.key, twin);
+                if let Some(group) = run.creating_group().filter(|_| may_be_one || awaits_look) {
                     keep_while_parked(planner, set, run, &alone(), follow);
                     run.park_stranger(group, alone());
+                    continue;
+                }
+                if let Some(record) = twin.filter(|_| awaits_look) {
+                    keep_while_parked(planner, set, run, &alone(), follow);
+                    run.park(record, alone(), None);
                     continue;
                 }
                 if batch.kind == ChangeKind::Delete {
@@ -683,6 +707,24 @@ fn absorb_batch(
         }
     }
     run.watermark.free(ticket);
+}
+
+/// The record that a row nobody knows matches, and of which one was made a moment ago.
+fn matches_made(
+    planner: &mut Planner<'_>,
+    set: &Workset,
+    run: &SideRun,
+    told: (&ChangeBatch, usize),
+) -> Option<RecordId> {
+    if run.just_made.is_empty() || told.0.kind != ChangeKind::Upsert {
+        return None;
+    }
+    let matched = Cell::new(None);
+    planner.matches_any(set, run.id, told, |record| {
+        matched.set(Some(record).filter(|record| run.just_made.row_of(*record).is_some()));
+        matched.get().is_some()
+    });
+    matched.get()
 }
 
 /// What a row shows that has to wait is kept in the state meanwhile where the stream
@@ -737,7 +779,7 @@ fn absorb_page(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, 
                 run.want(row.key.clone(), Vec::new());
                 continue;
             }
-        } else if run.is_made_meanwhile(planner, set, row) {
+        } else if is_twin(planner, set, run, row) {
             run.want(row.key.clone(), Vec::new());
             continue;
         }

@@ -70,6 +70,15 @@ impl Crowd {
         Ok(())
     }
 
+    /// Somebody adds a person at one side, and somebody else at the other so much later.
+    pub async fn add_twice(&mut self, ring: &Ring, (one, other): (&str, &str), apart: Duration) -> Result<()> {
+        self.deeds += 1;
+        let who = format!("twice-{}-{}@people.example", self.name, self.deeds);
+        self.add(ring, one, &who, &format!("{one} {} {}", self.name, self.deeds)).await?;
+        tokio::time::sleep(apart).await;
+        self.add(ring, other, &who, &format!("{other} {} {}", self.name, self.deeds)).await
+    }
+
     async fn deed(&mut self, ring: &Ring) -> Result<()> {
         self.deeds += 1;
         let CrowdShape { inserts, deletes, twins, records, .. } = self.shape;

@@ -245,9 +245,12 @@ impl Scenario {
     }
 
     /// The same, and records are made twice in one moment: more of them, and by rivals.
-    /// An older state does not know which row of two the runtime made, so none is put back.
+    /// An older state does not know which row of two the runtime made, and what is told
+    /// after a pause is told too late: none is put back, and nothing paused.
     pub fn rivals(mut self) -> Self {
-        self.agenda.retain(|(_, event)| !matches!(event, Event::Restore { .. } | Event::PowerCut { .. }));
+        self.agenda.retain(|(_, event)| !{
+            matches!(event, Event::Restore { .. } | Event::PowerCut { .. } | Event::Pause { .. })
+        });
         let mut dice = Dice::new(self.seed ^ 0x5249_5641_4C53);
         let sides = self.habits.len() as u64;
         for _ in 0..4 + dice.roll(8) {

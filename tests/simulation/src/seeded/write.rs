@@ -1,5 +1,7 @@
 //! One conditional write, the way the system can do it.
 
+use std::time::Duration;
+
 use lockstep_core::{
     key::Key,
     value::Value,
@@ -21,7 +23,11 @@ pub enum Done {
     Gone,
 }
 
+/// So much later somebody makes what the runtime has made, not having seen it.
+const LATER_MAX_MS: u64 = 1_500;
+
 /// What an intent asks for, by column of the table.
+#[derive(Clone)]
 struct Asked {
     key: Option<Key>,
     wanted: Vec<Option<Value>>,
@@ -58,11 +64,11 @@ pub async fn one(visit: &Visit, intent: &Intent, columns: &[usize]) -> Done {
 
 fn create(visit: &Visit, asked: &Asked) -> Done {
     let now_us = visit.now_us();
-    let mut table = visit.place.table();
-    if table.rivals > 0 {
-        table.rivals -= 1;
-        outrun(&mut table, asked, now_us);
+    let rival = rival(visit);
+    if rival == Some(Rival::Before) {
+        outrun(&mut visit.place.table(), asked, now_us);
     }
+    let mut table = visit.place.table();
     let mut row = asked.onto(&vec![Value::Null; COLUMNS.len()]);
     if asked.wanted[ID].is_none() {
         row[ID] = table.fresh_key();
@@ -71,10 +77,42 @@ fn create(visit: &Visit, asked: &Asked) -> Done {
     if let Some(there) = there {
         return Done::Duplicate(there.clone());
     }
-    Done::Applied(table.put(row, Who::Runtime, now_us))
+    let row = table.put(row, Who::Runtime, now_us);
+    match rival {
+        Some(Rival::After) => outrun(&mut table, asked, now_us),
+        Some(Rival::Later { ms }) => {
+            let (place, world, asked) = (visit.place.clone(), visit.world.clone(), asked.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                outrun(&mut place.table(), &asked, world.now_us());
+                place.news.notify_waiters();
+            });
+        }
+        Some(Rival::Before) | None => {}
+    }
+    Done::Applied(row)
 }
 
-/// Somebody makes the record here a moment before the runtime does.
+/// When somebody makes the record that the runtime makes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rival {
+    Before,
+    After,
+    Later { ms: u64 },
+}
+
+fn rival(visit: &Visit) -> Option<Rival> {
+    let mut table = visit.place.table();
+    table.rivals = table.rivals.checked_sub(1)?;
+    let mut dice = visit.place.dice();
+    Some(match dice.roll(3) {
+        0 => Rival::Before,
+        1 => Rival::After,
+        _ => Rival::Later { ms: 1 + dice.roll(LATER_MAX_MS) },
+    })
+}
+
+/// Somebody makes the record here in the moment in which the runtime does.
 fn outrun(table: &mut Table, asked: &Asked, now_us: i64) {
     let mut row = vec![Value::Null; COLUMNS.len()];
     row[ID] = asked.wanted[ID].clone().unwrap_or_else(|| table.fresh_key());
