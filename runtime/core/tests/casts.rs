@@ -169,6 +169,16 @@ fn values_convert_exactly_both_ways() {
 
 /// What a column makes of text.
 #[test]
+fn a_list_of_json_in_json_keeps_what_is_a_text_and_what_a_number() {
+    let native = list(Kind::Json);
+    let plan = Cast::between(&native, &ColumnType::of(Kind::Json));
+    let shown = items(&[json("\"1\""), json("0"), json("{\"a\":[1]}")]);
+    let canonical = plan.cast.lift(&shown).unwrap();
+    assert_eq!(canonical, json("[\"1\",0,{\"a\":[1]}]"));
+    assert_eq!(plan.cast.project(&canonical).unwrap(), shown);
+}
+
+#[test]
 fn text_is_read_in_the_notations_people_use() {
     for (column, text, value) in [
         (ColumnType::of(Kind::Bool), " Yes", Value::Bool(true)),

@@ -17,7 +17,8 @@ pub fn decode(kind: Kind, raw: &RawValue) -> Cell {
     if text.starts_with('"') {
         return match serde_json::from_str::<String>(text) {
             Ok(text) => decode_text(kind, &text),
-            Err(_) => Cell::Text(text.to_owned()),
+            // Half a character, as no text of Salesforce's has: it stays as it came.
+            Err(_) => decode_text(kind, text),
         };
     }
     match kind {
@@ -71,6 +72,7 @@ mod tests {
             (Kind::Text, r#""""#, Cell::Null),
             (Kind::Text, "null", Cell::Null),
             (Kind::Boolean, "false", Cell::Boolean(false)),
+            (Kind::Multi, r#""\ud9e0""#, Cell::Many(vec![Scalar::Text(r#""\ud9e0""#.into())])),
             (Kind::Int, "3.0", Cell::Integer(3)),
             (Kind::Decimal, "123456789012345678.5", Cell::Decimal("123456789012345678.5".into())),
             (Kind::Decimal, "3.0", Cell::Decimal("3".into())),

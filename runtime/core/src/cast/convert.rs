@@ -382,7 +382,7 @@ fn to_list(value: &Value, form: &Form, lossy: bool) -> Result<Value, CastError> 
         Value::List(items) if form.element.is_none() => return Ok(Value::List(items.clone())),
         Value::List(items) => items.clone(),
         Value::Text(text) => text::split(text).into(),
-        Value::Json(text) => match text::json_elements(text) {
+        Value::Json(text) => match text::json_elements(text, form.element == Some(Kind::Json)) {
             Some(items) => items.into(),
             None if text.trim() == "null" => return Ok(Value::Null),
             None => return not_a("the JSON", "an array"),

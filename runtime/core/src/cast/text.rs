@@ -175,7 +175,11 @@ pub(super) fn to_json(value: &Value) -> Result<Arc<str>, CastError> {
     })
 }
 
-/// The elements of a JSON array.
-pub(super) fn json_elements(text: &str) -> Option<Vec<Value>> {
-    Some(json::elements(text)?.into_iter().map(json_scalar).collect())
+/// The elements of a JSON array. `as_json`: each stays JSON, a string with its quotes.
+pub(super) fn json_elements(text: &str, as_json: bool) -> Option<Vec<Value>> {
+    let element = |text: &str| match text.trim() {
+        json if as_json && json != "null" => Value::Json(Arc::from(json)),
+        json => json_scalar(json),
+    };
+    Some(json::elements(text)?.into_iter().map(element).collect())
 }
