@@ -22,6 +22,7 @@ use support::{LEFT, RIGHT, absorbed, added, claim, email, key, record};
 const V1: &str = include_str!("golden/v1.sql");
 const V2: &str = include_str!("golden/v2.sql");
 const V3: &str = include_str!("golden/v3.sql");
+const V4: &str = include_str!("golden/v4.sql");
 
 fn held() -> Record {
     let mut held = record(2, "Grace");
@@ -74,7 +75,7 @@ fn write_golden() {
     commit.delta.backfill = vec![(LEFT, None), (RIGHT, Some(vec![7]))];
     commit.streams = vec![(LEFT, StreamChange { generation: Some(4), ..StreamChange::default() })];
     let put = |(key, told)| NoticeChange::Put { side: RIGHT, key, told };
-    commit.delta.notices = told().into_iter().map(put).collect();
+    commit.delta.notices = told().into_iter().chain([(key(2), Notice::Made)]).map(put).collect();
     commit.phase = Some(SyncPhase::Sweep { after: RecordId(1) });
     commit.settings = vec![("note".to_owned(), Some("kept".to_owned()))];
     store.commit_blocking(commit).unwrap();
@@ -147,6 +148,18 @@ fn a_file_of_version_3_says_what_sides_told_of_rows_that_are_still_to_be_read() 
         store.commit_blocking(commit).unwrap();
         assert!(store.notices(sync, RIGHT).unwrap().iter().all(|(row, _)| *row == key(2)));
     }
+}
+
+#[test]
+fn a_file_of_version_4_says_which_rows_were_made_and_are_still_to_be_looked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("v4.db");
+    made_of(V4, 4, &path);
+    let store = Store::open(&path, &Options::default()).unwrap();
+    let sync = store.claim("contacts", 2).unwrap().state.sync;
+    let told = store.notices(sync, RIGHT).unwrap();
+    assert_eq!(told.iter().filter(|one| **one == (key(2), Notice::Made)).count(), 1);
+    assert_eq!(told.len(), 4);
 }
 
 #[test]

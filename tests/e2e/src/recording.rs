@@ -114,16 +114,12 @@ fn text(row: &Value, field: &str) -> Option<String> {
 /// What the runtime says it displaced, holds or could not write.
 pub(crate) fn kept(runtime: &Runtime, identity: &str) -> Result<Vec<Kept>> {
     let conflicts = runtime.call_json("conflicts", &["--all", "--limit", "1000000"])?;
-    let failures = runtime.call_json("failures", &["--limit", "1000000"])?;
+    // Not `failures`, which names a few records of each group.
+    let failures = runtime.call_json("sql", &["SELECT DISTINCT record FROM quarantine"])?;
     let mut names = BTreeMap::new();
     let whole = conflicts.as_array().into_iter().flatten().filter(|row| row.get("field").is_none_or(Value::is_null));
-    let refused = failures
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|group| group.get("records").and_then(Value::as_array))
-        .flatten();
-    let refused: Vec<u64> = refused.filter_map(Value::as_u64).collect();
+    let refused = failures.get("rows").and_then(Value::as_array).context("rows of the quarantine")?;
+    let refused: Vec<u64> = refused.iter().filter_map(|row| row.get(0)?.as_u64()).collect();
     let records = whole.filter_map(|row| row.get("record").and_then(Value::as_u64)).chain(refused.iter().copied());
     for record in records {
         if let std::collections::btree_map::Entry::Vacant(entry) = names.entry(record)
