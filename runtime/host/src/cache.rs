@@ -20,6 +20,12 @@ const KEPT: &str = "native";
 /// Of the files of earlier versions, which were sealed another way and are read no more.
 const OUTDATED: &str = "aot";
 
+/// Under what the code of a component is kept: another hash of its bytes than its digest,
+/// since this one is taken in a fraction of the time, and all else waits for it.
+pub fn kept_name(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
 pub(crate) struct Cache {
     folder: PathBuf,
     key: [u8; 32],
@@ -41,14 +47,14 @@ impl Cache {
     }
 
     /// The compiled code of a component for an engine, if an untouched one is there.
-    pub(crate) fn get(&self, digest: &str, engine: &str, bytes_max: u64) -> Option<Vec<u8>> {
-        let path = self.path(digest, engine);
+    pub(crate) fn get(&self, name: &str, engine: &str, bytes_max: u64) -> Option<Vec<u8>> {
+        let path = self.path(name, engine);
         let mut bytes = read_within(&path, bytes_max.saturating_add(SEAL_BYTES as u64))?;
         let code_bytes = bytes.len().checked_sub(SEAL_BYTES)?;
         let (code, found) = bytes.split_at(code_bytes);
         let found: [u8; SEAL_BYTES] = found.try_into().ok()?;
         // Hashes are compared in constant time.
-        if self.seal(digest, engine, code) != found {
+        if self.seal(name, engine, code) != found {
             tracing::warn!(file = %path.display(), "the seal of a cached component does not fit; compiling anew");
             return None;
         }
@@ -57,21 +63,21 @@ impl Cache {
     }
 
     /// Keep compiled code. Appears whole or not at all.
-    pub(crate) fn put(&self, digest: &str, engine: &str, code: &[u8]) -> io::Result<()> {
-        let partial = self.folder.join(format!("{digest}.{}.partial", std::process::id()));
+    pub(crate) fn put(&self, name: &str, engine: &str, code: &[u8]) -> io::Result<()> {
+        let partial = self.folder.join(format!("{name}.{}.partial", std::process::id()));
         let mut file = fs::File::create(&partial)?;
         file.write_all(code)?;
-        file.write_all(self.seal(digest, engine, code).as_bytes())?;
-        fs::rename(&partial, self.path(digest, engine))
+        file.write_all(self.seal(name, engine, code).as_bytes())?;
+        fs::rename(&partial, self.path(name, engine))
     }
 
-    fn path(&self, digest: &str, engine: &str) -> PathBuf {
-        self.folder.join(format!("{digest}-{engine}.{KEPT}"))
+    fn path(&self, name: &str, engine: &str) -> PathBuf {
+        self.folder.join(format!("{name}-{engine}.{KEPT}"))
     }
 
-    fn seal(&self, digest: &str, engine: &str, code: &[u8]) -> blake3::Hash {
+    fn seal(&self, name: &str, engine: &str, code: &[u8]) -> blake3::Hash {
         let mut hasher = Hasher::new_keyed(&self.key);
-        for part in [digest.as_bytes(), &[0], engine.as_bytes(), &[0], code] {
+        for part in [name.as_bytes(), &[0], engine.as_bytes(), &[0], code] {
             hasher.update(part);
         }
         hasher.finalize()

@@ -12,11 +12,12 @@ use wasmtime::{Engine, component::Linker};
 use crate::{
     budget::{BudgetSnapshot, Budgets},
     cache::Cache,
+    cache::kept_name,
     code::Workshop,
     compile::Compiler,
     component::Component,
     error::HostError,
-    examine::{digest_of, examine},
+    examine::{Anatomy, digest_of, examine},
     http::{Egresses, Sent},
     incidents::Incident,
     keeper::Keeper,
@@ -173,15 +174,12 @@ impl Host {
     }
 
     fn load_now(self, bytes: &[u8], expected: Option<String>, limits: &LoadLimits) -> Result<Component, HostError> {
-        let digest = digest_of(bytes);
-        if let Some(expected) = expected.filter(|expected| *expected != digest) {
-            return Err(HostError::Digest { expected, found: digest });
-        }
-        let (anatomy, kept) = beside(|| self.0.machine.kept(&digest, limits), || examine(bytes));
-        let anatomy = anatomy?;
+        let name = kept_name(bytes);
+        let (looked_at, kept) = beside(|| self.0.machine.kept(&name, limits), || look_at(bytes, expected));
+        let (digest, anatomy) = looked_at?;
         let compiled = match kept {
             Some(kept) => kept,
-            None => self.0.machine.compile(bytes, &digest, limits)?,
+            None => self.0.machine.compile(bytes, &name, limits)?,
         };
         Component::new(self, compiled, digest, bytes.len() as u64, anatomy)
     }
@@ -196,6 +194,14 @@ impl Inner {
         let workshop = Workshop::new(Arc::clone(&self.tools))?;
         Ok(self.workshop.get_or_init(|| workshop))
     }
+}
+
+fn look_at(bytes: &[u8], expected: Option<String>) -> Result<(String, Anatomy), HostError> {
+    let digest = digest_of(bytes);
+    if let Some(expected) = expected.filter(|expected| *expected != digest) {
+        return Err(HostError::Digest { expected, found: digest });
+    }
+    Ok((digest, examine(bytes)?))
 }
 
 /// What the second work gives, and what the first gave meanwhile on a thread of its own;

@@ -40,6 +40,7 @@ mod v0_2;
 
 pub use bounds::{BOUNDS, Bound, Unit};
 pub use budget::{BudgetSnapshot, LimitSnapshot};
+pub use cache::kept_name;
 pub use code::CodeKind;
 pub use compile::{Compiler, compile_child};
 pub use component::{Component, ConnectionConfig, Permission, PermissionKind};

@@ -81,24 +81,23 @@ impl Machine {
     }
 
     /// As it was compiled before, if the cache has it.
-    pub(crate) fn kept(&self, digest: &str, limits: &LoadLimits) -> Option<Component> {
-        let code = self.tools.cache.as_ref()?.get(digest, &self.name, limits.compiled_bytes_max)?;
+    pub(crate) fn kept(&self, name: &str, limits: &LoadLimits) -> Option<Component> {
+        let code = self.tools.cache.as_ref()?.get(name, &self.name, limits.compiled_bytes_max)?;
         let kept = self.deserialize(&code);
-        kept.inspect_err(|error| tracing::warn!(%digest, %error, "a cached component does not load; compiling anew"))
-            .ok()
+        kept.inspect_err(|error| tracing::warn!(%name, %error, "a cached component does not load; compiling anew")).ok()
     }
 
     /// Compiled now, and kept for the next time.
-    pub(crate) fn compile(&self, bytes: &[u8], digest: &str, limits: &LoadLimits) -> Result<Component, HostError> {
+    pub(crate) fn compile(&self, bytes: &[u8], name: &str, limits: &LoadLimits) -> Result<Component, HostError> {
         let failed = |error: wasmtime::Error| HostError::Compile { reason: format!("{error:#}") };
         let code = match &self.tools.compiler {
             Some(compiler) => compiler.compile(bytes, self.purpose, limits)?,
             None => self.engine.precompile_component(bytes).map_err(failed)?,
         };
         if let Some(cache) = &self.tools.cache
-            && let Err(error) = cache.put(digest, &self.name, &code)
+            && let Err(error) = cache.put(name, &self.name, &code)
         {
-            tracing::warn!(%digest, %error, "a compiled component could not be kept");
+            tracing::warn!(%name, %error, "a compiled component could not be kept");
         }
         self.deserialize(&code).map_err(failed)
     }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use lockstep_core::{value::Timestamp, webhook::Webhook};
-use lockstep_host::{Component, ConnectionConfig, Host, HostError, HostOptions, Role};
+use lockstep_host::{Component, ConnectionConfig, Host, HostError, HostOptions, Role, kept_name};
 
 use crate::{composed, measures::Figure, sandbox};
 
@@ -58,7 +58,7 @@ pub async fn measure() -> Result<Vec<Figure>> {
 /// Compiles it, and then loads it as often as is measured.
 async fn loads(name: &str, path: &Path, cache: &Path, figures: &mut Vec<Figure>) -> Result<Component> {
     let component = host(cache)?.load_file(path, None).await?;
-    let compiled = compiled_bytes(cache, component.digest())?;
+    let compiled = compiled_bytes(cache, &kept_name(&fs::read(path)?))?;
     let mut loads = Vec::with_capacity(LOADS);
     for _ in 0..LOADS {
         let host = host(cache)?;
@@ -77,13 +77,13 @@ fn host(cache: &Path) -> Result<Host> {
     Ok(Host::new(HostOptions { cache_dir: Some(cache.to_owned()), ..HostOptions::default() })?)
 }
 
-fn compiled_bytes(cache: &Path, digest: &str) -> Result<u64> {
+fn compiled_bytes(cache: &Path, name: &str) -> Result<u64> {
     for entry in fs::read_dir(cache)?.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(digest) {
+        if entry.file_name().to_string_lossy().starts_with(name) {
             return Ok(entry.metadata()?.len());
         }
     }
-    anyhow::bail!("{digest} was not kept")
+    anyhow::bail!("{name} was not kept")
 }
 
 /// A session's first call makes its instance, opens it and is carried out, its second is only

@@ -7,6 +7,7 @@ use wasmtime::component::{Component, Linker};
 
 use super::{CodeKind, call::Caller, judge::Decider, memory::Memory, still::Still, transform::Maker};
 use crate::{
+    cache::kept_name,
     error::HostError,
     examine::{digest_of, examine_code},
     host::Host,
@@ -58,9 +59,10 @@ impl Workshop {
         }
         examine_code(bytes, interface)?;
         let digest = digest_of(bytes);
-        let component = match self.machine.kept(&digest, limits) {
+        let name = kept_name(bytes);
+        let component = match self.machine.kept(&name, limits) {
             Some(kept) => kept,
-            None => self.machine.compile(bytes, &digest, limits)?,
+            None => self.machine.compile(bytes, &name, limits)?,
         };
         Ok((digest, component))
     }
