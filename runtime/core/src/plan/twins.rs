@@ -207,7 +207,7 @@ impl Planner<'_> {
         let (id, side) = (self.new_id(), link.side);
         self.touch_new(id);
         let shown: Vec<String> = stays.0.iter().map(Value::show).collect();
-        let by = format!("record {} goes on with the row {}, made in the same moment", of.0, shown.join(", "));
+        let by = format!("record {}, which goes on with the row {}, made in the same moment", of.0, shown.join(", "));
         self.journal(Some(id), Some(side), What::Released { field: None, by });
         let life = Life::Deleted { by: Some(side), at: self.now };
         self.put_changed(set, Record { id, life, fields, links: vec![link] });

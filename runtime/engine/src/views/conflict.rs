@@ -28,6 +28,9 @@ fn held_record(names: &Names<'_>, record: &Record) -> Option<ConflictView> {
             let deleter = SideValue { side: names.side(*by), value: None };
             (format!("{} deleted what another side changed", names.side(*by)), at.0, *entry, vec![deleter])
         }
+        Life::Ambiguous { candidates, entry } if candidates.is_empty() => {
+            ("its row was edited when it was given up for another one".to_owned(), 0, *entry, vec![])
+        }
         Life::Ambiguous { candidates, entry } => {
             let list: Vec<String> = candidates.iter().map(|id| id.0.to_string()).collect();
             (format!("matches records {}", list.join(", ")), 0, *entry, vec![])

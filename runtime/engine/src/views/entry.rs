@@ -58,6 +58,11 @@ fn describe(names: &Names<'_>, side: Option<SideId>, what: &What) -> Description
         ),
         What::Deleted { last, .. } => ("deleted", format!("deleted at {at}"), lost(names, last)),
         What::DeleteConflict { .. } => delete_conflict(names, what),
+        What::Ambiguous { key, candidates } if candidates.is_empty() => (
+            "ambiguous",
+            format!("{} at {at} was edited when it was given up for another row: held", names.key(key)),
+            vec![],
+        ),
         What::Ambiguous { key, candidates } => (
             "ambiguous",
             format!("{} at {at} matches {} records: held, nothing guessed", names.key(key), candidates.len()),
