@@ -157,7 +157,8 @@ async fn bad_versions_do_not_take_over_or_do_not_stay_and_nothing_is_lost() -> R
     versions.is_refused("drops-rows", "LS-CON-006")?;
     versions.is_refused("changes-trap=1", "LS-CON-007")?;
     ensure!(versions.connector()?["in_use"]["chosen"] == "configured", "one that is refused does not serve");
-    versions.goes_back("changes-trap=20").await?;
+    // More calls than the comparison makes, also on a busy machine.
+    versions.goes_back("changes-trap=60").await?;
     versions.goes_back("write-trap=3").await?;
     load.more(200).await?;
     load.stop().await?;
