@@ -34,7 +34,7 @@ fn made_unheard() -> Bench {
 fn what_an_unheard_create_made_is_given_up_also_where_it_was_told_first() {
     let mut bench = made_unheard();
     let (theirs, ours) = (row(10, 1, &["m", "of b"]), row(11, 2, &["m", "of a"]));
-    let sent = bench.plan(|planner, set| planner.create_before_row(set, B, &ours)).0.unwrap();
+    let sent = bench.plan(|planner, set| planner.create_before_row(set, B, &ours, |_| true)).0.unwrap();
     bench.tell(B, 11, 2, &["m", "of a"]);
     bench.plan(|planner, set| planner.give_up_made(set, B, &sent, &[&theirs, &ours]));
     assert_eq!(bench.set.by_key(B, &key(10)), Some(FIRST));
@@ -154,10 +154,11 @@ fn a_row_that_was_told_of_before_the_look_is_taken_over() {
 fn what_an_unheard_create_made_is_given_up_for_the_row_that_was_told_first() {
     for (shown, gives_up) in [("Of A", true), ("of b too", false)] {
         let mut bench = made_unheard();
-        let sent = bench.plan(|planner, set| planner.create_before_row(set, B, &row(10, 1, &["m", "of b"]))).0.unwrap();
+        let (theirs, ours) = (row(10, 1, &["m", "of b"]), row(11, 2, &["m", shown]));
+        assert_eq!(bench.plan(|planner, set| planner.create_before_row(set, B, &theirs, |_| false)).0, None);
+        let sent = bench.plan(|planner, set| planner.create_before_row(set, B, &theirs, |_| true)).0.unwrap();
         bench.tell(B, 10, 1, &["m", "of b"]);
         assert_eq!(bench.set.by_key(B, &key(10)), Some(FIRST));
-        let (theirs, ours) = (row(10, 1, &["m", "of b"]), row(11, 2, &["m", shown]));
         bench.plan(|planner, set| planner.give_up_made(set, B, &sent, &[&theirs, &ours]));
         assert_eq!(bench.set.by_key(B, &key(11)).is_some(), gives_up, "{shown}");
         if gives_up {

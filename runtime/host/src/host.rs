@@ -11,8 +11,7 @@ use wasmtime::{Engine, component::Linker};
 
 use crate::{
     budget::{BudgetSnapshot, Budgets},
-    cache::Cache,
-    cache::kept_name,
+    cache::{Cache, kept_name},
     code::Workshop,
     compile::Compiler,
     component::Component,

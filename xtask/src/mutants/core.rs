@@ -153,7 +153,7 @@ pub const BUGS: &[Mutant] = &[
     bug(REVERT, "fn undo(", "!untouched || held", "false"),
     bug(REVERT, "fn restore(", "!matches!(record.life, Life::Deleted { .. })", "false"),
     bug(OPERATOR, "fn settle_hold(", "self.lift_refusals(record)", "()"),
-    bug(TWINS, "fn absorb_twins(", "self.is_as_known(side, &link, ours)", "true"),
+    bug(TWINS, "fn absorb_twins(", "is_echo(self.spec, &link, &cells)", "true"),
     bug(TWINS, "fn absorb_twins(", "told_by(record, side.id) != *told", "false"),
     bug(TWINS, "fn is_twin(", "is_only_here(holder, side.id)", "true"),
     bug(TWINS, "let own_is_ours =", "row.key == own && holds(row, sent)", "false"),

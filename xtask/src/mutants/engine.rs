@@ -45,7 +45,7 @@ pub const BUGS: &[Mutant] = &[
     bug(FETCHED, "fn absorb_news(", "planner.keep_glimpse(set, run.id, &batch, 0)", "drop(batch)"),
     bug(FETCHED, "fn absorb_news(", "awaits_another(planner, set, run, (key, tickets, rows))", "false"),
     bug(TURN, "Some(record) if run.blocks(record) =>", "keep_while_parked(planner, set, run, &alone(), follow)", "()"),
-    bug(TURN, "let may_be_one =", "planner.matches_any(set, run.id, (batch, index), in_flight)", "true"),
+    bug(TURN, "let may_be_one =", "planner.told_match(set, run.id, (batch, index), in_flight).is_some()", "true"),
     bug(
         TURN,
         "if batch.kind == ChangeKind::Delete {",

@@ -468,7 +468,8 @@ pub(super) fn advance(link: &mut Link, version: &Version) {
     }
 }
 
-fn is_echo(spec: &crate::spec::SyncSpec, link: &Link, cells: &Cells<'_>) -> bool {
+/// Whether a row shows no more than what is known of it.
+pub(super) fn is_echo(spec: &crate::spec::SyncSpec, link: &Link, cells: &Cells<'_>) -> bool {
     spec.fields().all(|field| match cells.get(field.id) {
         None => true,
         Some(native) => link.observed(field.id) == Some(native),

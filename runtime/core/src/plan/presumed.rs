@@ -97,17 +97,15 @@ impl Planner<'_> {
         link
     }
 
-    /// Whether a row that nobody knows matches a record of this kind.
-    pub fn matches_any(
+    /// The record of this kind that a row nobody knows matches.
+    pub fn told_match(
         &mut self,
         set: &Workset,
         side: SideId,
         (batch, row): (&ChangeBatch, usize),
         of_this_kind: impl Fn(RecordId) -> bool,
-    ) -> bool {
-        let (Some(side), Some(change)) = (self.spec.side(side), batch.rows.get(row)) else {
-            return false;
-        };
+    ) -> Option<RecordId> {
+        let (side, change) = (self.spec.side(side)?, batch.rows.get(row)?);
         let matches = match batch.kind {
             ChangeKind::Upsert => {
                 let cells = Cells::new(self.layout(side, Some(&batch.columns)), &change.cells);
@@ -115,25 +113,23 @@ impl Planner<'_> {
             }
             _ => key_matches(self.spec, side, &change.key),
         };
-        any_of(set, &matches, of_this_kind)
+        first_of(set, &matches, of_this_kind)
     }
 
     /// The same of a row as read.
-    pub fn row_matches_any(
+    pub fn row_match(
         &mut self,
         set: &Workset,
         side: SideId,
         row: &Row,
         of_this_kind: impl Fn(RecordId) -> bool,
-    ) -> bool {
-        let Some(side) = self.spec.side(side) else {
-            return false;
-        };
+    ) -> Option<RecordId> {
+        let side = self.spec.side(side)?;
         let cells = Cells::new(self.layout(side, None), &row.cells);
-        any_of(set, &row_matches(self.spec, side, &cells), of_this_kind)
+        first_of(set, &row_matches(self.spec, side, &cells), of_this_kind)
     }
 }
 
-fn any_of(set: &Workset, matches: &[MatchKey], of_this_kind: impl Fn(RecordId) -> bool) -> bool {
-    matches.iter().any(|matched| set.by_match(matched).iter().any(|id| of_this_kind(*id)))
+fn first_of(set: &Workset, matches: &[MatchKey], of_this_kind: impl Fn(RecordId) -> bool) -> Option<RecordId> {
+    matches.iter().flat_map(|matched| set.by_match(matched)).copied().find(|id| of_this_kind(*id))
 }

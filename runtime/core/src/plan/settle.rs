@@ -260,7 +260,7 @@ impl Planner<'_> {
     /// Makes way for a record whose own create made a row that was taken for a
     /// new record: possible while that record is nothing but the row. Gives
     /// what was seen of the row, if it lives.
-    fn take_over(
+    pub(super) fn take_over(
         &mut self,
         set: &mut Workset,
         side: SideId,
@@ -430,7 +430,7 @@ fn never_made(record: &mut Record, side: SideId) -> bool {
 }
 
 /// The row belongs to a record that is more than the row.
-struct Owned;
+pub(super) struct Owned;
 
 fn nothing_sent(sent: &Sent) -> Sent {
     Sent { fields: Vec::new(), ..sent.clone() }

@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     Planner, Sent, Workset,
+    absorb::is_echo,
     cells::{Cells, Told},
     intent::intent,
     merge::Tray,
@@ -62,7 +63,8 @@ impl Planner<'_> {
             Maker::Runtime(told) => set.get(record).is_none_or(|record| told_by(record, side.id) != *told),
             Maker::Unknown => true,
         };
-        let goes = !edited && side.deletes && self.is_as_known(side, &link, ours);
+        let cells = Cells::new(self.layout(side, None), &ours.cells);
+        let goes = !edited && side.deletes && is_echo(self.spec, &link, &cells);
         let twins: Vec<&Row> = rows.iter().copied().filter(|row| self.is_twin(set, side, record, row)).collect();
         match twins.as_slice() {
             [] => {}
@@ -73,22 +75,44 @@ impl Planner<'_> {
 
     /// What a create of the record would write that a row nobody knows is about to become
     /// the row of: it may have been sent before, and made another one.
-    pub fn create_before(&mut self, set: &Workset, side: SideId, (batch, row): (&ChangeBatch, usize)) -> Option<Sent> {
+    /// `may_have_sent`: whether it may have been sent for that record.
+    pub fn create_before(
+        &mut self,
+        set: &Workset,
+        side: SideId,
+        (batch, row): (&ChangeBatch, usize),
+        may_have_sent: impl Fn(RecordId) -> bool,
+    ) -> Option<Sent> {
         let side = self.spec.side(side).filter(|side| !side.refuses_twins && batch.kind == ChangeKind::Upsert)?;
         let change = batch.rows.get(row)?;
         let cells = Cells::new(self.layout(side, Some(&batch.columns)), &change.cells);
-        self.create_of(set, side, &row_matches(self.spec, side, &cells))
+        self.create_of(set, side, &row_matches(self.spec, side, &cells), may_have_sent)
     }
 
     /// The same for a row as read.
-    pub fn create_before_row(&mut self, set: &Workset, side: SideId, row: &Row) -> Option<Sent> {
+    pub fn create_before_row(
+        &mut self,
+        set: &Workset,
+        side: SideId,
+        row: &Row,
+        may_have_sent: impl Fn(RecordId) -> bool,
+    ) -> Option<Sent> {
         let side = self.spec.side(side).filter(|side| !side.refuses_twins)?;
         let cells = Cells::new(self.layout(side, None), &row.cells);
-        self.create_of(set, side, &row_matches(self.spec, side, &cells))
+        self.create_of(set, side, &row_matches(self.spec, side, &cells), may_have_sent)
     }
 
-    fn create_of(&self, set: &Workset, side: &SideSpec, matches: &[MatchKey]) -> Option<Sent> {
+    fn create_of(
+        &self,
+        set: &Workset,
+        side: &SideSpec,
+        matches: &[MatchKey],
+        may_have_sent: impl Fn(RecordId) -> bool,
+    ) -> Option<Sent> {
         let [single] = self.candidates(set, side.id, matches).try_into().ok()?;
+        if !may_have_sent(single) {
+            return None;
+        }
         let sent = intent(self.spec, self.refs, set.get(single)?, side.id)?;
         (sent.intent.action == Action::Create).then_some(sent)
     }
@@ -120,7 +144,7 @@ impl Planner<'_> {
 
     fn give_up(&mut self, set: &mut Workset, side: &SideSpec, id: RecordId, row: &Row) {
         if let Some(holder) = set.by_key(side.id, &row.key) {
-            self.dissolve(set, side.id, holder, id);
+            drop(self.take_over(set, side.id, holder, id));
         }
         let Some(record) = set.get(id) else {
             return;
@@ -145,11 +169,6 @@ impl Planner<'_> {
         record.link(side.id).filter(|link| link.is_live() && link.key.as_ref() == Some(own)).cloned()
     }
 
-    fn is_as_known(&mut self, side: &SideSpec, link: &Link, row: &Row) -> bool {
-        let cells = Cells::new(self.layout(side, None), &row.cells);
-        self.spec.fields().all(|field| cells.get(field.id).is_none_or(|shown| link.observed(field.id) == Some(shown)))
-    }
-
     /// Whether a row matches the record and is nobody else's: at most a record's that is
     /// nothing but this row.
     fn is_twin(&mut self, set: &Workset, side: &SideSpec, record: RecordId, row: &Row) -> bool {
@@ -167,7 +186,7 @@ impl Planner<'_> {
     /// own that is to be deleted.
     fn go_on_with(&mut self, set: &mut Workset, side: &SideSpec, id: RecordId, twin: &Row) {
         if let Some(holder) = set.by_key(side.id, &twin.key) {
-            self.dissolve(set, side.id, holder, id);
+            drop(self.take_over(set, side.id, holder, id));
         }
         let Some(mut record) = set.take(id) else {
             return;
@@ -211,20 +230,6 @@ impl Planner<'_> {
         self.journal(Some(id), Some(side), What::Released { field: None, by });
         let life = Life::Deleted { by: Some(side), at: self.now };
         self.put_changed(set, Record { id, life, fields, links: vec![link] });
-    }
-
-    /// A record that is nothing but the row of another one comes to its end.
-    fn dissolve(&mut self, set: &mut Workset, side: SideId, holder: RecordId, into: RecordId) {
-        let Some(mut found) = set.take(holder) else {
-            return;
-        };
-        self.touch(&found);
-        self.lift_refusals(&mut found);
-        found.links.clear();
-        found.life = Life::Deleted { by: None, at: self.now };
-        let by = format!("it is the row of record {}", into.0);
-        self.journal(Some(holder), Some(side), What::Released { field: None, by });
-        self.put_changed(set, found);
     }
 
     /// Which of two rows a record is cannot be told: the one that is not its own waits.

@@ -1,7 +1,7 @@
 //! What reads of single rows brought: rows that were told of, rows that were
 //! looked for and not found, and rows that tell what became of a write.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use lockstep_core::{
     change::{Found, Row},
@@ -108,9 +108,10 @@ fn absorb_news(
     }
     for row in rows {
         let unknown = set.by_key(run.id, &row.key).is_none();
-        let sent_before = unknown.then(|| planner.create_before_row(set, run.id, row)).flatten();
+        let create = || planner.create_before_row(set, run.id, row, |record| run.may_have_sent(record));
+        let sent_before = unknown.then(create).flatten();
         planner.absorb_row(set, run.id, row);
-        run.look_for_made(planner.spec, set, &row.key, sent_before.filter(|sent| run.may_have_sent(sent)));
+        run.look_for_made(planner.spec, set, &row.key, sent_before);
     }
     if rows.is_empty() {
         let is_thin = run.hints.of(key).next().is_none();
@@ -173,12 +174,8 @@ pub(super) fn is_twin(planner: &mut Planner<'_>, set: &Workset, run: &mut SideRu
     if run.just_made.is_empty() {
         return false;
     }
-    let matched = Cell::new(None);
-    planner.row_matches_any(set, run.id, row, |record| {
-        matched.set(Some(record).filter(|record| run.just_made.row_of(*record).is_some()));
-        matched.get().is_some()
-    });
-    run.awaits_look(planner.spec, set, &row.key, matched.get())
+    let matched = planner.row_match(set, run.id, row, |record| run.just_made.has(record));
+    matched.is_some_and(|matched| run.awaits_look(planner.spec, set, &row.key, matched))
 }
 
 /// The record with a live row under this key, and what is known of the row.

@@ -326,8 +326,7 @@ impl SideRun {
     /// has still to tell comes before it is made once more; not where rows nobody knows
     /// wait for such creates themselves.
     pub(super) fn not_found(&mut self, record: RecordId) {
-        let sent = record.0 < self.suspect_below || self.unheard.contains(&record);
-        if sent && !self.suspects_open {
+        if self.may_have_sent(record) && !self.suspects_open {
             self.doubts.add_create(record);
         }
     }
@@ -338,7 +337,7 @@ impl SideRun {
     pub(super) fn may_have_made(&self, record: RecordId, is_thin: bool) -> Option<Presumed> {
         let is_log = self.written.is_none();
         if (!is_log || is_thin) && !self.in_flight.contains(&record) {
-            let sent = record.0 < self.suspect_below || self.unheard.contains(&record);
+            let sent = self.may_have_sent(record);
             let regained = self.regained.has(record);
             return sent.then_some(Presumed::Sent).or(regained.then_some(Presumed::Regained));
         }
@@ -379,21 +378,18 @@ impl SideRun {
 
     /// A row that nobody knows matches a record of which one was made here a moment ago:
     /// somebody made it as well, and it waits for another look. `matched`: that record.
-    pub(super) fn awaits_look(&mut self, spec: &SyncSpec, set: &Workset, key: &Key, matched: Option<RecordId>) -> bool {
-        let Some((record, own)) = matched.and_then(|record| Some((record, self.just_made.row_of(record)?.clone())))
-        else {
-            return false;
-        };
-        if self.in_flight.contains(&record) {
+    pub(super) fn awaits_look(&mut self, spec: &SyncSpec, set: &Workset, key: &Key, matched: RecordId) -> bool {
+        if self.in_flight.contains(&matched) {
             // That look, or a write after which there is one.
             return true;
         }
-        self.just_made.look_at(key) && self.look_for_twins(spec, set, record, (&own.0, own.1))
+        let made = self.just_made.look_at(matched, key);
+        made.is_some_and(|(own, maker)| self.look_for_twins(spec, set, matched, (&own, maker)))
     }
 
     /// Whether a create of the record may have been sent, of which nobody heard.
-    pub(super) fn may_have_sent(&self, sent: &Sent) -> bool {
-        sent.record.0 < self.suspect_below || self.unheard.contains(&sent.record)
+    pub(super) fn may_have_sent(&self, record: RecordId) -> bool {
+        record.0 < self.suspect_below || self.unheard.contains(&record)
     }
 
     /// A row that nobody knew has become that of a record of which a create may have been
@@ -417,7 +413,7 @@ impl SideRun {
     /// makes in the same moment.
     pub(super) fn is_made_meanwhile(&self, planner: &mut Planner<'_>, set: &Workset, row: &Row) -> bool {
         let is_created = |record: RecordId| self.creating.values().any(|group| group.contains(&record));
-        !self.creating.is_empty() && planner.row_matches_any(set, self.id, row, is_created)
+        !self.creating.is_empty() && planner.row_match(set, self.id, row, is_created).is_some()
     }
 
     /// The record whose parked rows move to this key.

@@ -2,7 +2,6 @@
 //! then rows that waited for them, then what streams and full reads brought.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, HashSet, VecDeque},
     sync::Arc,
 };
@@ -667,18 +666,18 @@ fn absorb_batch(
             }
             Some(record) => follow.touched.push(record),
             None => {
-                sent_before = planner.create_before(set, run.id, (batch, index)).filter(|sent| run.may_have_sent(sent));
+                sent_before = planner.create_before(set, run.id, (batch, index), |record| run.may_have_sent(record));
                 // Its delete, too: it would find nothing, and the row would be believed to be there.
                 let in_flight = |record: RecordId| run.in_flight.contains(&record);
-                let may_be_one = !waited || planner.matches_any(set, run.id, (batch, index), in_flight);
+                let may_be_one = !waited || planner.told_match(set, run.id, (batch, index), in_flight).is_some();
                 let twin = matches_made(planner, set, run, (batch, index));
-                let awaits_look = twin.is_some() && run.awaits_look(planner.spec, set, &row.key, twin);
-                if let Some(group) = run.creating_group().filter(|_| may_be_one || awaits_look) {
+                let twin = twin.filter(|twin| run.awaits_look(planner.spec, set, &row.key, *twin));
+                if let Some(group) = run.creating_group().filter(|_| may_be_one || twin.is_some()) {
                     keep_while_parked(planner, set, run, &alone(), follow);
                     run.park_stranger(group, alone());
                     continue;
                 }
-                if let Some(record) = twin.filter(|_| awaits_look) {
+                if let Some(record) = twin {
                     keep_while_parked(planner, set, run, &alone(), follow);
                     run.park(record, alone(), None);
                     continue;
@@ -719,12 +718,7 @@ fn matches_made(
     if run.just_made.is_empty() || told.0.kind != ChangeKind::Upsert {
         return None;
     }
-    let matched = Cell::new(None);
-    planner.matches_any(set, run.id, told, |record| {
-        matched.set(Some(record).filter(|record| run.just_made.row_of(*record).is_some()));
-        matched.get().is_some()
-    });
-    matched.get()
+    planner.told_match(set, run.id, told, |record| run.just_made.has(record))
 }
 
 /// What a row shows that has to wait is kept in the state meanwhile where the stream
