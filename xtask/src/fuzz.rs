@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 /// What links the sandbox, which takes long to build with instrumentation.
-const OF_COMPONENTS: &[&str] = &["component", "permissions"];
+const OF_COMPONENTS: &[&str] = &["component", "permissions", "recording", "registry-answers", "registry-references"];
 /// An input that takes longer is a finding; the first of telephone numbers takes some seconds.
 const INPUT_SECONDS_MAX: u64 = 60;
 /// As is one that takes more memory.

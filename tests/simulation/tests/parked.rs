@@ -119,6 +119,23 @@ async fn a_delete_under_a_new_key_does_not_overtake_the_change_of_the_key() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_made_anew_does_not_overtake_the_end_of_the_one_before_it() {
+    let (a, b) = (system(), system());
+    let bench = copied(&a, &b, 2).await;
+    b.hold_answers(true);
+    a.set("people", &[Value::Int(1)], "name", Value::text("anna"));
+    told().await;
+    let row = b.rows("people").into_iter().find(|row| row[1] == Value::text("p1@example.org")).unwrap();
+    b.delete("people", &row[..1]);
+    b.put("people", vec![Value::Int(77), row[1].clone(), Value::text("beth")]);
+    told().await;
+    b.hold_answers(false);
+    bench.until("in step", || emails_and_names(&a) == emails_and_names(&b) && a.rows("people").len() == 2).await;
+    assert_eq!(emails_and_names(&a).len(), 2, "the row made anew is the same record's");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_a_create_made_is_not_another_record_while_its_answer_is_awaited() {
     let (a, b) = (system(), system());
     a.put("people", person(1, "ann"));

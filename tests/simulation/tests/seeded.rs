@@ -136,4 +136,10 @@ fn what_failed_once_holds() {
     // A write overwrote an edit, and the state that had sent it was replaced before the
     // answer came.
     hold([621958], false);
+    // A row that waited until another one was known to be gone was deleted before that, and
+    // what had been told of it was forgotten.
+    hold([925773], false);
+    // A write nobody had heard of, whose row was gone, kept back what was told of that row,
+    // and that the record's next row.
+    hold([928308], false);
 }

@@ -192,6 +192,18 @@ impl Planner<'_> {
         })
     }
 
+    /// Whether an unknown row, as read, is rather that of a record that lives, without one
+    /// at the side, than of this one, which is dead.
+    pub fn lives_elsewhere(&mut self, set: &Workset, side: SideId, dead: RecordId, row: &Row) -> bool {
+        let lives = |id: RecordId| set.get(id).is_some_and(|record| !matches!(record.life, Life::Deleted { .. }));
+        let Some(side) = self.spec.side(side).filter(|_| !lives(dead)) else {
+            return false;
+        };
+        let layout = self.layout(side, None);
+        let matches = row_matches(self.spec, side, &Cells::new(layout, &row.cells));
+        self.candidates(set, side.id, &matches).into_iter().any(lives)
+    }
+
     fn holder(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> Option<(RecordId, Key)> {
         let known = |key: &Key| set.by_key(side.id, key).is_some();
         // Mostly it is known: then no key is copied.

@@ -379,10 +379,8 @@ impl Actor {
             };
             if mark.action.is_some() {
                 run.queue.push(mark.record);
-            } else if run.uncertain.has(mark.record) && !run.in_flight.contains(&mark.record) {
-                // Nothing is wanted there any more: nothing will tell.
-                run.certain(mark.record);
-                run.settled(mark.record, &mut self.staged.freed);
+            } else if !run.in_flight.contains(&mark.record) {
+                run.give_up_uncertain(mark.record, &mut self.staged.freed);
             }
         }
     }

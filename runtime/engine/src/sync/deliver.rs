@@ -112,12 +112,14 @@ impl Actor {
                     self.waiting.add(record.id, &waits);
                 }
                 run.queue.succeeded(*record);
-                if run.uncertain.has(*record) {
-                    run.certain(*record);
-                    run.settled(*record, &mut self.staged.freed);
-                }
+                run.give_up_uncertain(*record, &mut self.staged.freed);
                 continue;
             };
+            if sent.intent.action == Action::Create && run.give_up_uncertain(*record, &mut self.staged.freed) {
+                // The row of that write is gone: what was told of it comes before the next one.
+                run.queue.delay(*record, BUSY_WAIT_MIN);
+                continue;
+            }
             if sent.intent.action == Action::Create && run.withholds_creates() {
                 run.withheld = true;
                 continue;

@@ -129,6 +129,12 @@ impl Doubts {
         self.open.get(key).map(|doubt| doubt.record)
     }
 
+    /// Whether this row is in doubt, or waits until it is known that another one is gone.
+    pub(super) fn concern(&self, key: &Key) -> bool {
+        let waits = |doubt: &Doubt| doubt.heirs.iter().any(|(heir, _)| heir == key);
+        self.open.contains_key(key) || self.open.values().any(waits)
+    }
+
     /// The second look has answered, or the question fell away.
     pub(super) fn close(&mut self, key: &Key) -> Option<Doubt> {
         self.open.remove(key)
@@ -216,6 +222,7 @@ mod tests {
         doubts.add(&key(1), &[], RecordId(1), &link());
         doubts.await_by(&key(1), &key(2), &[7]);
         doubts.await_by(&key(3), &key(4), &[8]);
+        assert!(doubts.concern(&key(1)) && doubts.concern(&key(2)) && !doubts.concern(&key(4)));
         assert_eq!(doubts.close(&key(1)).map(|doubt| doubt.heirs), Some(vec![(key(2), vec![7])]));
         assert!(doubts.is_empty());
     }

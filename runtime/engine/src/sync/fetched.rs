@@ -17,9 +17,11 @@ use tokio::time::Instant;
 
 use super::{
     doubt::Doubt,
+    follow::Follow,
     hint,
     side::{SideRun, Wanted},
-    turn::Follow,
+    told::shows_something_else,
+    twins::is_twin,
 };
 use crate::{port::FetchRequest, writer::Asked};
 
@@ -37,6 +39,9 @@ pub(super) fn absorb_fetched(
     }
     for (index, (asked, key)) in asked.iter().zip(&request.keys).enumerate() {
         let rows = rows.remove(&index).unwrap_or_default();
+        if !matches!(asked, Asked::News { .. } | Asked::Missing) {
+            heed_known(planner.spec, set, run, &rows, follow);
+        }
         match asked {
             Asked::News { tickets } => absorb_news(planner, set, run, (key, tickets, &rows), follow),
             Asked::Missing => absorb_second_look(planner, set, run, key, &rows, now, follow),
@@ -72,6 +77,18 @@ pub(super) fn absorb_fetched(
                 follow.settled.push((run.id, *record));
                 run.settled(*record, &mut follow.freed);
             }
+        }
+    }
+}
+
+/// A look for something else showed rows that are known: what is new of them may be gone
+/// before it is told. It is read for its own sake, and kept until then.
+fn heed_known(spec: &SyncSpec, set: &Workset, run: &mut SideRun, rows: &[&Row], follow: &mut Follow) {
+    for row in rows {
+        let link = set.by_key(run.id, &row.key).and_then(|record| set.get(record)?.link(run.id));
+        if link.is_some_and(|link| shows_something_else(spec, run.id, link, row)) {
+            follow.glimpse(run, row);
+            run.want(row.key.clone(), Vec::new());
         }
     }
 }
@@ -114,7 +131,7 @@ fn absorb_news(
         run.look_for_made(planner.spec, set, &row.key, sent_before);
     }
     if rows.is_empty() {
-        let is_thin = run.hints.of(key).next().is_none();
+        let is_thin = !run.hints.of(key).any(|batch| hint::shows_all(batch, &run.selection));
         let made = planner.presume_made(set, run.id, key, |record| run.may_have_made(record, is_thin));
         run.regained.note_gone(key, made || record.is_some());
     }
@@ -164,18 +181,6 @@ fn awaits_another(
     run.doubts.await_by(&other, key, tickets);
     tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
     true
-}
-
-/// Whether a row that nobody knows waits for what is being made, or was a moment ago.
-pub(super) fn is_twin(planner: &mut Planner<'_>, set: &Workset, run: &mut SideRun, row: &Row) -> bool {
-    if run.is_made_meanwhile(planner, set, row) {
-        return true;
-    }
-    if run.just_made.is_empty() {
-        return false;
-    }
-    let matched = planner.row_match(set, run.id, row, |record| run.just_made.has(record));
-    matched.is_some_and(|matched| run.awaits_look(planner.spec, set, &row.key, matched))
 }
 
 /// The record with a live row under this key, and what is known of the row.
@@ -346,6 +351,9 @@ fn take_as_made(
     let Some(row) = ours.or(unknown.first()) else {
         return false;
     };
+    if ours.is_none() && planner.lives_elsewhere(set, run.id, sent.record, row) {
+        return false;
+    }
     drop(planner.settle(set, run.id, sent, &Outcome::Duplicate((*row).clone())));
     let record = set.get(sent.record).filter(|_| ours.is_some());
     let maker = record.map_or(Maker::Unknown, |record| Maker::Runtime(plan::told_by(record, run.id)));

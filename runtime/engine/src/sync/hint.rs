@@ -207,6 +207,16 @@ pub(super) fn fleeting(batch: &ChangeBatch) -> Option<Arc<ChangeBatch>> {
     (!rows.is_empty()).then(|| Arc::new(ChangeBatch { rows, ..batch.clone() }))
 }
 
+/// Whether a change of one row shows every column that was selected.
+pub(super) fn shows_all(batch: &ChangeBatch, selection: &Selection) -> bool {
+    let shown = |wanted: &String| {
+        let cells = batch.rows.first().map(|row| &row.cells);
+        let place = batch.columns.iter().position(|column| column == wanted);
+        place.is_some_and(|place| cells.and_then(|cells| cells.get(place)).is_some_and(Option::is_some))
+    };
+    selection.columns.iter().all(shown)
+}
+
 /// Whether the last of such changes is the row's last state. A change without a
 /// version may show late: an old value after newer ones.
 fn tells_an_end(batch: &ChangeBatch) -> bool {
@@ -300,6 +310,19 @@ mod tests {
         assert_eq!(stored.cells, [("id".to_owned(), Value::Int(1))]);
         let back = from_stored("people", &key(), stored);
         assert!(back.rows[0].version.order.is_empty() && back.rows[0].cells == [Some(Value::Int(1))]);
+    }
+
+    #[test]
+    fn a_row_is_shown_whole_where_no_selected_column_is_missing() {
+        let selection = Selection { object: "people".to_owned(), columns: vec!["id".to_owned(), "name".to_owned()] };
+        let told = |cells: Vec<Option<Value>>| {
+            let columns = Arc::from(["name".to_owned(), "id".to_owned()]);
+            let row = ChangeRow { cells, ..told(&[1]).rows[0].clone() };
+            ChangeBatch { columns, rows: vec![row], ..(*told(&[1])).clone() }
+        };
+        assert!(shows_all(&told(vec![Some(Value::Null), Some(Value::Int(1))]), &selection));
+        assert!(!shows_all(&told(vec![None, Some(Value::Int(1))]), &selection));
+        assert!(!shows_all(&told(vec![Some(Value::Null)]), &selection));
     }
 
     #[test]

@@ -223,6 +223,7 @@ impl Actor {
                 run.hints.restart();
                 run.backlog = Backlog::Unread;
                 run.reached = None;
+                run.forgot |= gap;
                 let mut delta = Delta::default();
                 delta.cursors.push((id, at.to_stored()));
                 let mut besides = Besides::default();

@@ -47,6 +47,10 @@ impl Readings {
     pub(super) fn has(&self, key: &Key) -> bool {
         self.0.contains_key(key)
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 #[cfg(test)]

@@ -2,28 +2,27 @@
 //! fetched, what is in flight, and the rows that wait for it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use lockstep_core::{
-    change::{ChangeBatch, Row, Selection},
+    change::{ChangeBatch, Selection},
     key::Key,
-    plan::{Maker, Planner, Presumed, Sent, Workset},
+    plan::Presumed,
     record::{RecordId, SideId},
     schema::ConnectorSpec,
-    spec::{SideSpec, SyncSpec},
+    spec::SideSpec,
 };
 use tokio::time::Instant;
 
 use super::{
-    deliver::lookup,
     doubt::{Doubts, Look},
     echo::Written,
-    fetched::matched_by,
     hint::Hints,
     made::JustMade,
+    queue::Queue,
     reading::Readings,
     regained::Regained,
     uncertain::Uncertain,
@@ -35,9 +34,6 @@ use crate::{
     policy::Backoff,
     writer::{Asked, Writer},
 };
-
-/// Records waiting to be written that are kept in memory; the rest stays in the state.
-const WINDOW_MAX: usize = 20_000;
 
 /// Rows in one reading of what are likely echoes.
 const ECHOES_MAX: usize = 50;
@@ -136,6 +132,8 @@ pub(super) struct SideRun {
     pub(super) cleared: HashSet<RecordId>,
     /// Records of which this process sent a create whose answer it never heard.
     pub(super) unheard: HashSet<RecordId>,
+    /// The stream has forgotten changes that it had not told.
+    pub(super) forgot: bool,
     /// Rows made a moment ago, where the side does not refuse the same record twice.
     pub(super) just_made: JustMade,
     /// What was told of since the state may have lost what it knew last.
@@ -200,6 +198,7 @@ impl SideRun {
             suspect_below,
             cleared: HashSet::new(),
             unheard: HashSet::new(),
+            forgot: false,
             just_made: JustMade::default(),
             regained: Regained::default(),
             suspects_open: false,
@@ -302,6 +301,11 @@ impl SideRun {
         !self.fetches.is_empty() || !self.echoes.is_empty()
     }
 
+    /// Whether any row is to be read, or to be looked for.
+    pub(super) fn expects_news(&self) -> bool {
+        !self.wanting.is_empty() || !self.readings.is_empty() || !self.doubts.is_empty()
+    }
+
     /// Whether the row is to be read, or read once more.
     pub(super) fn is_wanted(&self, key: &Key) -> bool {
         self.wanting.contains_key(key) || self.readings.has(key)
@@ -333,10 +337,10 @@ impl SideRun {
 
     /// Whether this record may have had a row of which no more than its key will be
     /// told, and why: a log tells what it held before it tells of its end, but where it
-    /// named the row only (`is_thin`).
+    /// did not show all of it (`is_thin`) or has forgotten that.
     pub(super) fn may_have_made(&self, record: RecordId, is_thin: bool) -> Option<Presumed> {
         let is_log = self.written.is_none();
-        if (!is_log || is_thin) && !self.in_flight.contains(&record) {
+        if (!is_log || is_thin || self.forgot) && !self.in_flight.contains(&record) {
             let sent = self.may_have_sent(record);
             let regained = self.regained.has(record);
             return sent.then_some(Presumed::Sent).or(regained.then_some(Presumed::Regained));
@@ -351,69 +355,9 @@ impl SideRun {
         group.or(self.suspects_open.then_some(0))
     }
 
-    /// A row of the record was made here, where somebody may have made one as well after it
-    /// was looked for: it is looked for once more, and the record waits for that. False:
-    /// the side refuses such a row itself, or there is nothing it could be found by.
-    pub(super) fn look_for_twins(
-        &mut self,
-        spec: &SyncSpec,
-        set: &Workset,
-        record: RecordId,
-        (key, maker): (&Key, Maker),
-    ) -> bool {
-        let link = set.get(record).and_then(|record| record.link(self.id));
-        let link = link.filter(|link| link.is_live() && link.key.as_ref() == Some(key));
-        let refuses = spec.side(self.id).is_none_or(|side| side.refuses_twins);
-        let matched = link.filter(|_| !refuses).and_then(|link| matched_by(spec, link));
-        let Some((by, matched)) = matched else {
-            return false;
-        };
-        self.in_flight.insert(record);
-        if !self.creating.values().any(|group| group.contains(&record)) {
-            self.creating.entry(0).or_default().insert(record);
-        }
-        self.fetches.push_back(Wanted { by, key: matched, asked: Asked::Twins { record, key: key.clone(), maker } });
-        true
-    }
-
-    /// A row that nobody knows matches a record of which one was made here a moment ago:
-    /// somebody made it as well, and it waits for another look. `matched`: that record.
-    pub(super) fn awaits_look(&mut self, spec: &SyncSpec, set: &Workset, key: &Key, matched: RecordId) -> bool {
-        if self.in_flight.contains(&matched) {
-            // That look, or a write after which there is one.
-            return true;
-        }
-        let made = self.just_made.look_at(matched, key);
-        made.is_some_and(|(own, maker)| self.look_for_twins(spec, set, matched, (&own, maker)))
-    }
-
     /// Whether a create of the record may have been sent, of which nobody heard.
     pub(super) fn may_have_sent(&self, record: RecordId) -> bool {
         record.0 < self.suspect_below || self.unheard.contains(&record)
-    }
-
-    /// A row that nobody knew has become that of a record of which a create may have been
-    /// sent before: what that made, if anything, is looked for, and the record waits.
-    pub(super) fn look_for_made(&mut self, spec: &SyncSpec, set: &Workset, key: &Key, sent: Option<Sent>) {
-        let Some(sent) = sent.filter(|sent| set.by_key(self.id, key) == Some(sent.record)) else {
-            return;
-        };
-        if self.in_flight.contains(&sent.record) {
-            return;
-        }
-        let Some((by, key)) = lookup(spec, self.id, &self.key_columns, &sent) else {
-            return;
-        };
-        self.in_flight.insert(sent.record);
-        self.creating.entry(0).or_default().insert(sent.record);
-        self.fetches.push_back(Wanted { by, key, asked: Asked::Made { sent: Box::new(sent) } });
-    }
-
-    /// Whether a row that nobody knows may be one that is being made, or one that somebody
-    /// makes in the same moment.
-    pub(super) fn is_made_meanwhile(&self, planner: &mut Planner<'_>, set: &Workset, row: &Row) -> bool {
-        let is_created = |record: RecordId| self.creating.values().any(|group| group.contains(&record));
-        !self.creating.is_empty() && planner.row_match(set, self.id, row, is_created).is_some()
     }
 
     /// The record whose parked rows move to this key.
@@ -442,6 +386,18 @@ impl SideRun {
         for (key, tickets) in self.uncertain.clear(record) {
             self.want(key, tickets);
         }
+    }
+
+    /// A write of which nobody knows whether it took effect will not be sent once more:
+    /// nothing is wanted of its row, or it is gone. What waited for that is read and
+    /// absorbed now. False: there is no such write.
+    pub(super) fn give_up_uncertain(&mut self, record: RecordId, freed: &mut VecDeque<(SideId, ParkedRow)>) -> bool {
+        let known = self.uncertain.has(record);
+        if known {
+            self.certain(record);
+            self.settled(record, freed);
+        }
+        known
     }
 
     /// The link is free again: what waited for it is to be absorbed.
@@ -509,102 +465,5 @@ impl SideRun {
             && self.writer.is_idle()
             && self.reading.is_none()
             && self.comparing.is_none()
-    }
-}
-
-/// Records to be written, in the order they were marked; a bounded window over
-/// the marks in the state.
-#[derive(Default)]
-pub(super) struct Queue {
-    ready: VecDeque<RecordId>,
-    known: HashSet<RecordId>,
-    delayed: BTreeSet<(Instant, RecordId)>,
-    attempts: HashMap<RecordId, u32>,
-    /// Marks after this one have not been looked at; `None`: all are in the window.
-    beyond: Option<RecordId>,
-}
-
-impl Queue {
-    pub(super) fn push(&mut self, record: RecordId) {
-        if self.known.contains(&record) {
-            return;
-        }
-        if self.ready.len() >= WINDOW_MAX {
-            // Marks before the place that was reached would not be looked at again.
-            let before = RecordId(record.0.saturating_sub(1));
-            self.beyond = Some(self.beyond.map_or(RecordId(0), |beyond| beyond.min(before)));
-            return;
-        }
-        self.known.insert(record);
-        self.ready.push_back(record);
-    }
-
-    /// Comes back after a while, longer each time.
-    pub(super) fn delay(&mut self, record: RecordId, after: Duration) {
-        let attempts = self.attempts.entry(record).or_default();
-        *attempts = attempts.saturating_add(1);
-        let after = after * (1 << (*attempts - 1).min(8));
-        self.known.insert(record);
-        self.delayed.insert((Instant::now() + after, record));
-    }
-
-    pub(super) fn succeeded(&mut self, record: RecordId) {
-        self.attempts.remove(&record);
-    }
-
-    pub(super) fn pop(&mut self) -> Option<RecordId> {
-        let record = self.ready.pop_front()?;
-        self.known.remove(&record);
-        Some(record)
-    }
-
-    /// What was taken but not sent goes back to the front.
-    pub(super) fn put_back(&mut self, records: impl DoubleEndedIterator<Item = RecordId>) {
-        for record in records.rev() {
-            if self.known.insert(record) {
-                self.ready.push_front(record);
-            }
-        }
-    }
-
-    pub(super) fn wake(&mut self, now: Instant) {
-        while let Some((at, record)) = self.delayed.first().copied()
-            && at <= now
-        {
-            self.delayed.pop_first();
-            self.ready.push_back(record);
-        }
-    }
-
-    pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.delayed.first().map(|(at, _)| *at)
-    }
-
-    /// Where to look for more marks, when there is room for them.
-    pub(super) fn refill_after(&self) -> Option<RecordId> {
-        self.beyond.filter(|_| self.ready.len() < WINDOW_MAX / 4)
-    }
-
-    /// What was found there; fewer than `limit`: that was all.
-    pub(super) fn refill(&mut self, found: &[RecordId], limit: usize) {
-        for record in found {
-            if self.known.insert(*record) {
-                self.ready.push_back(*record);
-            }
-        }
-        self.beyond = found.last().copied().filter(|_| found.len() == limit);
-    }
-
-    /// All marks in the state are to be looked at.
-    pub(super) fn look_at_all(&mut self) {
-        self.beyond = Some(RecordId(0));
-    }
-
-    pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.delayed.is_empty() && self.beyond.is_none()
     }
 }

@@ -2,7 +2,7 @@
 //! then rows that waited for them, then what streams and full reads brought.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -10,27 +10,28 @@ use lockstep_core::{
     change::{ChangeBatch, ChangeKind, ChangeRow, Found, Row},
     delta::{Delta, Mark, Notice, NoticeChange},
     key::Key,
-    plan::{self, Absorbed, Maker, Needs, Planner, Refs, Sent, Settled, Workset},
-    record::{Link, Presence, RecordId, SideId},
-    spec::SyncSpec,
+    plan::{self, Needs, Refs, Sent, Workset},
+    record::{RecordId, SideId},
     value::Value,
-    write::{Action, Outcome},
+    write::Outcome,
 };
 use tokio::time::Instant;
 
 use super::{
     actor::{Actor, Flight, Staged, TURN_ROWS_MAX},
     core::Besides,
-    fetched::{absorb_fetched, elsewhere, heir, is_twin, live_link},
+    fetched::{absorb_fetched, elsewhere, heir, live_link},
+    follow::{Behind, Counted, Follow},
     guard::Storm,
-    hint,
-    side::{ParkedRow, SideRun, Wanted},
+    outcome::{fetch_again, not_sent, settle},
+    side::ParkedRow,
+    told::{absorb_batch, absorb_page},
 };
 use crate::{
-    EngineError, SessionError, SessionErrorKind,
+    EngineError, SessionErrorKind,
     failpoint::{self, Failpoint},
     port::FetchRequest,
-    writer::{Answer, Asked, BUSY_WAIT_MIN},
+    writer::{Answer, Asked},
 };
 
 /// Bytes of streamed rows taken into one plan, about: bounds its commit.
@@ -76,98 +77,6 @@ impl Taken {
             let mut kept = keep.iter();
             asked.retain(|_| kept.next().copied().unwrap_or(false));
         }
-    }
-}
-
-/// What a plan asks to be done beside its delta.
-#[derive(Default)]
-pub(super) struct Follow {
-    pub(super) freed: VecDeque<(SideId, ParkedRow)>,
-    /// Records whose outcome was settled: they may want another write.
-    pub(super) settled: Vec<(SideId, RecordId)>,
-    touched: Vec<RecordId>,
-    behind: Behind,
-    counted: Counted,
-    pub(super) notices: Vec<NoticeChange>,
-}
-
-impl Follow {
-    /// A glimpse of a row is kept until the row was read.
-    fn keep_glimpse(&mut self, run: &mut SideRun, key: &Key, batch: &ChangeBatch) {
-        run.noticed.insert(key.clone());
-        let told = Notice::Glimpsed(hint::to_stored(batch));
-        self.notices.push(NoticeChange::Put { side: run.id, key: key.clone(), told });
-    }
-
-    /// A read showed the row, and cannot be ordered against what is known.
-    pub(super) fn glimpse(&mut self, run: &mut SideRun, row: &Row) {
-        let batch = hint::glimpse_of(&run.selection, row);
-        if run.hints.glimpse(&row.key, batch.clone()) {
-            self.keep_glimpse(run, &row.key, &batch);
-        }
-    }
-
-    /// What was kept of a row while it waited is absorbed, unless it is read again.
-    fn forget_parked(&mut self, run: &mut SideRun, key: &Key) {
-        if run.noticed.contains(key) && !run.is_wanted(key) && run.doubts.record(key).is_none() {
-            run.hints.read(key, run.hints.told());
-            self.forget_notice(run, key);
-        }
-    }
-
-    /// What was told of the row is dealt with, unless it is read once more.
-    pub(super) fn forget_notice(&mut self, run: &mut SideRun, key: &Key) {
-        if run.noticed.contains(key) && !run.is_wanted(key) {
-            run.noticed.remove(key);
-            self.notices.push(NoticeChange::Clear { side: run.id, key: key.clone() });
-        }
-    }
-}
-
-/// Deletes that the delete storm guard has admitted in this turn: those that
-/// have to wait are not counted again when their wait ends.
-#[derive(Default)]
-struct Counted(HashSet<(SideId, Key)>);
-
-impl Counted {
-    fn has(&self, side: SideId, kind: ChangeKind, key: &Key) -> bool {
-        kind == ChangeKind::Delete && self.0.contains(&(side, key.clone()))
-    }
-}
-
-/// Rows whose wait ended in this turn are absorbed in the next one. What the
-/// stream told of the same row later must not overtake them: after its delete
-/// the edits before it would pass for old ones.
-#[derive(Default)]
-struct Behind {
-    keys: HashSet<(SideId, Key)>,
-    records: HashSet<(SideId, RecordId)>,
-}
-
-impl Behind {
-    fn of(spec: &SyncSpec, freed: &VecDeque<(SideId, ParkedRow)>, set: &Workset) -> Self {
-        let mut behind = Behind::default();
-        for (side, parked) in freed {
-            for (index, row) in parked.batch.rows.iter().enumerate() {
-                behind.records.extend(set.by_key(*side, &row.key).map(|record| (*side, record)));
-                behind.keys.insert((*side, row.key.clone()));
-                behind.add_moved(spec, *side, &parked.batch, index);
-            }
-        }
-        behind
-    }
-
-    /// A row that waits and moves to another key: what is told of it under that
-    /// key comes after it.
-    fn add_moved(&mut self, spec: &SyncSpec, side: SideId, batch: &ChangeBatch, row: usize) {
-        self.keys.extend(plan::moved_to(spec, side, batch, row).map(|key| (side, key)));
-    }
-
-    fn has(&self, set: &Workset, side: SideId, key: &Key) -> bool {
-        // Mostly nothing was freed: then no key is copied.
-        !self.keys.is_empty()
-            && (self.keys.contains(&(side, key.clone()))
-                || set.by_key(side, key).is_some_and(|record| self.records.contains(&(side, record))))
     }
 }
 
@@ -275,7 +184,7 @@ impl Actor {
         for (side, batch) in batches.chain(freed).filter(|(_, batch)| batch.kind == ChangeKind::Delete) {
             for row in batch.rows.iter().filter(|row| believed(*side, row)) {
                 *deletes.entry(*side).or_default() += 1;
-                counted.0.insert((*side, row.key.clone()));
+                counted.add(*side, row.key.clone());
             }
         }
         for (side, request, asked, found) in &taken.fetched {
@@ -496,290 +405,5 @@ fn row_of(outcome: &Outcome) -> Option<&Row> {
         | Outcome::Throttled { .. }
         | Outcome::Unavailable { .. }
         | Outcome::Unknown { .. } => None,
-    }
-}
-
-/// Nothing of this group was written: it waits, and so does the side.
-fn not_sent(run: &mut SideRun, sent: &[Sent], error: &SessionError, freed: &mut VecDeque<(SideId, ParkedRow)>) {
-    tracing::warn!(side = %run.name, code = error.kind.code(), writes = sent.len(), "{error}");
-    run.trouble.clone_from(&error.message);
-    let wait = run.backoff.failed(error);
-    run.busy_for(wait);
-    for sent in sent {
-        run.settled(sent.record, freed);
-    }
-    run.queue.put_back(sent.iter().map(|sent| sent.record));
-}
-
-fn fetch_again(run: &mut SideRun, request: FetchRequest, asked: Vec<Asked>, error: &SessionError) {
-    run.trouble.clone_from(&error.message);
-    let wait = run.backoff.failed(error);
-    run.busy_for(wait);
-    for (key, asked) in request.keys.into_iter().zip(asked) {
-        match asked {
-            Asked::News { tickets } => {
-                run.readings.end(&key);
-                run.want(key, tickets);
-            }
-            asked => run.fetches.push_back(Wanted { by: request.by.clone(), key, asked }),
-        }
-    }
-}
-
-fn settle(
-    planner: &mut Planner<'_>,
-    set: &mut Workset,
-    run: &mut SideRun,
-    sent: &[Sent],
-    outcomes: &[Outcome],
-    follow: &mut Follow,
-) {
-    for (sent, outcome) in sent.iter().zip(outcomes) {
-        if let (Some(written), Outcome::Applied(row) | Outcome::Overwrote(row, _)) = (&mut run.written, outcome) {
-            written.note(&row.key);
-        }
-        if *outcome == Outcome::Gone && is_doubtful(set, run, sent) {
-            run.certain(sent.record);
-            run.settled(sent.record, &mut follow.freed);
-            continue;
-        }
-        match planner.settle(set, run.id, sent, outcome) {
-            Settled::Done => {
-                run.certain(sent.record);
-                run.queue.succeeded(sent.record);
-                run.cleared.remove(&sent.record);
-                run.unheard.remove(&sent.record);
-                if let Outcome::Applied(row) = outcome
-                    && sent.intent.action == Action::Create
-                    && look_after(planner.spec, set, run, sent.record, &row.key)
-                {
-                    follow.notices.push(made(run, &row.key));
-                    continue;
-                }
-                follow.settled.push((run.id, sent.record));
-                run.settled(sent.record, &mut follow.freed);
-            }
-            Settled::Refetch(_) if run.uncertain.audits && sent.intent.action != Action::Create => {
-                // Sent once more it looks first, and tells what it had overwritten.
-                run.uncertain.add(sent.record);
-                run.settled(sent.record, &mut follow.freed);
-                run.queue.delay(sent.record, BUSY_WAIT_MIN);
-            }
-            Settled::Refetch(key) => {
-                if sent.intent.action == Action::Create {
-                    run.unheard.insert(sent.record);
-                }
-                refetch(planner, run, sent, key, follow);
-            }
-            Settled::Retry { after_ms } => {
-                let wait = std::time::Duration::from_millis(u64::from(after_ms)).max(BUSY_WAIT_MIN);
-                match outcome {
-                    Outcome::Throttled { .. } | Outcome::Unavailable { .. } => run.busy_for(wait),
-                    _ => {}
-                }
-                run.settled(sent.record, &mut follow.freed);
-                run.queue.delay(sent.record, wait);
-            }
-        }
-    }
-}
-
-/// A row was made: whether somebody else made it as well is looked at where the side does
-/// not refuse that.
-fn look_after(spec: &SyncSpec, set: &Workset, run: &mut SideRun, record: RecordId, key: &Key) -> bool {
-    let told = set.get(record).map(|record| plan::told_by(record, run.id)).unwrap_or_default();
-    let looks = run.look_for_twins(spec, set, record, (key, Maker::Runtime(told.clone())));
-    if looks {
-        run.just_made.add(Instant::now(), record, key, Maker::Runtime(told));
-    }
-    looks
-}
-
-/// So that it is looked whether somebody made the row as well, whatever happens until then.
-fn made(run: &SideRun, key: &Key) -> NoticeChange {
-    NoticeChange::Put { side: run.id, key: key.clone(), told: Notice::Made }
-}
-
-/// A write found no row where one is known: see [`super::doubt`]. What the record
-/// wants there is looked at again when that is cleared.
-fn is_doubtful(set: &Workset, run: &mut SideRun, sent: &Sent) -> bool {
-    let link = set.get(sent.record).and_then(|record| record.link(run.id)).filter(|link| link.is_live());
-    match (link, &sent.intent.key) {
-        (Some(link), Some(key)) if link.key.as_ref() == Some(key) => {
-            run.doubts.add(key, &[], sent.record, link);
-            true
-        }
-        _ => false,
-    }
-}
-
-/// The link stays blocked until the row was read again.
-fn refetch(planner: &Planner<'_>, run: &mut SideRun, sent: &Sent, key: Option<Key>, follow: &mut Follow) {
-    let lookup = match key.or_else(|| sent.intent.key.clone()) {
-        Some(key) => Some((run.key_columns.clone(), key)),
-        None => lookup(planner, run, sent),
-    };
-    match lookup {
-        Some((by, key)) => {
-            run.fetches.push_back(Wanted { by, key, asked: Asked::Refetch { sent: Box::new(sent.clone()) } })
-        }
-        // Nothing it could be found by: the stream will tell, if it was made.
-        None => {
-            run.settled(sent.record, &mut follow.freed);
-            run.queue.delay(sent.record, std::time::Duration::from_secs(2));
-        }
-    }
-}
-
-fn lookup(planner: &Planner<'_>, run: &SideRun, sent: &Sent) -> Option<(Vec<String>, Key)> {
-    super::deliver::lookup(planner.spec, run.id, &run.key_columns, sent)
-}
-
-/// Absorbs the rows of a batch, or has them wait for what they come after.
-fn absorb_batch(
-    planner: &mut Planner<'_>,
-    set: &mut Workset,
-    run: &mut SideRun,
-    told: &ParkedRow,
-    follow: &mut Follow,
-) {
-    let (batch, ticket) = (&told.batch, told.ticket);
-    for (index, row) in batch.rows.iter().enumerate() {
-        let counted = told.counted || follow.counted.has(run.id, batch.kind, &row.key);
-        let waited = told.waited;
-        let alone = || ParkedRow { batch: Arc::new(one_row(batch, row)), ticket, counted, waited };
-        run.readings.overtake(&row.key);
-        if follow.behind.has(set, run.id, &row.key) {
-            follow.behind.add_moved(planner.spec, run.id, batch, index);
-            run.watermark.hold(ticket);
-            follow.freed.push_back((run.id, alone()));
-            continue;
-        }
-        let moved = |planner: &Planner<'_>| plan::moved_to(planner.spec, run.id, batch, index);
-        let mut sent_before = None;
-        match run.moves_with(&row.key).or_else(|| set.by_key(run.id, &row.key)) {
-            Some(record) if run.blocks(record) => {
-                let moved = moved(planner);
-                keep_while_parked(planner, set, run, &alone(), follow);
-                run.park(record, alone(), moved);
-                continue;
-            }
-            Some(record) => follow.touched.push(record),
-            None => {
-                sent_before = planner.create_before(set, run.id, (batch, index), |record| run.may_have_sent(record));
-                // Its delete, too: it would find nothing, and the row would be believed to be there.
-                let in_flight = |record: RecordId| run.in_flight.contains(&record);
-                let may_be_one = !waited || planner.told_match(set, run.id, (batch, index), in_flight).is_some();
-                let twin = matches_made(planner, set, run, (batch, index));
-                let twin = twin.filter(|twin| run.awaits_look(planner.spec, set, &row.key, *twin));
-                if let Some(group) = run.creating_group().filter(|_| may_be_one || twin.is_some()) {
-                    keep_while_parked(planner, set, run, &alone(), follow);
-                    run.park_stranger(group, alone());
-                    continue;
-                }
-                if let Some(record) = twin {
-                    keep_while_parked(planner, set, run, &alone(), follow);
-                    run.park(record, alone(), None);
-                    continue;
-                }
-                if batch.kind == ChangeKind::Delete {
-                    let made = planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record, false));
-                    run.regained.note_gone(&row.key, made);
-                }
-            }
-        }
-        match planner.absorb(set, run.id, batch, index) {
-            Absorbed::Done => {
-                run.look_for_made(planner.spec, set, &row.key, sent_before);
-                run.hints.follow(&row.key, || alone().batch);
-                follow.forget_parked(run, &row.key);
-            }
-            Absorbed::Stale => {}
-            Absorbed::Fetch(key) => {
-                let batch = alone().batch;
-                if run.hints.add(&key, batch.clone()) {
-                    follow.keep_glimpse(run, &key, &batch);
-                }
-                run.watermark.hold(ticket);
-                run.want(key, vec![ticket]);
-            }
-        }
-    }
-    run.watermark.free(ticket);
-}
-
-/// The record that a row nobody knows matches, and of which one was made a moment ago.
-fn matches_made(
-    planner: &mut Planner<'_>,
-    set: &Workset,
-    run: &SideRun,
-    told: (&ChangeBatch, usize),
-) -> Option<RecordId> {
-    if run.just_made.is_empty() || told.0.kind != ChangeKind::Upsert {
-        return None;
-    }
-    planner.told_match(set, run.id, told, |record| run.just_made.has(record))
-}
-
-/// What a row shows that has to wait is kept in the state meanwhile where the stream
-/// may not tell it again.
-fn keep_while_parked(
-    planner: &mut Planner<'_>,
-    set: &Workset,
-    run: &mut SideRun,
-    told: &ParkedRow,
-    follow: &mut Follow,
-) {
-    let Some(row) = told.batch.rows.first().filter(|_| planner.is_fleeting(set, run.id, &told.batch)) else {
-        return;
-    };
-    if run.hints.glimpse(&row.key, told.batch.clone()) {
-        follow.keep_glimpse(run, &row.key, &told.batch);
-    }
-}
-
-fn one_row(batch: &ChangeBatch, row: &ChangeRow) -> ChangeBatch {
-    ChangeBatch {
-        object: batch.object.clone(),
-        kind: batch.kind,
-        columns: batch.columns.clone(),
-        rows: vec![row.clone()],
-        origin: batch.origin.clone(),
-    }
-}
-
-/// Whether a row that cannot be ordered differs from what is known of it. It may
-/// have been read before a write or a change that is known already: taken for
-/// news it would undo that at every side. It is read again, under its lock.
-fn shows_something_else(spec: &SyncSpec, side: SideId, link: &Link, row: &Row) -> bool {
-    let Some(side) = spec.side(side).filter(|_| row.version.order.is_empty() && link.presence == Presence::Live) else {
-        return false;
-    };
-    spec.fields().any(|field| {
-        let shown = side.field(field.id).and_then(|here| row.cells.get(here.column)?.as_ref());
-        shown.is_some() && shown != link.observed.get(usize::from(field.id.0)).and_then(Option::as_ref)
-    })
-}
-
-fn absorb_page(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, rows: &[Row], follow: &mut Follow) {
-    for row in rows {
-        if let Some(record) = set.by_key(run.id, &row.key) {
-            follow.touched.push(record);
-            let known = set.get(record).and_then(|record| record.link(run.id));
-            let unsure = known.is_some_and(|link| shows_something_else(planner.spec, run.id, link, row));
-            // The write in flight tells what the row holds; the compare after it, if it fails.
-            if run.blocks(record) || unsure {
-                follow.glimpse(run, row);
-                run.want(row.key.clone(), Vec::new());
-                continue;
-            }
-        } else if is_twin(planner, set, run, row) {
-            run.want(row.key.clone(), Vec::new());
-            continue;
-        }
-        planner.absorb_row(set, run.id, row);
-    }
-    if let Some(read) = &mut run.reading {
-        *read += rows.len() as u64;
     }
 }
