@@ -276,6 +276,19 @@ fn a_value_that_does_not_cast_is_held_and_let_go_when_corrected() {
     assert_eq!((bench.value(FIRST, 1), bench.wants(FIRST, A)), (Value::Int(7), Some(Action::Update)));
 }
 
+#[test]
+fn an_answer_that_is_older_than_what_is_known_ends_a_write_that_changed_nothing() {
+    let mut bench = two();
+    bench.tell(A, 1, 2, &["v0", "n x"]);
+    bench.applied(FIRST, B, 11, 2, &["v0", "nx"]);
+    bench.tell(B, 11, 9, &["v0", "nx"]);
+    assert_eq!(bench.wants(FIRST, B), None, "it stores what was written in its own way");
+    bench.tell(A, 1, 3, &["v0", "nx"]);
+    assert_eq!(bench.wants(FIRST, B), Some(Action::Update));
+    bench.applied(FIRST, B, 11, 2, &["v0", "nx"]);
+    assert_eq!((bench.wants(FIRST, B), bench.wants(FIRST, A)), (None, None));
+}
+
 fn child() -> Bench {
     let mut spec = spec(2, &["mail", "owner"]);
     spec.fields[1].as_mut().unwrap().reference = Some(Arc::from("people"));

@@ -51,6 +51,8 @@ fn records_made_twice_in_one_moment_become_one() {
     // What became of the runtime's row was not heard: a fault, a crash, a crash after which
     // the stream told of the other row first.
     hold_rivals([284, 539, 646, 910, 1341, 1462, 1727, 33505]);
+    // The stream told of the other row long after it was made.
+    hold_rivals([2073, 2428]);
 }
 
 /// Seeds that failed once where the power goes, and keys and rules change.
@@ -97,6 +99,8 @@ fn what_failed_once_holds() {
     hold([82, 89, 462, 485, 534, 546, 570], false);
     // A write that changed nothing was answered with an older version, and sent for ever.
     hold([20137, 43939, 47928], false);
+    // The same where the side had stored another value just so before.
+    hold([1115957], false);
     // A record died while its create was on the way; the row then passed for a new one.
     hold([20345, 32875, 40634], false);
     // A row made anew was told of before the end of the one before it: two records.
@@ -125,6 +129,8 @@ fn what_failed_once_holds() {
     hold([103636, 203669], false);
     // A row that was deleted had been written twice: the older write passed for an edit.
     hold([456171], false);
+    // The same where the newer write was told by its key alone.
+    hold([1158587], false);
     // A row whose create was not heard of was deleted, and the log forgot both; its key
     // is another row's since.
     hold([380701], false);
@@ -139,6 +145,17 @@ fn what_failed_once_holds() {
     // A row that waited until another one was known to be gone was deleted before that, and
     // what had been told of it was forgotten.
     hold([925773], false);
+    // What a look for rows made in the same moment showed of ours: an edit, gone with the
+    // row before it was told.
+    hold([1000775, 1031995], false);
+    // A row made anew was told of while the end of the one before it waited, or was read; a
+    // dead record took a row from one that lived.
+    hold([1019568], false);
+    // A log forgot the row that a create had made, and told an edit and the end of it.
+    hold([1041449], false);
+    // An event showed one field of a row that nobody knew, and its end: nobody can know
+    // whose it was.
+    hold([1082346], false);
     // A write nobody had heard of, whose row was gone, kept back what was told of that row,
     // and that the record's next row.
     hold([928308], false);

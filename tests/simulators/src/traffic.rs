@@ -101,15 +101,19 @@ impl Traffic {
     pub(crate) fn answer(&self, answered: Answered) {
         let mut log = self.log.lock();
         log.answers_bytes += answered.body.len();
+        let is_full = log.answers_bytes > ANSWERS_BYTES_MAX;
         if let Some(answers) = &mut log.answers {
-            answers.push(answered);
+            match is_full {
+                // Better none than some: what is missing would be taken for never shown.
+                true => answers.clear(),
+                false => answers.push(answered),
+            }
         }
-        // Better none than some: what is missing would be taken for never shown.
-        assert!(log.answers_bytes <= ANSWERS_BYTES_MAX, "more was answered than is kept");
     }
 
-    /// The answers kept, oldest first.
-    pub fn answers(&self) -> Vec<Answered> {
-        self.log.lock().answers.clone().unwrap_or_default()
+    /// The answers kept, oldest first; none where there were more than can be kept.
+    pub fn answers(&self) -> Option<Vec<Answered>> {
+        let log = self.log.lock();
+        (log.answers_bytes <= ANSWERS_BYTES_MAX).then(|| log.answers.clone().unwrap_or_default())
     }
 }

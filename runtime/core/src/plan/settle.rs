@@ -178,8 +178,11 @@ impl Planner<'_> {
             return;
         };
         for (field, _, native) in &sent.fields {
-            let stored = cells.get(*field).filter(|stored| *stored != native);
-            if stored.is_some() && link.observed(*field) == stored {
+            let Some(stored) = cells.get(*field).filter(|stored| link.observed(*field) == Some(*stored)) else {
+                continue;
+            };
+            link.observe(*field, stored.clone());
+            if stored != native {
                 link.wrote(*field, native.clone());
             }
         }

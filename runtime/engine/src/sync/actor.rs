@@ -396,6 +396,9 @@ impl Actor {
             if let Some(order) = reached {
                 run.durable.reach(order);
             }
+            if let Some(over) = run.just_made.due(Instant::now()) {
+                run.doubts.add_moment(over);
+            }
         }
         self.finish_compares();
         self.look_at_regained()?;

@@ -17,6 +17,7 @@ use lockstep_core::{
     record::{Link, RecordId},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::time::Instant;
 
 /// One row that was not found.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(super) enum Look {
     Row(Key),
     /// The row of a create that may have been sent was not found.
     Create(RecordId),
+    /// The time of rows made a moment ago is over.
+    Moment(Instant),
 }
 
 /// The doubts of one side, from the first look to the second.
@@ -74,6 +77,11 @@ impl Doubts {
         if self.creates.insert(record) {
             self.fresh.push(Look::Create(record));
         }
+    }
+
+    /// To be told when the stream has passed what the source has now.
+    pub(super) fn add_moment(&mut self, over: Instant) {
+        self.fresh.push(Look::Moment(over));
     }
 
     /// Whether a create of this record has to wait.

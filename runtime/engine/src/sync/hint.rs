@@ -19,6 +19,8 @@ use rustc_hash::FxHashMap;
 pub(super) struct Hints {
     open: FxHashMap<Key, Vec<Hint>>,
     glimpses: FxHashMap<Key, Vec<Hint>>,
+    /// Rows of which a change was told without its values, and so many things before it.
+    unnamed: FxHashMap<Key, u64>,
     told: u64,
 }
 
@@ -42,12 +44,29 @@ impl Hints {
     /// The row is read again because of this change. True: it shows values that are to
     /// be kept until then, since the source may not tell them again.
     pub(super) fn add(&mut self, key: &Key, batch: Arc<ChangeBatch>) -> bool {
-        if tells_an_end(&batch) {
+        if tells_an_end(&batch) && !self.unnamed.contains_key(key) {
             let hint = self.hint(batch);
             self.open.entry(key.clone()).or_default().push(hint);
             return true;
         }
         batch.kind == ChangeKind::Upsert && self.glimpse(key, batch)
+    }
+
+    /// A change of the row was told without its values: what else is told of it may have
+    /// been replaced, and says no more what the row held last.
+    pub(super) fn unname(&mut self, key: &Key) {
+        self.told += 1;
+        self.unnamed.insert(key.clone(), self.told);
+        if let Some(hints) = self.open.remove(key) {
+            self.blur(key, hints);
+        }
+    }
+
+    fn blur(&mut self, key: &Key, hints: Vec<Hint>) {
+        let seen = self.glimpses.entry(key.clone()).or_default();
+        seen.extend(hints);
+        let most = seen.len().saturating_sub(GLIMPSES_MAX);
+        seen.drain(..most);
     }
 
     /// What is kept is a glimpse of this row. True: a new one.
@@ -97,6 +116,9 @@ impl Hints {
     /// The row was read, as it was asked for when so much had been told: what was
     /// told since is for the reading that follows.
     pub(super) fn read(&mut self, key: &Key, told: u64) {
+        if self.unnamed.get(key).is_some_and(|number| *number <= told) {
+            self.unnamed.remove(key);
+        }
         for kept in [&mut self.open, &mut self.glimpses] {
             if let Some(hints) = kept.get_mut(key) {
                 hints.retain(|hint| hint.number > told);
@@ -109,6 +131,7 @@ impl Hints {
 
     /// The row is believed to be gone.
     pub(super) fn take(&mut self, key: &Key) -> Told {
+        self.unnamed.remove(key);
         let batches = |hints: Option<Vec<Hint>>| hints.into_iter().flatten().map(|hint| hint.batch).collect();
         Told { ordered: batches(self.open.remove(key)), glimpsed: batches(self.glimpses.remove(key)) }
     }
@@ -116,11 +139,9 @@ impl Hints {
     /// The stream begins anew: what was told in its order comes again, or never, if
     /// the source has forgotten it. Until then it is a glimpse.
     pub(super) fn restart(&mut self) {
+        self.unnamed.clear();
         for (key, hints) in std::mem::take(&mut self.open) {
-            let seen = self.glimpses.entry(key).or_default();
-            seen.extend(hints);
-            let most = seen.len().saturating_sub(GLIMPSES_MAX);
-            seen.drain(..most);
+            self.blur(&key, hints);
         }
     }
 
@@ -268,6 +289,24 @@ mod tests {
         hints.add(&key(), told(&[2]));
         hints.read(&key(), asked);
         assert_eq!(hints.take(&key()).ordered, [told(&[2])]);
+    }
+
+    #[test]
+    fn a_change_told_without_its_values_leaves_no_end_known() {
+        let mut hints = Hints::default();
+        hints.add(&key(), told(&[1]));
+        hints.unname(&key());
+        hints.add(&key(), told(&[2]));
+        let asked = hints.told();
+        assert_eq!(hints.take(&key()).ordered, Vec::<Arc<ChangeBatch>>::new());
+        hints.unname(&key());
+        hints.read(&key(), asked);
+        hints.add(&key(), told(&[3]));
+        assert!(hints.take(&key()).ordered.is_empty(), "it was told after that reading was asked for");
+        hints.unname(&key());
+        hints.read(&key(), hints.told());
+        hints.add(&key(), told(&[4]));
+        assert_eq!(hints.take(&key()).ordered, [told(&[4])]);
     }
 
     #[test]

@@ -352,6 +352,9 @@ impl Actor {
             ChangeKind::Invalidate => {
                 for row in &batch.rows {
                     run.watermark.hold(ticket);
+                    if run.written.is_none() {
+                        run.hints.unname(&row.key);
+                    }
                     run.want_told(&row.key, vec![ticket], &batch.origin);
                 }
                 run.watermark.free(ticket);

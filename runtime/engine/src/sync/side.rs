@@ -246,6 +246,7 @@ impl SideRun {
                     self.fetches.push_back(Wanted { by: self.key_columns.clone(), key, asked: Asked::Missing });
                 }
                 Look::Create(record) => self.queue.push(record),
+                Look::Moment(over) => self.just_made.passed(over),
             }
         }
     }

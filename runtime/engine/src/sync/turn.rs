@@ -15,7 +15,6 @@ use lockstep_core::{
     value::Value,
     write::Outcome,
 };
-use tokio::time::Instant;
 
 use super::{
     actor::{Actor, Flight, Staged, TURN_ROWS_MAX},
@@ -133,7 +132,7 @@ impl Actor {
             self.page_done(*side, next, &mut delta);
         }
         for run in self.sides.values_mut() {
-            let (side, over) = (run.id, run.just_made.expire(Instant::now()));
+            let (side, over) = (run.id, run.just_made.forgotten());
             follow.notices.extend(over.into_iter().map(|key| NoticeChange::Looked { side, key }));
         }
         self.keep_notices(&taken, &mut delta, follow.notices.drain(..));

@@ -18,7 +18,7 @@ pub(super) fn keep(ring: &Ring, history: &History, folder: &Path) -> Result<()> 
     let account = &ring.account;
     write("hub.journal", lines(account.events("contacts").iter().map(|event| format!("{event:?}")).collect()))?;
     write("hub.deliveries", lines(account.deliveries().iter().map(|delivery| format!("{delivery:?}")).collect()))?;
-    let answers = account.stage().traffic.answers();
+    let answers = account.stage().traffic.answers().unwrap_or_default();
     let answer =
         |one: &lockstep_simulators::Answered| json!({ "at_us": one.at_us, "path": one.path, "body": one.body });
     write("hub.answers", lines(answers.iter().map(|one| answer(one).to_string()).collect()))?;

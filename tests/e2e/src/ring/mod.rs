@@ -299,7 +299,7 @@ impl Ring {
     fn shown_at_crm(&self, history: &History) -> BTreeSet<Shown> {
         let is_kept = |at_us: i64| !self.deaths_us.iter().any(|died| (died - DYING_US..=*died).contains(&at_us));
         let is_page = |one: &Answered| one.path.contains("/query") && !one.query.contains("IN");
-        let answers = self.org.traffic().answers();
+        let answers = self.org.traffic().answers().expect("fewer answers than are kept");
         let kept = answers.iter().filter(|one| is_kept(one.at_us) && !is_page(one));
         // Values are tokens without quotes: they stand in a body between two.
         let told: HashSet<&str> = kept.flat_map(|one| one.body.split('"')).collect();

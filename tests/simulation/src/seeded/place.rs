@@ -68,9 +68,9 @@ const KEPT_AFTER_US: i64 = 100_000;
 pub struct Shown {
     kept: BTreeSet<(usize, String)>,
     recent: Vec<(i64, usize, String)>,
-    /// Rows that were shown with more than their key, and as of which place in the log
-    /// at the earliest; none: nobody can tell.
-    met: BTreeMap<Key2, Option<u64>>,
+    /// Rows that were shown with what tells whose they are, as of which place in the log
+    /// at the earliest (none: nobody can tell), and when.
+    met: BTreeMap<Key2, (Option<u64>, i64)>,
     met_of_late: Vec<(i64, Key2, Option<u64>)>,
     /// Values that writes overwrote, and when: only their answers tell of it.
     overwritten: Vec<(i64, usize, String)>,
@@ -88,7 +88,7 @@ impl Shown {
 
     /// The row was there, as of this place in the log.
     pub fn meet(&mut self, now_us: i64, key: Key2, lsn: Option<u64>) {
-        if self.met.get(&key).is_none_or(|met| *met > lsn) {
+        if self.met.get(&key).is_none_or(|(met, _)| *met > lsn) {
             self.met_of_late.push((now_us, key, lsn));
         }
     }
@@ -97,7 +97,8 @@ impl Shown {
     /// its key since.
     pub fn has_met(&self, key: &Key2, deleted: u64) -> bool {
         let before = |lsn: &Option<u64>| lsn.is_none_or(|lsn| lsn <= deleted);
-        self.met.get(key).is_some_and(before) || self.met_of_late.iter().any(|(_, met, lsn)| met == key && before(lsn))
+        self.met.get(key).is_some_and(|(lsn, _)| before(lsn))
+            || self.met_of_late.iter().any(|(_, met, lsn)| met == key && before(lsn))
     }
 
     /// What could be kept until then stays: the runtime dies, or its log is synced, and
@@ -106,9 +107,10 @@ impl Shown {
         let is_kept = |at_us: i64| at_us < until_us - KEPT_AFTER_US;
         let early = self.recent.extract_if(.., |(at_us, _, _)| is_kept(*at_us));
         self.kept.extend(early.map(|(_, column, text)| (column, text)));
-        for (_, key, lsn) in self.met_of_late.extract_if(.., |(at_us, _, _)| is_kept(*at_us)) {
-            let met = self.met.entry(key).or_insert(lsn);
+        for (at_us, key, lsn) in self.met_of_late.extract_if(.., |(at_us, _, _)| is_kept(*at_us)) {
+            let (met, first_us) = self.met.entry(key).or_insert((lsn, at_us));
             *met = lsn.min(*met);
+            *first_us = at_us.min(*first_us);
         }
     }
 
@@ -123,8 +125,9 @@ impl Shown {
         self.overwritten.extend(text_of(value).map(|text| (now_us, column, text)));
     }
 
-    /// Whoever knew is gone: a state of that time was put back. What was overwritten since
-    /// by writes whose answers were not kept nobody can tell: not even that there were any.
+    /// Whoever knew is gone: a state of that time was put back, which knows the rows that it
+    /// had met by then. What was overwritten since by writes whose answers were not kept
+    /// nobody can tell: not even that there were any.
     pub fn forget(&mut self, since_us: i64) {
         for (at_us, column, text) in std::mem::take(&mut self.overwritten) {
             let one = (column, text);
@@ -134,7 +137,7 @@ impl Shown {
         }
         self.kept.clear();
         self.recent.clear();
-        self.met.clear();
+        self.met.retain(|_, (_, first_us)| *first_us < since_us - KEPT_AFTER_US);
         self.met_of_late.clear();
     }
 

@@ -126,8 +126,11 @@ impl Visit {
             return;
         }
         let now_us = self.now_us();
+        let identity = self.place.table().identity;
+        let tells_whose = identity == ID && !cells.is_empty()
+            || columns.iter().zip(cells).any(|(column, cell)| *column == identity && cell.is_some());
         let mut shown = self.place.shown();
-        if !cells.is_empty() {
+        if tells_whose {
             shown.meet(now_us, place(key), lsn(version));
         }
         for (column, cell) in columns.iter().zip(cells) {
