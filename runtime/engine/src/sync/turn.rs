@@ -360,7 +360,8 @@ impl Actor {
         }
     }
 
-    /// What was settled and wants another write, because it was edited meanwhile.
+    /// What was settled and wants another write, because it was edited meanwhile, or wants
+    /// none any more.
     fn wanted_again(&self, set: &Workset, refs: &Refs, delta: &Delta, follow: &Follow) -> Vec<Mark> {
         // What the plan tells of marks is queued with them; they are in order.
         let told = |side: SideId, record: RecordId| {
@@ -371,8 +372,8 @@ impl Actor {
             .iter()
             .filter(|(side, record)| !told(*side, *record))
             .filter_map(|(side, record)| {
-                let action = plan::wants(&self.core.spec, refs, set.get(*record)?, *side)?;
-                Some(Mark { record: *record, side: *side, action: Some(action) })
+                let action = plan::wants(&self.core.spec, refs, set.get(*record)?, *side);
+                Some(Mark { record: *record, side: *side, action })
             })
             .collect()
     }

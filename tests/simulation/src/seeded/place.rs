@@ -72,6 +72,9 @@ pub struct Shown {
     /// at the earliest (none: nobody can tell), and when.
     met: BTreeMap<Key2, (Option<u64>, i64)>,
     met_of_late: Vec<(i64, Key2, Option<u64>)>,
+    /// Rows that creates made whose answers have not arrived: what a stream tells of them
+    /// waits for that, and is told again after a death, if it is not forgotten.
+    awaited: BTreeSet<Key2>,
     /// Values that writes overwrote, and when: only their answers tell of it.
     overwritten: Vec<(i64, usize, String)>,
     unheard: BTreeSet<(usize, String)>,
@@ -93,6 +96,16 @@ impl Shown {
         }
     }
 
+    /// A create made the row: its answer comes later, or never.
+    pub fn await_answer(&mut self, key: Key2) {
+        self.awaited.insert(key);
+    }
+
+    /// Something else than a stream showed the row.
+    pub fn hear(&mut self, key: &Key2) {
+        self.awaited.remove(key);
+    }
+
     /// Whether the row that was deleted there was ever shown: another one may have got
     /// its key since.
     pub fn has_met(&self, key: &Key2, deleted: u64) -> bool {
@@ -107,7 +120,9 @@ impl Shown {
         let is_kept = |at_us: i64| at_us < until_us - KEPT_AFTER_US;
         let early = self.recent.extract_if(.., |(at_us, _, _)| is_kept(*at_us));
         self.kept.extend(early.map(|(_, column, text)| (column, text)));
-        for (at_us, key, lsn) in self.met_of_late.extract_if(.., |(at_us, _, _)| is_kept(*at_us)) {
+        let awaited = &self.awaited;
+        let is_known = |(at_us, key, _): &mut (i64, Key2, Option<u64>)| is_kept(*at_us) && !awaited.contains(key);
+        for (at_us, key, lsn) in self.met_of_late.extract_if(.., is_known) {
             let (met, first_us) = self.met.entry(key).or_insert((lsn, at_us));
             *met = lsn.min(*met);
             *first_us = at_us.min(*first_us);
@@ -118,6 +133,7 @@ impl Shown {
     pub fn lose_the_rest(&mut self) {
         self.recent.clear();
         self.met_of_late.clear();
+        self.awaited.clear();
     }
 
     /// A write took this value's place.

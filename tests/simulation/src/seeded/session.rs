@@ -11,7 +11,7 @@ use lockstep_core::{
     key::Key,
     schema::{CheckItem, Column, ColumnType, ConnectorSpec, Kind, Object},
     value::{Cell, Timestamp},
-    write::{Outcome, WriteRequest},
+    write::{Action, Outcome, WriteRequest},
 };
 use lockstep_engine::port::{
     ChangesRequest, Connector, EnsureRequest, FetchRequest, PageRequest, Role, Session, SessionError, SessionErrorKind,
@@ -143,6 +143,7 @@ impl Visit {
     fn show_outcome(&self, columns: &[usize], outcome: &Outcome) {
         match outcome {
             Outcome::Applied(row) | Outcome::Conflict(row) | Outcome::Duplicate(row) => {
+                self.place.shown().hear(&place(&row.key));
                 self.show((&row.key, &row.version), columns, &row.cells)
             }
             Outcome::Overwrote(row, foreign) => {
@@ -288,7 +289,10 @@ impl Session for Visit {
         self.world.tell(|| format!("{} fetch {:?}: {found:?} lost {lost}", self.place.table().name, request.keys));
         let found = self.leave("fetched", lost, found).await?;
         let rows = found.iter().map(|found| &found.row);
-        rows.for_each(|row| self.show((&row.key, &row.version), &columns, &row.cells));
+        rows.for_each(|row| {
+            self.place.shown().hear(&place(&row.key));
+            self.show((&row.key, &row.version), &columns, &row.cells);
+        });
         Ok(found)
     }
 
@@ -300,6 +304,9 @@ impl Session for Visit {
         let mut outcomes = Vec::with_capacity(request.intents.len());
         for intent in &request.intents {
             let done = write::one(self, intent, &columns).await;
+            if let (Action::Create, write::Done::Applied(row)) = (intent.action, &done) {
+                self.place.shown().await_answer(place(&key_of(row)));
+            }
             let show = |row: &Row| self.answer(row, &returning, true);
             outcomes.push(match done {
                 write::Done::Applied(row) => Outcome::Applied(show(&row)),
