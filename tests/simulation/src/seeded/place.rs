@@ -63,15 +63,46 @@ pub struct Feed {
 /// What was answered so shortly before the runtime died may not have been committed.
 const KEPT_AFTER_US: i64 = 100_000;
 
+/// When a row was shown first: another one may have got its key later.
+#[derive(Clone, Copy, Debug)]
+pub struct Met {
+    /// When the answer arrived.
+    pub at_us: i64,
+    /// As of which place in the log, where that was told.
+    pub lsn: Option<u64>,
+    /// Else as of when.
+    pub as_of_us: Option<i64>,
+}
+
+impl Met {
+    fn merge(&mut self, other: Met) {
+        fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.into_iter().chain(other).min()
+        }
+        self.at_us = self.at_us.min(other.at_us);
+        self.lsn = earlier(self.lsn, other.lsn);
+        self.as_of_us = earlier(self.as_of_us, other.as_of_us);
+    }
+
+    fn adds_to(&self, known: &Met) -> bool {
+        self.lsn.is_some_and(|lsn| known.lsn.is_none_or(|known| lsn < known))
+            || self.as_of_us.is_some_and(|as_of| known.as_of_us.is_none_or(|known| as_of < known))
+    }
+
+    /// Whether that was before the delete at this place and time.
+    fn is_before(&self, (lsn, at_us): (u64, i64)) -> bool {
+        self.lsn.is_some_and(|met| met <= lsn) || self.as_of_us.is_some_and(|met| met <= at_us)
+    }
+}
+
 /// The values that answers showed the runtime, by column.
 #[derive(Debug, Default)]
 pub struct Shown {
     kept: BTreeSet<(usize, String)>,
     recent: Vec<(i64, usize, String)>,
-    /// Rows that were shown with what tells whose they are, as of which place in the log
-    /// at the earliest (none: nobody can tell), and when.
-    met: BTreeMap<Key2, (Option<u64>, i64)>,
-    met_of_late: Vec<(i64, Key2, Option<u64>)>,
+    /// Rows that were shown with what tells whose they are.
+    met: BTreeMap<Key2, Met>,
+    met_of_late: Vec<(Key2, Met)>,
     /// Rows that creates made whose answers have not arrived: what a stream tells of them
     /// waits for that, and is told again after a death, if it is not forgotten.
     awaited: BTreeSet<Key2>,
@@ -89,10 +120,10 @@ impl Shown {
         }
     }
 
-    /// The row was there, as of this place in the log.
-    pub fn meet(&mut self, now_us: i64, key: Key2, lsn: Option<u64>) {
-        if self.met.get(&key).is_none_or(|(met, _)| *met > lsn) {
-            self.met_of_late.push((now_us, key, lsn));
+    /// The row was there.
+    pub fn meet(&mut self, key: Key2, met: Met) {
+        if self.met.get(&key).is_none_or(|known| met.adds_to(known)) {
+            self.met_of_late.push((key, met));
         }
     }
 
@@ -106,12 +137,10 @@ impl Shown {
         self.awaited.remove(key);
     }
 
-    /// Whether the row that was deleted there was ever shown: another one may have got
-    /// its key since.
-    pub fn has_met(&self, key: &Key2, deleted: u64) -> bool {
-        let before = |lsn: &Option<u64>| lsn.is_none_or(|lsn| lsn <= deleted);
-        self.met.get(key).is_some_and(|(lsn, _)| before(lsn))
-            || self.met_of_late.iter().any(|(_, met, lsn)| met == key && before(lsn))
+    /// Whether the row that was deleted there and then was ever shown.
+    pub fn has_met(&self, key: &Key2, deleted: (u64, i64)) -> bool {
+        self.met.get(key).is_some_and(|met| met.is_before(deleted))
+            || self.met_of_late.iter().any(|(late, met)| late == key && met.is_before(deleted))
     }
 
     /// What could be kept until then stays: the runtime dies, or its log is synced, and
@@ -121,11 +150,9 @@ impl Shown {
         let early = self.recent.extract_if(.., |(at_us, _, _)| is_kept(*at_us));
         self.kept.extend(early.map(|(_, column, text)| (column, text)));
         let awaited = &self.awaited;
-        let is_known = |(at_us, key, _): &mut (i64, Key2, Option<u64>)| is_kept(*at_us) && !awaited.contains(key);
-        for (at_us, key, lsn) in self.met_of_late.extract_if(.., is_known) {
-            let (met, first_us) = self.met.entry(key).or_insert((lsn, at_us));
-            *met = lsn.min(*met);
-            *first_us = at_us.min(*first_us);
+        let is_known = |(key, met): &mut (Key2, Met)| is_kept(met.at_us) && !awaited.contains(key);
+        for (key, met) in self.met_of_late.extract_if(.., is_known) {
+            self.met.entry(key).or_insert(met).merge(met);
         }
     }
 
@@ -153,7 +180,7 @@ impl Shown {
         }
         self.kept.clear();
         self.recent.clear();
-        self.met.retain(|_, (_, first_us)| *first_us < since_us - KEPT_AFTER_US);
+        self.met.retain(|_, met| met.at_us < since_us - KEPT_AFTER_US);
         self.met_of_late.clear();
     }
 

@@ -19,7 +19,7 @@ use lockstep_engine::port::{
 
 use super::{
     habits::{Condition, Stream},
-    place::Place,
+    place::{Met, Place},
     stream,
     table::{COLUMNS, EMAIL, ID, Row, key_of, place},
     world::World,
@@ -120,8 +120,8 @@ impl Visit {
         Ok(answer)
     }
 
-    /// Takes down what an answer that arrived has shown of a row.
-    fn show(&self, (key, version): (&Key, &Version), columns: &[usize], cells: &[Cell]) {
+    /// Takes down what an answer that arrived has shown of a row, as of then.
+    fn show(&self, as_of_us: i64, (key, version): (&Key, &Version), columns: &[usize], cells: &[Cell]) {
         if self.world.paused.load(Ordering::Relaxed) {
             return;
         }
@@ -131,7 +131,9 @@ impl Visit {
             || columns.iter().zip(cells).any(|(column, cell)| *column == identity && cell.is_some());
         let mut shown = self.place.shown();
         if tells_whose {
-            shown.meet(now_us, place(key), lsn(version));
+            let lsn = lsn(version);
+            let as_of_us = lsn.is_none().then_some(as_of_us);
+            shown.meet(place(key), Met { at_us: now_us, lsn, as_of_us });
         }
         for (column, cell) in columns.iter().zip(cells) {
             if let Some(value) = cell {
@@ -140,17 +142,17 @@ impl Visit {
         }
     }
 
-    fn show_outcome(&self, columns: &[usize], outcome: &Outcome) {
+    fn show_outcome(&self, as_of_us: i64, columns: &[usize], outcome: &Outcome) {
         match outcome {
             Outcome::Applied(row) | Outcome::Conflict(row) | Outcome::Duplicate(row) => {
                 self.place.shown().hear(&place(&row.key));
-                self.show((&row.key, &row.version), columns, &row.cells)
+                self.show(as_of_us, (&row.key, &row.version), columns, &row.cells)
             }
             Outcome::Overwrote(row, foreign) => {
-                self.show((&row.key, &row.version), columns, &row.cells);
+                self.show(as_of_us, (&row.key, &row.version), columns, &row.cells);
                 for one in foreign {
                     if let Some(column) = COLUMNS.iter().position(|name| *name == one.column) {
-                        self.show((&row.key, &row.version), &[column], &[Some(one.value.clone())]);
+                        self.show(as_of_us, (&row.key, &row.version), &[column], &[Some(one.value.clone())]);
                     }
                 }
             }
@@ -249,10 +251,11 @@ impl Session for Visit {
         };
         let ordered = self.role == Role::Tail;
         let rows = rows.iter().map(|row| self.answer(row, &columns, ordered)).collect();
+        let as_of_us = self.now_us();
         let page = self.leave("page", lost, Page { rows, next }).await?;
         // What cannot be ordered against the stream is a hint only: it is read again.
         for row in page.rows.iter().filter(|row| !row.version.order.is_empty()) {
-            self.show((&row.key, &row.version), &columns, &row.cells);
+            self.show(as_of_us, (&row.key, &row.version), &columns, &row.cells);
         }
         Ok(page)
     }
@@ -261,13 +264,14 @@ impl Session for Visit {
         let lost = self.enter("changes").await?;
         let changes = stream::changes(self, request).await?;
         self.world.tell(|| format!("{} changes {:?}", self.place.table().name, shown(&changes)));
+        let as_of_us = self.now_us();
         let changes = self.leave("changed", lost, changes).await?;
         if request.records_max > 0 {
             self.place.feed().answered_us = self.now_us();
         }
         for batch in &changes.batches {
             let columns = positions(&batch.columns)?;
-            batch.rows.iter().for_each(|row| self.show((&row.key, &row.version), &columns, &row.cells));
+            batch.rows.iter().for_each(|row| self.show(as_of_us, (&row.key, &row.version), &columns, &row.cells));
         }
         Ok(changes)
     }
@@ -287,11 +291,12 @@ impl Session for Visit {
             }
         }
         self.world.tell(|| format!("{} fetch {:?}: {found:?} lost {lost}", self.place.table().name, request.keys));
+        let as_of_us = self.now_us();
         let found = self.leave("fetched", lost, found).await?;
         let rows = found.iter().map(|found| &found.row);
         rows.for_each(|row| {
             self.place.shown().hear(&place(&row.key));
-            self.show((&row.key, &row.version), &columns, &row.cells);
+            self.show(as_of_us, (&row.key, &row.version), &columns, &row.cells);
         });
         Ok(found)
     }
@@ -318,9 +323,10 @@ impl Session for Visit {
             self.world.step(&name, "wrote one").await;
         }
         self.world.tell(|| format!("{name} write {:?}: {outcomes:?} lost {lost}", request.intents));
+        let as_of_us = self.now_us();
         let outcomes = self.leave("written", lost, outcomes).await?;
         for outcome in &outcomes {
-            self.show_outcome(&returning, outcome);
+            self.show_outcome(as_of_us, &returning, outcome);
         }
         Ok(outcomes)
     }

@@ -135,7 +135,7 @@ pub fn judge(
         history.unmet.extend(table.removed.iter().filter_map(|(deed, key, lsn)| {
             let edit = table.deeds.get(*deed)?;
             let unmet = Unmet { side: name.clone(), record: edit.record.clone(), at_micros: edit.at_micros };
-            (!met.has_met(key, *lsn)).then_some(unmet)
+            (!met.has_met(key, (*lsn, edit.at_micros))).then_some(unmet)
         }));
         drop(met);
         if table.habits.is_blind() || lossy {
