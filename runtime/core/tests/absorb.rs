@@ -277,6 +277,23 @@ fn a_value_that_does_not_cast_is_held_and_let_go_when_corrected() {
 }
 
 #[test]
+fn a_delete_is_not_reverted_where_the_record_was_made_anew() {
+    let mut bench = two();
+    bench.delete(A, 1, 2);
+    bench.settle(FIRST, B, &Outcome::Applied(row(11, 2, &["v0", "v0"])));
+    bench.tell(A, 2, 3, &["v0", "new"]);
+    let second = RecordId(FIRST.0 + 1);
+    assert_eq!(bench.wants(second, B), Some(Action::Create));
+    let is_delete = |what: &What| matches!(what, What::Deleted { .. });
+    assert_eq!(bench.revert(is_delete), Reverted::LivesAs(second));
+    assert_eq!((bench.wants(FIRST, A), bench.wants(FIRST, B)), (None, None));
+    bench.delete(A, 2, 4);
+    let first = bench.journal.iter().find(|entry| is_delete(&entry.what)).unwrap().clone();
+    assert_eq!(bench.plan(|planner, set| planner.revert(set, &first, "mo")).0, Reverted::Done);
+    assert_eq!(bench.wants(FIRST, B), Some(Action::Create));
+}
+
+#[test]
 fn an_answer_that_is_older_than_what_is_known_ends_a_write_that_changed_nothing() {
     let mut bench = two();
     bench.tell(A, 1, 2, &["v0", "n x"]);

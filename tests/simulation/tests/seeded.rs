@@ -68,6 +68,8 @@ fn what_failed_once_under_harsh_conditions_holds() {
     hold_harsh([4592], false);
     // What answers had shown went with the power, and the rows with them.
     hold_harsh([318, 480, 526], false);
+    // Another row under the same key was shown after the first was deleted unseen.
+    hold_harsh([2692], false);
     // A log forgot the new key of a row before it was told; another side deleted the record.
     hold_harsh([1224, 1229, 4787], false);
 }
@@ -139,6 +141,12 @@ fn what_failed_once_holds() {
     hold([712878], false);
     // What a poll showed that had begun before a pause, and came after it.
     hold([521491], false);
+    // A delete was reverted, and then the end of the row that had been the record's before.
+    hold([1212678], false);
+    // A look for rows made in the same moment ended a doubtful write's record's wishes.
+    hold([20765], false);
+    // A row was shown while the answer to its create was awaited, and forgotten.
+    hold([1182493], false);
     // A write overwrote an edit, and the state that had sent it was replaced before the
     // answer came.
     hold([621958], false);

@@ -26,7 +26,8 @@ pub use absorb::can_order;
 pub use filter::{Belonging, belonging};
 pub use intent::{intent, wants};
 pub use needs::{
-    Parent, Wait, moved_to, needs, needs_keys, needs_outcomes, needs_rows, parents, record_matches, waits,
+    Parent, Wait, moved_to, needs, needs_entries, needs_keys, needs_outcomes, needs_rows, parents, record_matches,
+    waits,
 };
 pub use presumed::Presumed;
 pub use proof::{Lost, lost};
@@ -138,6 +139,8 @@ pub enum Reverted {
     Done,
     /// Edited since: listed, not clobbered.
     EditedSince(Vec<FieldId>),
+    /// The record that was deleted would be this one once more, which lives.
+    LivesAs(RecordId),
     /// Nothing in this entry can be undone.
     Nothing,
 }

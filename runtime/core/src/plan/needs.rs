@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     change::{ChangeBatch, ChangeKind, Row},
+    journal::{Entry, What},
     key::{Key, MatchKey},
     matching,
     record::{FieldId, HoldReason, Life, Record, RecordId, SideId},
@@ -61,6 +62,27 @@ pub fn needs_rows<'r>(spec: &SyncSpec, side: SideId, rows: impl IntoIterator<Ite
         needs.matches.extend(row_matches(spec, side, &cells));
     }
     needs
+}
+
+/// What has to be looked up before journaled entries can be reverted or replayed: records
+/// that are what a deleted one would be.
+pub fn needs_entries<'e>(spec: &SyncSpec, entries: impl IntoIterator<Item = &'e Entry>) -> Needs {
+    let matches = entries.into_iter().filter_map(|entry| last_of(&entry.what)).flat_map(|last| match_last(spec, last));
+    Needs { matches: matches.collect(), ..Needs::default() }
+}
+
+/// What a record held when it was deleted.
+fn last_of(what: &What) -> Option<&[(FieldId, Value)]> {
+    match what {
+        What::Deleted { last, .. } | What::DeleteConflict { displaced: last, .. } => Some(last),
+        _ => None,
+    }
+}
+
+/// What a record that held these values is matched by.
+pub(super) fn match_last(spec: &SyncSpec, last: &[(FieldId, Value)]) -> Vec<MatchKey> {
+    let value = |field: FieldId| last.iter().find(|(known, _)| *known == field).map(|(_, value)| value);
+    matching::match_keys_of(spec, value)
 }
 
 /// What has to be looked up before it can be told whose rows with these keys are, or were.

@@ -10,7 +10,7 @@
 
 use crate::{
     journal::{Entry, FieldChange, Resolution, What},
-    record::{Bounces, FieldId, FieldState, Life, Provenance, Record, SideId},
+    record::{Bounces, FieldId, FieldState, Life, Provenance, Record, RecordId, SideId},
     spec::DeletePolicy,
     value::Value,
 };
@@ -19,6 +19,7 @@ use super::{
     Planner, Reverted, Workset,
     hold::first_hold,
     merge::{Shown, Tray},
+    needs::match_last,
 };
 
 type Values = Vec<(FieldId, Value)>;
@@ -40,7 +41,7 @@ impl Planner<'_> {
         self.touch(&record);
         let outcome = match &entry.what {
             What::Deleted { last, .. } | What::DeleteConflict { kept: Some(false), displaced: last, .. } => {
-                self.restore(&mut record, entry, last, by)
+                self.restore(set, &mut record, entry, last, by)
             }
             What::Reverted { changes, .. } if restored_whole(changes) => {
                 self.delete_again(&mut record, entry, changes, by)
@@ -117,10 +118,24 @@ impl Planner<'_> {
         changes
     }
 
-    /// Brings a deleted record back; it is created again wherever it is gone.
-    fn restore(&mut self, record: &mut Record, entry: &Entry, last: &[(FieldId, Value)], by: &str) -> Reverted {
+    /// Brings a deleted record back; it is created again wherever it is gone. Not where
+    /// another one that is the same lives: there would be two of it everywhere.
+    fn restore(
+        &mut self,
+        set: &Workset,
+        record: &mut Record,
+        entry: &Entry,
+        last: &[(FieldId, Value)],
+        by: &str,
+    ) -> Reverted {
         if !matches!(record.life, Life::Deleted { .. }) {
             return Reverted::EditedSince(Vec::new());
+        }
+        let same = match_last(self.spec, last);
+        let mut others = same.iter().flat_map(|matched| set.by_match(matched)).copied();
+        let lives = |id: &RecordId| set.get(*id).is_some_and(|record| !matches!(record.life, Life::Deleted { .. }));
+        if let Some(other) = others.find(|id| *id != record.id && lives(id)) {
+            return Reverted::LivesAs(other);
         }
         let seq = self.reserve();
         record.life = Life::Live;
@@ -173,7 +188,7 @@ impl Planner<'_> {
         self.touch(&record);
         let outcome = match &entry.what {
             What::Conflict { resolutions } => self.replay_conflict(&mut record, entry, resolutions, by),
-            What::DeleteConflict { displaced, .. } => self.replay_delete(&mut record, entry, displaced, by),
+            What::DeleteConflict { displaced, .. } => self.replay_delete(set, &mut record, entry, displaced, by),
             What::Refused { .. } => match entry.side {
                 Some(side) if record.link(side).is_some_and(|link| link.quarantined) => {
                     self.tell_anew(&record);
@@ -282,6 +297,7 @@ impl Planner<'_> {
 
     fn replay_delete(
         &mut self,
+        set: &Workset,
         record: &mut Record,
         entry: &Entry,
         displaced: &[(FieldId, Value)],
@@ -297,7 +313,7 @@ impl Planner<'_> {
                 self.end_held_delete(record, keep, by, "decided by the rule", deleter, at);
                 Reverted::Done
             }
-            Life::Deleted { .. } if keep => self.restore(record, entry, displaced, by),
+            Life::Deleted { .. } if keep => self.restore(set, record, entry, displaced, by),
             Life::Deleted { .. } | Life::Live | Life::Ambiguous { .. } => Reverted::Nothing,
         }
     }

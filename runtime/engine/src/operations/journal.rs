@@ -3,7 +3,7 @@
 use lockstep_core::{
     delta::Delta,
     journal::Entry,
-    plan::{Needs, Reverted},
+    plan::{self, Reverted},
     record::RecordId,
     spec::SyncSpec,
     value::Timestamp,
@@ -129,8 +129,8 @@ pub(super) async fn again(
         let part = shared
             .with_core(sync, move |core| {
                 let ids: Vec<RecordId> = chunk.iter().filter_map(|entry| entry.record).collect();
-                let (mut set, refs) = core.gather(&Needs::default(), &ids)?;
                 let spec = core.spec.clone();
+                let (mut set, refs) = core.gather(&plan::needs_entries(&spec, &chunk), &ids)?;
                 let (part, delta, _) = core.plan(&mut set, &refs, |planner, set| {
                     let mut part = BulkOutcome::default();
                     for entry in &chunk {
@@ -190,6 +190,9 @@ fn tell(part: &mut BulkOutcome, spec: &SyncSpec, entry: &Entry, done: &Reverted)
             let names = Names { spec };
             let fields: Vec<String> = fields.iter().map(|field| names.field(*field)).collect();
             format!("edited since: {}", fields.join(", "))
+        }
+        Reverted::LivesAs(other) => {
+            format!("it would be there twice: record {} has the values that records are matched by", other.0)
         }
     };
     part.skipped.push(Skipped { record: entry.record.map(|record| record.0), entry: Some(entry.seq), reason });
