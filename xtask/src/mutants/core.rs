@@ -159,4 +159,6 @@ pub const BUGS: &[Mutant] = &[
     bug(TWINS, "let own_is_ours =", "row.key == own && holds(row, sent)", "false"),
     bug(FINISH, "fn remember_creates(", "record.is_stray()", "false"),
     bug(DELETES, "fn edited_after_delete(", "record.is_stray()", "false"),
+    bug(SETTLE, "fn remember_as_stored(", "link.observe(*field, stored.clone())", "()"),
+    bug(REVERT, "fn restore(", "*id != record.id && lives(id)", "false"),
 ];

@@ -7,6 +7,11 @@ const SIDE: &str = "runtime/engine/src/sync/side.rs";
 const FETCHED: &str = "runtime/engine/src/sync/fetched.rs";
 const UNCERTAIN: &str = "runtime/engine/src/sync/uncertain.rs";
 const TURN: &str = "runtime/engine/src/sync/turn.rs";
+const TOLD: &str = "runtime/engine/src/sync/told.rs";
+const OUTCOME: &str = "runtime/engine/src/sync/outcome.rs";
+const FOLLOW: &str = "runtime/engine/src/sync/follow.rs";
+const TWINS: &str = "runtime/engine/src/sync/twins.rs";
+const MADE: &str = "runtime/engine/src/sync/made.rs";
 const DELIVER: &str = "runtime/engine/src/sync/deliver.rs";
 const PHASE: &str = "runtime/engine/src/sync/phase.rs";
 const GUARD: &str = "runtime/engine/src/sync/guard.rs";
@@ -26,9 +31,9 @@ pub const BUGS: &[Mutant] = &[
     bug(SIDE, "fn moves_with(", "self.parked_moves.get(key).copied()", "None"),
     bug(SIDE, "fn withholds_creates(", "self.backlog != Backlog::Absorbed && !self.suspects_open", "false"),
     bug(SIDE, "fn want(", "known.tickets.extend(tickets)", "drop(tickets)"),
-    bug(TURN, "fn absorb_batch(", "follow.behind.has(set, run.id, &row.key)", "false"),
+    bug(TOLD, "fn waits_behind(", "behind.has(set, run.id, key)", "false"),
     bug(FETCHED, "fn absorb_news(", "unordered && (reading.overtaken || in_flight)", "false"),
-    bug(TURN, "fn settle(", "*outcome == Outcome::Gone && is_doubtful(set, run, sent)", "false"),
+    bug(OUTCOME, "fn settle(", "*outcome == Outcome::Gone && is_doubtful(set, run, sent)", "false"),
     bug(
         FETCHED,
         "fn absorb_second_look(",
@@ -36,20 +41,20 @@ pub const BUGS: &[Mutant] = &[
         "lockstep_core::plan::Absorbed::Done",
     ),
     bug(FETCHED, "fn absorb_second_look(", "**link != doubt.known", "false"),
-    bug(TURN, "fn absorb_page(", "run.blocks(record) || unsure", "false"),
+    bug(TOLD, "fn absorb_page(", "run.blocks(record) || unsure", "false"),
     bug(TURN, "fn take_turn(", "read_first.contains(&side)", "false"),
     bug(FETCHED, "fn take_as_made(", "set.by_key(run.id, &row.key).is_none()", "true"),
-    bug(TURN, "impl Counted", "self.0.contains(&(side, key.clone()))", "false"),
+    bug(FOLLOW, "impl Counted", "self.0.contains(&(side, key.clone()))", "false"),
     bug(TURN, "async fn turn(", "self.wanted_again(&set, &refs, &delta, &follow)", "Vec::new()"),
-    bug(TURN, "fn settle(", "run.settled(sent.record, &mut follow.freed)", "()"),
+    bug(OUTCOME, "fn settle(", "run.settled(sent.record, &mut follow.freed)", "()"),
     bug(FETCHED, "fn absorb_news(", "planner.keep_glimpse(set, run.id, &batch, 0)", "drop(batch)"),
     bug(FETCHED, "fn absorb_news(", "awaits_another(planner, set, run, (key, tickets, rows))", "false"),
-    bug(TURN, "Some(record) if run.blocks(record) =>", "keep_while_parked(planner, set, run, &alone(), follow)", "()"),
-    bug(TURN, "let may_be_one =", "planner.told_match(set, run.id, (batch, index), in_flight).is_some()", "true"),
+    bug(TOLD, "fn waits_for_write(", "keep_while_parked(planner, set, run, &one.alone(), follow)", "()"),
+    bug(TOLD, "let may_be_one =", "planner.told_match(set, run.id, one.place(), in_flight).is_some()", "true"),
     bug(
-        TURN,
-        "if batch.kind == ChangeKind::Delete {",
-        "planner.presume_made(set, run.id, &row.key, |record| run.may_have_made(record, false))",
+        TOLD,
+        "if one.kind() == ChangeKind::Delete {",
+        "planner.presume_made(set, run.id, key, |record| run.may_have_made(record, false))",
         "false",
     ),
     bug(
@@ -79,8 +84,34 @@ pub const BUGS: &[Mutant] = &[
     bug(CACHE, "fn committed(", "self.committed = self.committed.max(seq)", "()"),
     bug(COMPARE, "async fn run(", "self.missing(&seen, &mut compared)?", "()"),
     bug(COMPARE, "fn is_as_known(", "shown.is_none() || shown == known", "true"),
-    bug(SIDE, "fn look_for_twins(", "spec.side(self.id).is_none_or(|side| side.refuses_twins)", "true"),
-    bug(SIDE, "fn look_for_made(", "set.by_key(self.id, key) == Some(sent.record)", "false"),
-    bug(SIDE, "fn is_made_meanwhile(", "!self.creating.is_empty()", "false"),
+    bug(TWINS, "fn look_for_twins(", "spec.side(self.id).is_none_or(|side| side.refuses_twins)", "true"),
+    bug(TWINS, "fn look_for_made(", "set.by_key(self.id, key) == Some(sent.record)", "false"),
+    bug(TWINS, "fn is_made_meanwhile(", "!self.creating.is_empty()", "false"),
     bug(PHASE, "Notice::Made => {", "!resume_look(&self.core, run, &key)?", "true"),
+    bug(FOLLOW, "fn forget_parked(", "!run.doubts.concern(key)", "true"),
+    bug(
+        DELIVER,
+        "fn give_writes(",
+        "sent.intent.action == Action::Create && run.give_up_uncertain(*record, &mut self.staged.freed)",
+        "false",
+    ),
+    bug(FETCHED, "fn absorb_fetched(", "heed_known(planner.spec, set, run, &rows, follow)", "()"),
+    bug(
+        FETCHED,
+        "fn take_as_made(",
+        "ours.is_none() && planner.lives_elsewhere(set, run.id, sent.record, row)",
+        "false",
+    ),
+    bug(FETCHED, "fn absorb_news(", "hint::shows_all(batch, &run.selection)", "true"),
+    bug(TOLD, "fn stranger_waits(", "!run.parked.is_empty()", "false"),
+    bug(TOLD, "fn absorb_one(", "follows_news(planner, set, run, one)", "false"),
+    bug(SIDE, "fn may_have_made(", "self.forgot", "false"),
+    bug(HINT, "fn unname(", "self.unnamed.insert(key.clone(), self.told)", "()"),
+    bug(MADE, "fn passed(", "*until <= time", "true"),
+    bug(
+        TURN,
+        "fn wanted_again(",
+        "Some(Mark { record: *record, side: *side, action })",
+        "action.map(|action| Mark { record: *record, side: *side, action: Some(action) })",
+    ),
 ];
