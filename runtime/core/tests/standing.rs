@@ -8,15 +8,15 @@ mod world;
 use lockstep_core::{
     change::Row,
     journal::What,
-    plan::{Absorbed, Choice, Phase, Reverted, Unread, needs},
-    record::{Life, Link, RecordId},
+    plan::{Absorbed, Choice, Phase, Reverted, Unread, affirm, needs},
+    record::{FieldId, Life, Link, RecordId},
     spec::{DeletePolicy, Policy},
     value::Value,
     write::{Action, Outcome, Overwritten, Rejection},
 };
 use world::{
     bench::{A, B, Bench, FIRST},
-    key, row, spec, upsert,
+    key, row, spec, text, upsert,
 };
 
 fn two() -> Bench {
@@ -39,6 +39,30 @@ fn overwrote(id: i64, order: u64, values: &[&str], foreign: &str) -> Outcome {
 
 fn is_conflict(what: &What) -> bool {
     matches!(what, What::Conflict { .. })
+}
+
+#[test]
+fn a_write_of_which_nobody_heard_is_asked_about_where_nothing_is_wanted_any_more() {
+    let mut bench = two();
+    bench.tell(A, 1, 2, &["v0", "a1"]);
+    let lost = bench.sent(FIRST, B);
+    bench.tell(A, 1, 3, &["v0", "v0"]);
+    assert_eq!(bench.wants(FIRST, B), None);
+    let fields: Vec<FieldId> = lost.fields.iter().map(|(field, ..)| *field).collect();
+    let asked = affirm(&bench.spec, bench.record(FIRST), B, &fields, None).unwrap();
+    assert_eq!((&asked.intent.cells[2], &asked.intent.expected[2]), (&text("v0"), &text("v0")));
+    assert_eq!((&asked.intent.cells[1], asked.intent.key.as_ref()), (&None, Some(&key(11))));
+    // Ours had taken effect over an edit, and the question restored what is agreed.
+    bench.plan(|planner, set| planner.settle(set, B, &asked, &overwrote(11, 3, &["v0", "v0"], "b1")));
+    assert_eq!(bench.count(is_conflict) + bench.count(|what| matches!(what, What::Overwrote { .. })), 1);
+
+    bench.tell(A, 1, 4, &["m", "v0"]);
+    let both = affirm(&bench.spec, bench.record(FIRST), B, &fields, Some(bench.sent(FIRST, B)));
+    assert_eq!(both.unwrap().fields.len(), 2, "what is wanted is sent with it");
+    bench.delete(A, 1, 5);
+    let delete = bench.sent(FIRST, B);
+    let sent = affirm(&bench.spec, bench.record(FIRST), B, &fields, Some(delete.clone()));
+    assert_eq!(sent, Some(delete), "it expects every value already");
 }
 
 #[test]

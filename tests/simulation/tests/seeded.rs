@@ -141,6 +141,9 @@ fn what_failed_once_holds() {
     hold([712878], false);
     // What a poll showed that had begun before a pause, and came after it.
     hold([521491], false);
+    // What a write whose answer was lost had overwritten, where nothing was to be written
+    // there any more.
+    hold([1365877], false);
     // A delete was reverted, and then the end of the row that had been the record's before.
     hold([1212678], false);
     // A look for rows made in the same moment ended a doubtful write's record's wishes.

@@ -106,7 +106,7 @@ pub const BUGS: &[Mutant] = &[
     bug(TOLD, "fn stranger_waits(", "!run.parked.is_empty()", "false"),
     bug(TOLD, "fn absorb_one(", "follows_news(planner, set, run, one)", "false"),
     bug(SIDE, "fn may_have_made(", "self.forgot", "false"),
-    bug(HINT, "fn unname(", "self.unnamed.insert(key.clone(), self.told)", "()"),
+    bug(HINT, "fn unname(", "self.unnamed.insert(key.clone(), self.told)", "None::<u64>"),
     bug(MADE, "fn passed(", "*until <= time", "true"),
     bug(
         TURN,
@@ -114,4 +114,5 @@ pub const BUGS: &[Mutant] = &[
         "Some(Mark { record: *record, side: *side, action })",
         "action.map(|action| Mark { record: *record, side: *side, action: Some(action) })",
     ),
+    bug(DELIVER, "fn give_writes(", "plan::affirm(&spec, record, id, fields, sent)", "sent"),
 ];

@@ -108,6 +108,40 @@ pub fn intent(spec: &SyncSpec, refs: &Refs, record: &Record, side: SideId) -> Op
     Some(Sent { record: record.id, intent: Intent { action, key, cells, expected }, fields })
 }
 
+/// The write a record wants, and with it the fields of an earlier one of which nobody
+/// knows whether it took effect, as they are believed to be: the side looks before it
+/// writes, and tells what the earlier one overwrote. Alone, where nothing else is wanted.
+pub fn affirm<'f>(
+    spec: &SyncSpec,
+    record: &Record,
+    side: SideId,
+    doubtful: impl IntoIterator<Item = &'f FieldId>,
+    sent: Option<Sent>,
+) -> Option<Sent> {
+    let is_update = sent.as_ref().is_none_or(|sent| sent.intent.action == Action::Update);
+    let side = spec.side(side)?;
+    let link = record.link(side.id).filter(|link| link.is_live() && !link.quarantined);
+    let Some(link) = link.filter(|_| is_update && record.life == Life::Live) else {
+        return sent;
+    };
+    let nothing = vec![None; side.columns.len()];
+    let mut sent = sent.unwrap_or_else(|| Sent {
+        record: record.id,
+        intent: Intent { action: Action::Update, key: link.key.clone(), cells: nothing.clone(), expected: nothing },
+        fields: Vec::new(),
+    });
+    for field in doubtful {
+        let is_sent = sent.fields.iter().any(|(known, ..)| known == field);
+        let here = side.field(*field).filter(|here| here.writes_update && !is_sent);
+        if let (Some(_), Some(state), Some(known)) = (here, record.field(*field), link.observed(*field)) {
+            put(&mut sent.intent.cells, side, *field, known);
+            put(&mut sent.intent.expected, side, *field, known);
+            sent.fields.push((*field, state.value.clone(), known.clone()));
+        }
+    }
+    (!sent.fields.is_empty()).then_some(sent)
+}
+
 fn put(cells: &mut [Cell], side: &SideSpec, field: FieldId, value: &Value) {
     let place = side.field(field).and_then(|here| cells.get_mut(here.column));
     if let Some(place) = place {

@@ -24,7 +24,7 @@ mod workset;
 
 pub use absorb::can_order;
 pub use filter::{Belonging, belonging};
-pub use intent::{intent, wants};
+pub use intent::{affirm, intent, wants};
 pub use needs::{
     Parent, Wait, moved_to, needs, needs_entries, needs_keys, needs_outcomes, needs_rows, parents, record_matches,
     waits,

@@ -377,7 +377,7 @@ impl Actor {
             let Some(run) = self.sides.get_mut(&mark.side) else {
                 continue;
             };
-            if mark.action.is_some() {
+            if mark.action.is_some() || run.uncertain.fields(mark.record).is_some() {
                 run.queue.push(mark.record);
             } else if !run.in_flight.contains(&mark.record) {
                 run.give_up_uncertain(mark.record, &mut self.staged.freed);

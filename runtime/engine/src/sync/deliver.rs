@@ -106,6 +106,10 @@ impl Actor {
         let mut bytes = 0;
         for (position, record) in records.iter().enumerate() {
             let sent = set.get(*record).and_then(|record| plan::intent(&spec, &refs, record, id));
+            let sent = match (set.get(*record), run.uncertain.fields(*record)) {
+                (Some(record), Some(fields)) => plan::affirm(&spec, record, id, fields, sent),
+                _ => sent,
+            };
             let Some(sent) = sent else {
                 if let Some(record) = set.get(*record) {
                     let waits = plan::waits(&spec, &refs, record);

@@ -56,7 +56,7 @@ pub(super) fn settle(
             }
             Settled::Refetch(_) if run.uncertain.audits && sent.intent.action != Action::Create => {
                 // Sent once more it looks first, and tells what it had overwritten.
-                run.uncertain.add(sent.record);
+                run.uncertain.add(sent.record, sent.fields.iter().map(|(field, ..)| *field));
                 run.settled(sent.record, &mut follow.freed);
                 run.queue.delay(sent.record, BUSY_WAIT_MIN);
             }

@@ -329,7 +329,7 @@ impl Actor {
             marks
                 .iter()
                 .filter(|mark| mark.action != Some(Action::Create))
-                .for_each(|mark| run.uncertain.add(mark.record));
+                .for_each(|mark| run.uncertain.add(mark.record, []));
         }
     }
 

@@ -4,9 +4,12 @@
 //! so nothing is read or taken of it until the write was sent once more: it looks
 //! first, and says what it had overwritten. Knows nothing of values.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-use lockstep_core::{key::Key, record::RecordId};
+use lockstep_core::{
+    key::Key,
+    record::{FieldId, RecordId},
+};
 
 /// A row that is to be read, and the places in the stream that wait for it.
 pub(super) type Held = (Key, Vec<u64>);
@@ -15,21 +18,27 @@ pub(super) type Held = (Key, Vec<u64>);
 pub(super) struct Uncertain {
     /// Whether the side looks, writes and audits.
     pub(super) audits: bool,
-    records: HashSet<RecordId>,
+    /// With the fields that were sent, as far as that is known.
+    records: HashMap<RecordId, BTreeSet<FieldId>>,
     held: HashMap<RecordId, Vec<Held>>,
     rows: usize,
 }
 
 impl Uncertain {
-    /// A write of this record may have been sent, and its outcome is not known.
-    pub(super) fn add(&mut self, record: RecordId) {
+    /// A write of these fields may have been sent, and its outcome is not known.
+    pub(super) fn add(&mut self, record: RecordId, fields: impl IntoIterator<Item = FieldId>) {
         if self.audits {
-            self.records.insert(record);
+            self.records.entry(record).or_default().extend(fields);
         }
     }
 
     pub(super) fn has(&self, record: RecordId) -> bool {
-        !self.records.is_empty() && self.records.contains(&record)
+        !self.records.is_empty() && self.records.contains_key(&record)
+    }
+
+    /// The fields that may have been written.
+    pub(super) fn fields(&self, record: RecordId) -> Option<&BTreeSet<FieldId>> {
+        self.records.get(&record).filter(|fields| !fields.is_empty())
     }
 
     /// The row is read once that is known.
@@ -59,10 +68,13 @@ mod tests {
     #[test]
     fn what_is_told_of_a_doubtful_write_waits_until_it_is_known() {
         let mut uncertain = Uncertain::default();
-        uncertain.add(RecordId(1));
+        uncertain.add(RecordId(1), [FieldId(0)]);
         assert!(!uncertain.has(RecordId(1)), "a conditional write overwrites nothing");
         uncertain.audits = true;
-        uncertain.add(RecordId(1));
+        uncertain.add(RecordId(1), []);
+        assert_eq!(uncertain.fields(RecordId(1)), None);
+        uncertain.add(RecordId(1), [FieldId(0), FieldId(2)]);
+        assert_eq!(uncertain.fields(RecordId(1)).map(BTreeSet::len), Some(2));
         let key = Key::new(Vec::new());
         uncertain.hold(RecordId(1), (key.clone(), vec![3]));
         assert_eq!((uncertain.len(), uncertain.clear(RecordId(1))), (1, vec![(key, vec![3])]));
