@@ -298,11 +298,12 @@ fn an_answer_that_is_older_than_what_is_known_ends_a_write_that_changed_nothing(
     let mut bench = two();
     bench.tell(A, 1, 2, &["v0", "n x"]);
     bench.applied(FIRST, B, 11, 2, &["v0", "nx"]);
-    bench.tell(B, 11, 9, &["v0", "nx"]);
+    bench.tell(B, 11, 9, &["m", "nx"]);
     assert_eq!(bench.wants(FIRST, B), None, "it stores what was written in its own way");
-    bench.tell(A, 1, 3, &["v0", "nx"]);
+    bench.applied(FIRST, A, 1, 3, &["m", "n x"]);
+    bench.tell(A, 1, 4, &["m", "nx"]);
     assert_eq!(bench.wants(FIRST, B), Some(Action::Update));
-    bench.applied(FIRST, B, 11, 2, &["v0", "nx"]);
+    bench.applied(FIRST, B, 11, 2, &["m", "nx"]);
     assert_eq!((bench.wants(FIRST, B), bench.wants(FIRST, A)), (None, None));
 }
 
