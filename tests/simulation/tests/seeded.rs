@@ -144,6 +144,11 @@ fn what_failed_once_holds() {
     // What a write whose answer was lost had overwritten, where nothing was to be written
     // there any more.
     hold([1365877], false);
+    // A row was told of while a create was in flight, and read when it was gone already.
+    hold([1462540], false);
+    // A row that a create had made was read while the create's answer was looked for again,
+    // and deleted before that.
+    hold([1467579], false);
     // A delete was reverted, and then the end of the row that had been the record's before.
     hold([1212678], false);
     // A look for rows made in the same moment ended a doubtful write's record's wishes.

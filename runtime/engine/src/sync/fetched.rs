@@ -1,10 +1,10 @@
 //! What reads of single rows brought: rows that were told of, rows that were
 //! looked for and not found, and rows that tell what became of a write.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lockstep_core::{
-    change::{Found, Row},
+    change::{ChangeBatch, Found, Row},
     delta::{Notice, NoticeChange},
     key::Key,
     plan::{self, Maker, Planner, Sent, Workset},
@@ -116,12 +116,27 @@ fn absorb_news(
         run.want(key.clone(), tickets.to_vec());
         return;
     }
+    let waits = run.has_stranger(key) || follow.taken_up.contains(&(run.id, key.clone()));
+    if rows.is_empty() && record.is_none() && waits {
+        // What was told of it before comes first, or it would live on.
+        run.want(key.clone(), tickets.to_vec());
+        return;
+    }
     if awaits_another(planner, set, run, (key, tickets, rows)) {
         return;
     }
-    if record.is_none() && rows.iter().any(|row| is_twin(planner, set, run, row)) {
+    let shown: Vec<Arc<ChangeBatch>> = run.hints.of(key).cloned().collect();
+    if record.is_none() && waits_for_create(planner, set, run, (rows, &shown)) {
+        // It may be gone before it is read again.
+        rows.iter().for_each(|row| follow.glimpse(run, row));
         run.want(key.clone(), tickets.to_vec());
         return;
+    }
+    if record.is_none()
+        && rows.is_empty()
+        && let Some(batch) = shown.iter().find(|batch| was_made(planner, set, run, batch))
+    {
+        planner.absorb_told_last(set, run.id, batch, 0);
     }
     for row in rows {
         let unknown = set.by_key(run.id, &row.key).is_none();
@@ -157,6 +172,29 @@ fn absorb_news(
     }
     follow.forget_notice(run, key);
     tickets.iter().for_each(|ticket| run.watermark.free(*ticket));
+}
+
+/// Whether a row that nobody knows, as read or as it was shown before it went, may be one
+/// that is being made, or was a moment ago.
+fn waits_for_create(
+    planner: &mut Planner<'_>,
+    set: &Workset,
+    run: &mut SideRun,
+    (rows, shown): (&[&Row], &[Arc<ChangeBatch>]),
+) -> bool {
+    if !rows.is_empty() {
+        return rows.iter().any(|row| is_twin(planner, set, run, row));
+    }
+    let is_created = |record: RecordId| run.creating.values().any(|group| group.contains(&record));
+    !run.creating.is_empty()
+        && shown.iter().any(|batch| planner.told_match(set, run.id, (batch, 0), is_created).is_some())
+}
+
+/// Whether a row that is gone, and of which this was shown, was that of a record of which
+/// a create was sent, whose answer was never heard.
+fn was_made(planner: &mut Planner<'_>, set: &Workset, run: &SideRun, batch: &ChangeBatch) -> bool {
+    let made = |record: RecordId| run.may_have_sent(record) && !run.in_flight.contains(&record);
+    hint::shows_all(batch, &run.selection) && planner.told_match(set, run.id, (batch, 0), made).is_some()
 }
 
 /// A row that nobody knows matches a record that has another row here, as far as is

@@ -24,6 +24,8 @@ pub(super) struct Follow {
     pub(super) settled: Vec<(SideId, RecordId)>,
     pub(super) touched: Vec<RecordId>,
     pub(super) behind: Behind,
+    /// Rows that waited and are absorbed in this turn, after what was read.
+    pub(super) taken_up: HashSet<(SideId, Key)>,
     pub(super) counted: Counted,
     pub(super) notices: Vec<NoticeChange>,
 }

@@ -382,6 +382,11 @@ impl SideRun {
         self.strangers.push_back((group, row));
     }
 
+    /// Whether something told of this row, which nobody knows, waits for creates.
+    pub(super) fn has_stranger(&self, key: &Key) -> bool {
+        self.strangers.iter().any(|(_, told)| told.batch.rows.iter().any(|row| row.key == *key))
+    }
+
     /// It is known what became of a write, or none is wanted any more.
     pub(super) fn certain(&mut self, record: RecordId) {
         for (key, tickets) in self.uncertain.clear(record) {

@@ -94,7 +94,9 @@ impl Actor {
         let sides = &mut self.sides;
         let now = self.core.clock.now();
         let (mut follow, mut delta, tally) = self.core.plan(&mut set, &refs, |planner, set| {
-            let mut follow = Follow { counted, ..Follow::default() };
+            let freed =
+                taken.freed.iter().flat_map(|(side, row)| row.batch.rows.iter().map(|row| (*side, row.key.clone())));
+            let mut follow = Follow { counted, taken_up: freed.collect(), ..Follow::default() };
             for (side, sent, outcomes) in &taken.written {
                 if let Some(run) = sides.get_mut(side) {
                     settle(planner, set, run, sent, outcomes, &mut follow);
@@ -317,13 +319,9 @@ impl Actor {
             all.add(plan::needs_rows(spec, *side, found.iter().map(|found| &found.row)));
             all.add(plan::needs_keys(spec, *side, &request.keys));
             let missing = request.keys.iter().zip(asked).filter_map(|(key, asked)| match asked {
-                Asked::Missing => Some(key),
+                Asked::Missing | Asked::News { .. } => Some(key),
                 Asked::Moved { key, .. } => Some(key),
-                Asked::News { .. }
-                | Asked::Refetch { .. }
-                | Asked::Suspect { .. }
-                | Asked::Twins { .. }
-                | Asked::Made { .. } => None,
+                Asked::Refetch { .. } | Asked::Suspect { .. } | Asked::Twins { .. } | Asked::Made { .. } => None,
             });
             let doubts = self.sides.get(side).map(|run| &run.doubts);
             ids.extend(request.keys.iter().filter_map(|key| doubts?.record(key)));
