@@ -197,6 +197,14 @@ impl Desk {
         self.actor.staged.batch_rows += 1;
     }
 
+    /// The stream tells that a row is gone.
+    async fn tell_gone(&mut self, side: SideId, row: Row, order: u64) {
+        self.stage(side, row, order);
+        let (_, _, batch) = self.actor.staged.batches.back_mut().unwrap();
+        Arc::make_mut(batch).kind = ChangeKind::Delete;
+        self.turn().await;
+    }
+
     /// The stream tells of a row, up to the position of this order.
     async fn tell(&mut self, side: SideId, row: Row, order: u64) {
         self.stage(side, row, order);
@@ -372,4 +380,33 @@ async fn a_source_is_told_to_forget_only_what_a_power_cut_cannot_take() {
     desk.store.sync_always();
     desk.actor.tick().unwrap();
     assert_eq!(desk.run(A).durable.order(), 7);
+}
+
+#[tokio::test]
+async fn a_row_made_anew_waits_for_what_waits_of_the_one_before_it() {
+    let mut desk = Desk::linked("log").await;
+    desk.send(B);
+    desk.tell_gone(B, row(11, 2, "old"), 2).await;
+    desk.tell(B, row(12, 3, "anew"), 3).await;
+    assert_eq!(desk.run(B).parked[&FIRST].len(), 2, "its end waits for the write in flight");
+    assert_eq!(desk.run(B).moves_with(&key(12)), Some(FIRST), "and so does what is told of it later");
+}
+
+#[tokio::test]
+async fn a_row_made_anew_is_read_after_the_one_before_it_where_that_is_to_be_read() {
+    let mut desk = Desk::linked("log").await;
+    desk.run(B).want(key(11), Vec::new());
+    desk.tell(B, row(12, 2, "anew"), 2).await;
+    assert!(desk.run(B).is_wanted(&key(12)), "what is read may be the end of it");
+    let (set, _) = desk.actor.core.gather(&plan::needs_keys(&spec(), B, [&key(12)]), &[]).unwrap();
+    assert_eq!(set.by_key(B, &key(12)), None);
+}
+
+#[tokio::test]
+async fn a_log_that_forgot_changes_may_not_have_told_of_a_row() {
+    let mut desk = Desk::linked("log").await;
+    desk.run(B).suspect_below = FIRST.0 + 1;
+    assert_eq!(desk.run(B).may_have_made(FIRST, false), None, "a log tells of a row before it tells of its end");
+    desk.run(B).forgot = true;
+    assert_eq!(desk.run(B).may_have_made(FIRST, false), Some(Presumed::Sent));
 }
