@@ -160,7 +160,7 @@ fn what_failed_once_holds() {
     hold([621958], false);
     // A row that waited until another one was known to be gone was deleted before that, and
     // what had been told of it was forgotten.
-    hold([925773], false);
+    hold([925773, 1502961], false);
     // What a look for rows made in the same moment showed of ours: an edit, gone with the
     // row before it was told.
     hold([1000775, 1031995], false);

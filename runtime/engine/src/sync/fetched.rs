@@ -123,6 +123,7 @@ fn absorb_news(
         return;
     }
     if awaits_another(planner, set, run, (key, tickets, rows)) {
+        rows.iter().for_each(|row| follow.glimpse(run, row));
         return;
     }
     let shown: Vec<Arc<ChangeBatch>> = run.hints.of(key).cloned().collect();
