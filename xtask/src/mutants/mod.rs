@@ -26,8 +26,9 @@ const NUMBER: &str = "LOCKSTEP_MUTANT";
 /// A test program that takes longer has found something that never ends.
 const TEST_MAX: Duration = Duration::from_secs(240);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Seeds every survivor of the tests is run with: of every kind, of logs, harsh.
-const SEEDS: [(&str, &[&str]); 3] = [("300", &[]), ("200", &["--logs"]), ("120", &["--harsh", "--seed", "60"])];
+/// Seeds every survivor of the tests is run with: of every kind, of logs, harsh, with rivals.
+const SEEDS: [(&str, &[&str]); 4] =
+    [("300", &[]), ("200", &["--logs"]), ("120", &["--harsh", "--seed", "60"]), ("300", &["--rivals"])];
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
