@@ -151,7 +151,7 @@ async fn nothing_is_lost_and_nothing_grows() -> Result<()> {
     let verdict = ring.expect_nothing_lost().await?;
     let seconds = begun.elapsed().as_secs().max(1);
     let report = format!(
-        "# Soak\n\n{minutes} minutes, {} edits at three systems ({:.0} a second), {struck} troubles of {} kinds, one process \
+        "# Soak\n\n{minutes} minutes, {} deeds tried at three systems ({:.0} a second), {struck} troubles of {} kinds, one process \
          throughout.\n\n{verdict}\n\n{table}\n{}\n",
         crowd.deeds(),
         crowd.deeds() as f64 / seconds as f64,
