@@ -51,6 +51,8 @@ fn records_made_twice_in_one_moment_become_one() {
     // What became of the runtime's row was not heard: a fault, a crash, a crash after which
     // the stream told of the other row first.
     hold_rivals([284, 539, 646, 910, 1341, 1462, 1727, 33505]);
+    // A record had a row already when the one that its create had made was looked for.
+    hold_rivals([8960]);
     // The process died before it had looked for another row.
     hold_rivals([331, 584]);
     // The stream told of the other row long after it was made.

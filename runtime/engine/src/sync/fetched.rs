@@ -384,6 +384,11 @@ fn take_as_made(
     rows: &[&Row],
     follow: &mut Follow,
 ) -> bool {
+    if set.get(sent.record).and_then(|record| record.link(run.id)).is_some_and(Link::is_live) {
+        // It has one meanwhile, which somebody may have made as well.
+        planner.give_up_made(set, run.id, sent, rows);
+        return true;
+    }
     let unknown: Vec<&Row> = rows.iter().filter(|row| set.by_key(run.id, &row.key).is_none()).copied().collect();
     let mut ours = unknown.iter().filter(|row| plan::holds(row, sent));
     let ours = ours.next().filter(|_| ours.next().is_none());
