@@ -48,7 +48,7 @@ pub const BUGS: &[Mutant] = &[
     bug(TURN, "async fn turn(", "self.wanted_again(&set, &refs, &delta, &follow)", "Vec::new()"),
     bug(OUTCOME, "fn settle(", "run.settled(sent.record, &mut follow.freed)", "()"),
     bug(FETCHED, "fn absorb_news(", "planner.keep_glimpse(set, run.id, &batch, 0)", "drop(batch)"),
-    bug(FETCHED, "fn absorb_news(", "awaits_another(planner, set, run, (key, tickets, rows))", "false"),
+    bug(FETCHED, "fn news_waits(", "awaits_another(planner, set, run, (key, tickets, rows))", "false"),
     bug(TOLD, "fn waits_for_write(", "keep_while_parked(planner, set, run, &one.alone(), follow)", "()"),
     bug(TOLD, "let may_be_one =", "planner.told_match(set, run.id, one.place(), in_flight).is_some()", "true"),
     bug(
@@ -64,7 +64,7 @@ pub const BUGS: &[Mutant] = &[
         "false",
     ),
     bug(SIDE, "fn may_have_made(", "!is_log", "true"),
-    bug(UNCERTAIN, "fn has(", "!self.records.is_empty() && self.records.contains(&record)", "false"),
+    bug(UNCERTAIN, "fn has(", "!self.records.is_empty() && self.records.contains_key(&record)", "false"),
     bug(DELIVER, "fn give_writes(", "self.core.cache.is_uncommitted(record)", "false"),
     bug(DELIVER, "fn give_writes(", "run.in_flight.contains(&record)", "false"),
     bug(DELIVER, "fn look_up_suspects(", "sent.record.0 < run.suspect_below || !refuses_twins", "false"),

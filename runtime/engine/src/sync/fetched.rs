@@ -19,6 +19,7 @@ use super::{
     doubt::Doubt,
     follow::Follow,
     hint,
+    reading::Reading,
     side::{SideRun, Wanted},
     told::shows_something_else,
     twins::is_twin,
@@ -102,43 +103,61 @@ fn absorb_news(
     follow: &mut Follow,
 ) {
     let reading = run.readings.end(key);
+    if news_waits(planner, set, run, (key, tickets, rows, reading), follow) {
+        // It may be gone before it is read again.
+        rows.iter().for_each(|row| follow.glimpse(run, row));
+        return;
+    }
+    if rows.is_empty() {
+        if !absorb_gone(planner, set, run, (key, tickets)) {
+            return;
+        }
+    } else {
+        absorb_found(planner, set, run, rows);
+        match run.is_wanted(key) {
+            true => run.hints.read(key, reading.told),
+            false => drop(run.hints.take(key)),
+        }
+    }
+    follow.forget_notice(run, key);
+    tickets.iter().for_each(|ticket| run.watermark.free(*ticket));
+}
+
+/// Whether what was read comes after something that is not known yet: it is read again
+/// then.
+fn news_waits(
+    planner: &mut Planner<'_>,
+    set: &Workset,
+    run: &mut SideRun,
+    (key, tickets, rows, reading): (&Key, &[u64], &[&Row], Reading),
+    follow: &Follow,
+) -> bool {
     let record = set.by_key(run.id, key);
     if let Some(record) = record.filter(|record| run.uncertain.has(*record)) {
-        rows.iter().for_each(|row| follow.glimpse(run, row));
         run.uncertain.hold(record, (key.clone(), tickets.to_vec()));
-        return;
+        return true;
     }
     let unordered = rows.is_empty() || rows.iter().any(|row| row.version.order.is_empty());
     let in_flight = record.is_some_and(|record| run.in_flight.contains(&record));
-    if unordered && (reading.overtaken || in_flight) {
-        // Which of the two is newer cannot be told.
-        rows.iter().for_each(|row| follow.glimpse(run, row));
+    // Which of the two is newer cannot be told.
+    let overtaken = unordered && (reading.overtaken || in_flight);
+    // What was told of it before comes first, or it would live on.
+    let told_before = run.has_stranger(key) || follow.taken_up.contains(&(run.id, key.clone()));
+    if overtaken || rows.is_empty() && record.is_none() && told_before {
         run.want(key.clone(), tickets.to_vec());
-        return;
-    }
-    let waits = run.has_stranger(key) || follow.taken_up.contains(&(run.id, key.clone()));
-    if rows.is_empty() && record.is_none() && waits {
-        // What was told of it before comes first, or it would live on.
-        run.want(key.clone(), tickets.to_vec());
-        return;
+        return true;
     }
     if awaits_another(planner, set, run, (key, tickets, rows)) {
-        rows.iter().for_each(|row| follow.glimpse(run, row));
-        return;
+        return true;
     }
-    let shown: Vec<Arc<ChangeBatch>> = run.hints.of(key).cloned().collect();
-    if record.is_none() && waits_for_create(planner, set, run, (rows, &shown)) {
-        // It may be gone before it is read again.
-        rows.iter().for_each(|row| follow.glimpse(run, row));
+    let waits = record.is_none() && waits_for_create(planner, set, run, (key, rows));
+    if waits {
         run.want(key.clone(), tickets.to_vec());
-        return;
     }
-    if record.is_none()
-        && rows.is_empty()
-        && let Some(batch) = shown.iter().find(|batch| was_made(planner, set, run, batch))
-    {
-        planner.absorb_told_last(set, run.id, batch, 0);
-    }
+    waits
+}
+
+fn absorb_found(planner: &mut Planner<'_>, set: &mut Workset, run: &mut SideRun, rows: &[&Row]) {
     for row in rows {
         let unknown = set.by_key(run.id, &row.key).is_none();
         let create = || planner.create_before_row(set, run.id, row, |record| run.may_have_sent(record));
@@ -146,49 +165,48 @@ fn absorb_news(
         planner.absorb_row(set, run.id, row);
         run.look_for_made(planner.spec, set, &row.key, sent_before);
     }
-    if rows.is_empty() {
-        let is_thin = !run.hints.of(key).any(|batch| hint::shows_all(batch, &run.selection));
-        let made = planner.presume_made(set, run.id, key, |record| run.may_have_made(record, is_thin));
-        run.regained.note_gone(key, made || record.is_some());
+}
+
+/// A row of which something was told is not there. False: it is known to have been, and
+/// in doubt now.
+fn absorb_gone(
+    planner: &mut Planner<'_>,
+    set: &mut Workset,
+    run: &mut SideRun,
+    (key, tickets): (&Key, &[u64]),
+) -> bool {
+    let known = set.by_key(run.id, key).is_some();
+    let shown: Vec<Arc<ChangeBatch>> = run.hints.of(key).cloned().collect();
+    if !known && let Some(batch) = shown.iter().find(|batch| was_made(planner, set, run, batch)) {
+        planner.absorb_told_last(set, run.id, batch, 0);
     }
-    if rows.is_empty()
-        && let Some((record, link)) = live_link(set, run.id, key)
-    {
+    let is_thin = !shown.iter().any(|batch| hint::shows_all(batch, &run.selection));
+    let made = planner.presume_made(set, run.id, key, |record| run.may_have_made(record, is_thin));
+    run.regained.note_gone(key, made || known);
+    if let Some((record, link)) = live_link(set, run.id, key) {
         // Its hints stay until that is believed.
         run.doubts.add(key, tickets, record, link);
         tickets.iter().for_each(|ticket| run.watermark.doubt(*ticket));
-        return;
+        return false;
     }
-    if rows.is_empty() {
-        // Known to be gone: what was told of it may be an edit made before that, of a
-        // row that lived again meanwhile.
-        let told = run.hints.take(key);
-        for batch in told.glimpsed.iter().chain(&hint::end_of(&told.ordered)) {
-            planner.keep_glimpse(set, run.id, batch, 0);
-        }
-    } else if run.is_wanted(key) {
-        run.hints.read(key, reading.told);
-    } else {
-        run.hints.take(key);
+    // Known to be gone: what was told of it may be an edit made before that, of a row
+    // that lived again meanwhile.
+    let told = run.hints.take(key);
+    for batch in told.glimpsed.iter().chain(&hint::end_of(&told.ordered)) {
+        planner.keep_glimpse(set, run.id, batch, 0);
     }
-    follow.forget_notice(run, key);
-    tickets.iter().for_each(|ticket| run.watermark.free(*ticket));
+    true
 }
 
 /// Whether a row that nobody knows, as read or as it was shown before it went, may be one
 /// that is being made, or was a moment ago.
-fn waits_for_create(
-    planner: &mut Planner<'_>,
-    set: &Workset,
-    run: &mut SideRun,
-    (rows, shown): (&[&Row], &[Arc<ChangeBatch>]),
-) -> bool {
+fn waits_for_create(planner: &mut Planner<'_>, set: &Workset, run: &mut SideRun, (key, rows): (&Key, &[&Row])) -> bool {
     if !rows.is_empty() {
         return rows.iter().any(|row| is_twin(planner, set, run, row));
     }
     let is_created = |record: RecordId| run.creating.values().any(|group| group.contains(&record));
     !run.creating.is_empty()
-        && shown.iter().any(|batch| planner.told_match(set, run.id, (batch, 0), is_created).is_some())
+        && run.hints.of(key).any(|batch| planner.told_match(set, run.id, (batch, 0), is_created).is_some())
 }
 
 /// Whether a row that is gone, and of which this was shown, was that of a record of which
