@@ -142,8 +142,8 @@ fn news_waits(
     // Which of the two is newer cannot be told.
     let overtaken = unordered && (reading.overtaken || in_flight);
     // What was told of it before comes first, or it would live on.
-    let told_before = run.has_stranger(key) || follow.taken_up.contains(&(run.id, key.clone()));
-    if overtaken || rows.is_empty() && record.is_none() && told_before {
+    let told_before = || run.has_stranger(key) || follow.taken_up.contains(&(run.id, key.clone()));
+    if overtaken || rows.is_empty() && record.is_none() && told_before() {
         run.want(key.clone(), tickets.to_vec());
         return true;
     }
