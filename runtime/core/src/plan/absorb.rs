@@ -185,23 +185,22 @@ impl Planner<'_> {
 
     /// Whether an unknown row, as read, would be that of a record without one at the side.
     pub fn is_awaited(&mut self, set: &Workset, side: SideId, row: &Row) -> bool {
-        self.spec.side(side).is_some_and(|side| {
-            let layout = self.layout(side, None);
-            let matches = row_matches(self.spec, side, &Cells::new(layout, &row.cells));
-            !self.candidates(set, side.id, &matches).is_empty()
-        })
+        !self.would_be(set, side, row).is_empty()
     }
 
-    /// Whether an unknown row, as read, is rather that of a record that lives, without one
-    /// at the side, than of this one, which is dead.
+    /// Whether it is rather that of a record that lives than of this one, which is dead.
     pub fn lives_elsewhere(&mut self, set: &Workset, side: SideId, dead: RecordId, row: &Row) -> bool {
         let lives = |id: RecordId| set.get(id).is_some_and(|record| !matches!(record.life, Life::Deleted { .. }));
-        let Some(side) = self.spec.side(side).filter(|_| !lives(dead)) else {
-            return false;
+        !lives(dead) && self.would_be(set, side, row).into_iter().any(lives)
+    }
+
+    fn would_be(&mut self, set: &Workset, side: SideId, row: &Row) -> Vec<RecordId> {
+        let Some(side) = self.spec.side(side) else {
+            return Vec::new();
         };
         let layout = self.layout(side, None);
         let matches = row_matches(self.spec, side, &Cells::new(layout, &row.cells));
-        self.candidates(set, side.id, &matches).into_iter().any(lives)
+        self.candidates(set, side.id, &matches)
     }
 
     fn holder(&self, set: &Workset, side: &SideSpec, told: &Told<'_>) -> Option<(RecordId, Key)> {

@@ -124,11 +124,11 @@ pub fn affirm<'f>(
     let Some(link) = link.filter(|_| is_update && record.life == Life::Live) else {
         return sent;
     };
-    let nothing = vec![None; side.columns.len()];
-    let mut sent = sent.unwrap_or_else(|| Sent {
-        record: record.id,
-        intent: Intent { action: Action::Update, key: link.key.clone(), cells: nothing.clone(), expected: nothing },
-        fields: Vec::new(),
+    let mut sent = sent.unwrap_or_else(|| {
+        let nothing = vec![None; side.columns.len()];
+        let key = link.key.clone();
+        let intent = Intent { action: Action::Update, key, cells: nothing.clone(), expected: nothing };
+        Sent { record: record.id, intent, fields: Vec::new() }
     });
     for field in doubtful {
         let is_sent = sent.fields.iter().any(|(known, ..)| known == field);

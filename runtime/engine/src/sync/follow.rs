@@ -110,6 +110,7 @@ impl Behind {
         self.keys.insert((side, key.clone()));
     }
 
+    /// Mostly nothing was freed: then no key is copied to look for.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -119,9 +120,7 @@ impl Behind {
     }
 
     pub(super) fn has(&self, set: &Workset, side: SideId, key: &Key) -> bool {
-        // Mostly nothing was freed: then no key is copied.
-        !self.keys.is_empty()
-            && (self.keys.contains(&(side, key.clone()))
-                || set.by_key(side, key).is_some_and(|record| self.records.contains(&(side, record))))
+        self.keys.contains(&(side, key.clone()))
+            || set.by_key(side, key).is_some_and(|record| self.has_record(side, record))
     }
 }

@@ -94,8 +94,9 @@ impl Actor {
         let sides = &mut self.sides;
         let now = self.core.clock.now();
         let (mut follow, mut delta, tally) = self.core.plan(&mut set, &refs, |planner, set| {
-            let freed =
-                taken.freed.iter().flat_map(|(side, row)| row.batch.rows.iter().map(|row| (*side, row.key.clone())));
+            // Only what was read asks for them.
+            let freed = taken.freed.iter().filter(|_| !taken.fetched.is_empty());
+            let freed = freed.flat_map(|(side, told)| told.batch.rows.iter().map(|row| (*side, row.key.clone())));
             let mut follow = Follow { counted, taken_up: freed.collect(), ..Follow::default() };
             for (side, sent, outcomes) in &taken.written {
                 if let Some(run) = sides.get_mut(side) {
